@@ -1,0 +1,36 @@
+# helio_test(name LABEL unit SOURCES t.c LIBS x [TIMEOUT s]): a cmocka program registered with ctest.
+function(helio_test name)
+	cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SOURCES;LIBS;ENV" ${ARGN})
+	if(NOT A_LABEL)
+		set(A_LABEL unit)
+	endif()
+	if(NOT A_TIMEOUT)
+		set(A_TIMEOUT 60)
+	endif()
+	add_executable(${name} ${A_SOURCES})
+	target_link_libraries(${name} PRIVATE ${A_LIBS} dep_cmocka helio_flags)
+	target_compile_definitions(${name} PRIVATE
+		TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data")
+	add_test(NAME ${name} COMMAND ${name})
+	set_tests_properties(${name} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT})
+	if(A_ENV)
+		set_tests_properties(${name} PROPERTIES ENVIRONMENT "${A_ENV}")
+	endif()
+endfunction()
+
+# helio_fuzz(name SOURCES f.c LIBS x CORPUS dir): a libFuzzer target (clang, -DHELIO_FUZZ=ON),
+# run for HELIO_FUZZ_SECONDS over the kept corpus.
+set(HELIO_FUZZ_SECONDS 30 CACHE STRING "Seconds each fuzz target runs under ctest")
+function(helio_fuzz name)
+	cmake_parse_arguments(A "" "CORPUS" "SOURCES;LIBS" ${ARGN})
+	if(NOT HELIO_FUZZ)
+		return()
+	endif()
+	add_executable(${name} ${A_SOURCES})
+	target_link_libraries(${name} PRIVATE ${A_LIBS} helio_flags)
+	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+	add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run-one $<TARGET_FILE:${name}>
+		${A_CORPUS} ${HELIO_FUZZ_SECONDS})
+	math(EXPR limit "${HELIO_FUZZ_SECONDS} * 4 + 60")
+	set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT ${limit})
+endfunction()

@@ -1,0 +1,384 @@
+/*
+ * The pure core of Heliograph: call register, agent register, matcher, federation.
+ *
+ *   event in ──► acd_step() ──► effects out
+ *
+ * Sans-I/O and deterministic: no clock (each event carries `now`), no random source, no allocation
+ * after acd_init(), no pointers in events or effects, no floats, iteration in stable order. It links
+ * to nothing but mem* and the assert handler (a ctest gate shows it). Daemons translate I/O into
+ * events and effects into I/O, and decide nothing.
+ *
+ * One struct acd serves one daemon. A node keeps the two single-writer registers (DESIGN §3):
+ * call.parties of the calls it owns, agent.offer of the sessions it holds; when no broker of its
+ * site answers it also matches for its own (island mode). A broker is a matcher whose memory is
+ * rebuilt from nodes and peer brokers, and owns nothing.
+ *
+ * Nothing personal enters the core: callers' numbers, names and media addresses stay with the
+ * shell, which attaches them to GRANT and RINGING as they pass. A trace therefore holds no secret.
+ */
+#ifndef HELIO_ACD_H
+#define HELIO_ACD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t acd_time_us; /* monotonic, this daemon's own; never compared across machines */
+
+/* Site number in the upper byte, ordinal in the lower (common/base/base.h says the ranges). */
+struct acd_addr { uint16_t v; };
+/* Minted locally: address | boot | sequence (id_make). Zero is none. */
+struct acd_call_id { uint64_t v; };
+struct acd_offer_id { uint64_t v; };    /* minted by the matcher that reserves */
+struct acd_session_id { uint64_t v; };  /* minted by the node that holds the session */
+struct acd_agent_id { uint64_t v; };    /* hash of the login name; stable across boots */
+struct acd_queue_id { uint32_t v; };    /* lower half of the hash of the queue's name, never 0 */
+/* A plain set: bit i = skill i of the cluster configuration (names sorted). */
+struct acd_skills { uint64_t bits; };
+
+enum {
+	ACD_SITES_MAX = 255,
+	ACD_FX_MAX = 64,        /* effects of one step; what does not fit waits for the next step */
+	ACD_BROKERS_PER_SITE_MAX = 4,
+	ACD_NODES_PER_SITE_MAX = 63,
+};
+
+enum acd_role { ACD_ROLE_NODE = 1, ACD_ROLE_BROKER = 2 };
+
+enum acd_call_state {
+	ACD_CALL_NONE, ACD_CALL_QUEUED, ACD_CALL_GRANTED, ACD_CALL_BRIDGED, ACD_CALL_AWAIT_AGENT,
+	ACD_CALL_ENDED,
+};
+
+enum acd_agent_state {
+	ACD_AGENT_OFF, ACD_AGENT_NOT_READY, ACD_AGENT_IDLE, ACD_AGENT_RESERVED, ACD_AGENT_RINGING,
+	ACD_AGENT_COMMITTED, ACD_AGENT_TALKING, ACD_AGENT_WRAP, ACD_AGENT_GRACE,
+};
+
+/* How a call ended (S4): exactly one of these goes into its record. */
+enum acd_outcome {
+	ACD_OUTCOME_NONE, ACD_OUTCOME_ANSWERED, ACD_OUTCOME_ABANDONED, ACD_OUTCOME_CALLBACK,
+	ACD_OUTCOME_VOICEMAIL, ACD_OUTCOME_OVERFLOW_OUT, ACD_OUTCOME_FAILED,
+};
+
+/* Why something stopped or was refused; travels in `cause`. */
+enum acd_cause {
+	ACD_CAUSE_NONE,
+	ACD_CAUSE_CALLER_HUNG_UP,  /* the caller's own CANCEL or BYE */
+	ACD_CAUSE_AGENT_HUNG_UP,
+	ACD_CAUSE_AGENT_REJECTED,
+	ACD_CAUSE_AGENT_NO_ANSWER, /* missed: agent goes to NOT_READY, caller keeps the place */
+	ACD_CAUSE_AGENT_GONE,      /* signed out, session lost past grace */
+	ACD_CAUSE_AGENT_BUSY,      /* register holds another offer */
+	ACD_CAUSE_AGENT_NOT_IDLE,
+	ACD_CAUSE_CALL_GONE,       /* ended, unknown, or granted to another */
+	ACD_CAUSE_QUEUE_EMPTY,     /* a claim found nothing the agent may take */
+	ACD_CAUSE_STALE,           /* older cepoch, generation or version */
+	ACD_CAUSE_TIMEOUT,
+	ACD_CAUSE_MEDIA_FAILED,    /* the shell could not set media up */
+	ACD_CAUSE_KEEP_LOST,       /* the other register no longer holds this offer */
+	ACD_CAUSE_DRAINING,
+	ACD_CAUSE_FORCED,          /* a person said so (supervisor, helioctl) */
+	ACD_CAUSE_LIMIT,
+};
+
+/* Why an agent is not ready. */
+enum acd_reason {
+	ACD_REASON_NONE, ACD_REASON_SIGNED_IN, ACD_REASON_PAUSE, ACD_REASON_MISSED,
+	ACD_REASON_MEDIA, ACD_REASON_FORCED,
+};
+
+/* ------------------------------------------------------------------------------------------------
+ * Messages between cores (the wire form is common/wire/heliograph.proto)
+ *
+ *   matcher at the agent's site: agent Y idle, queue Q at site S has the best head
+ *     broker(Y) -> node(Y)    RESERVE(o, Y, Q, S)           agent.offer = o if IDLE, else NACK
+ *     node(Y)   -> broker(S)  CLAIM(o, session, Q, skills)  picks its best call that Y may take
+ *     broker(S) -> node(X)    PICK(o, call)                 granted to o if QUEUED, else NACK
+ *     node(X)  <-> node(Y)    GRANT · RINGING · COMMIT · BRIDGED · KEEP · RELEASE · NACK
+ */
+enum acd_msg_type {
+	ACD_MSG_NONE,
+	/* node -> brokers of its site; hints, made whole by DIGEST and SNAPSHOT */
+	ACD_MSG_CALL_UP,       /* call, queue, priority, age_us, version, wait_version */
+	ACD_MSG_CALL_DOWN,     /* call, version */
+	ACD_MSG_AGENT_UP,      /* agent, session, skills, age_us (idle for), version, state */
+	ACD_MSG_AGENT_DOWN,    /* agent, session, version */
+	ACD_MSG_DIGEST,        /* digest over all that this node announces, count, version */
+	ACD_MSG_SYNC_REQ,      /* broker -> node: send everything */
+	ACD_MSG_SYNC_BEGIN,    /* version; forget what is older … */
+	ACD_MSG_SYNC_END,      /* … once this arrives with the same count */
+	/* broker <-> broker */
+	ACD_MSG_ADVERT,        /* queue, version, age_us of head, priority, count waiting, wanted */
+	ACD_MSG_AGENT_ADVERT,  /* queue, version, count idle, age_us of the longest idle */
+	ACD_MSG_NEED,          /* reserved for issue 4: a drowning site asks for a pull */
+	/* the claim */
+	ACD_MSG_RESERVE,       /* offer, agent, session, queue, site, peer = broker(S) to claim from */
+	ACD_MSG_RESERVE_NACK,  /* offer, agent, session, cause */
+	ACD_MSG_CLAIM,         /* offer, agent, session, queue, skills, node = Y, idle_us */
+	ACD_MSG_CLAIM_NACK,    /* offer, queue, cause, and a fresh advert (version, count, age_us) */
+	ACD_MSG_PICK,          /* offer, call, agent, session, queue, node = Y */
+	ACD_MSG_PICK_NACK,     /* offer, call, cause, version */
+	ACD_MSG_PICK_OK,       /* offer, call: node(X) tells its broker the claim is served */
+	/* call owner <-> agent's node; each carries the triple (offer, call, cepoch) */
+	ACD_MSG_GRANT,         /* + agent, session, queue, age_us, wrap_up_ms, ring_timeout_ms */
+	ACD_MSG_RINGING,
+	ACD_MSG_COMMIT,
+	ACD_MSG_BRIDGED,
+	ACD_MSG_KEEP,
+	ACD_MSG_RELEASE,       /* either way: cause; repeated until RELEASED or NACK */
+	ACD_MSG_RELEASED,
+	ACD_MSG_NACK,          /* "I do not hold this triple", cause */
+	ACD_MSG_TYPE_COUNT,
+};
+
+struct acd_msg {
+	enum acd_msg_type type;
+	struct acd_offer_id offer;
+	struct acd_call_id call;
+	struct acd_session_id session;
+	struct acd_agent_id agent;
+	struct acd_skills skills;
+	struct acd_queue_id queue;
+	uint64_t cepoch;       /* 64·k + ordinal of the owning node */
+	uint64_t version;
+	uint64_t digest;
+	uint64_t age_us;       /* a duration, never a point in time */
+	uint64_t idle_us;
+	uint32_t count;
+	uint32_t wanted;
+	uint32_t wrap_up_ms;
+	uint32_t ring_timeout_ms;
+	struct acd_addr node;
+	struct acd_addr peer;
+	uint8_t site;
+	uint8_t priority;      /* 0 is the most urgent class */
+	uint8_t state;         /* enum acd_agent_state or acd_call_state */
+	uint8_t cause;         /* enum acd_cause */
+};
+
+/* ------------------------------------------------------------------------------------------------
+ * Events (what the shell tells the core) and effects (what the core asks of the shell)
+ */
+enum acd_event_type {
+	ACD_EV_TIME,              /* nothing but now: acd_deadline() has come */
+	ACD_EV_MSG,               /* from, from_boot, msg; the shell has already checked the sender's key */
+	/* node: calls it owns */
+	ACD_EV_CALL_ARRIVED,      /* call, queue, priority, age_us (0, or kept by an adoption) */
+	ACD_EV_CALL_GONE,         /* call, cause: caller hung up (CANCEL, BYE) or its leg failed */
+	/* node: sessions it holds */
+	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills; state NOT_READY(SIGNED_IN) */
+	ACD_EV_AGENT_SIGN_OUT,    /* session */
+	ACD_EV_AGENT_READY,       /* session */
+	ACD_EV_AGENT_NOT_READY,   /* session, reason: at once, or after the call in hand */
+	ACD_EV_AGENT_ACCEPT,      /* session, offer */
+	ACD_EV_AGENT_REJECT,      /* session, offer */
+	ACD_EV_AGENT_HANGUP,      /* session, offer */
+	ACD_EV_AGENT_WRAP_DONE,   /* session: wrap-up finished early */
+	ACD_EV_SESSION_LOST,      /* session: its socket is gone; GRACE while it may come back */
+	ACD_EV_SESSION_RESUMED,   /* session */
+	ACD_EV_MEDIA_FAILED,      /* offer: the leg for it cannot be set up (owner or agent side) */
+	/* both */
+	ACD_EV_DRAIN,             /* on */
+	ACD_EV_TYPE_COUNT,
+};
+
+struct acd_event {
+	enum acd_event_type type;
+	acd_time_us now;          /* never smaller than in the event before (the shell clamps) */
+	struct acd_addr from;
+	uint32_t from_boot;       /* of the sender; a smaller one than last seen is dropped as STALE */
+	struct acd_msg msg;
+	struct acd_call_id call;
+	struct acd_session_id session;
+	struct acd_agent_id agent;
+	struct acd_offer_id offer;
+	struct acd_skills skills;
+	struct acd_queue_id queue;
+	uint64_t age_us;
+	uint8_t priority;
+	uint8_t cause;            /* enum acd_cause */
+	uint8_t reason;           /* enum acd_reason */
+	bool on;
+};
+
+enum acd_fx_type {
+	ACD_FX_SEND,              /* to, msg. `to` may be this daemon itself: the shell loops it back */
+	/* node, owner side. GRANTED: prepare media to `peer` (the agent's node); BRIDGED: connect it
+	 * (S3 holds); QUEUED again: disconnect, music on; ENDED: say goodbye, write the record. */
+	ACD_FX_CALL,              /* call, call_state, offer, agent, peer, cause, outcome, age_us, cepoch */
+	/* node, agent side: the agent register changed; feeds the page and presence. */
+	ACD_FX_AGENT,             /* session, agent, agent_state, reason, offer, version */
+	ACD_FX_RING,              /* session, offer, call, cepoch, queue, peer = owner, age_us, ring_timeout_ms */
+	ACD_FX_TALK,              /* session, offer, call: gate open, this register holds the offer */
+	ACD_FX_OFFER_END,         /* session, offer, call, cause, wrap_up_ms: gate shut, leg closed */
+	ACD_FX_ISLAND,            /* on: no broker of the site answers, matching alone */
+	ACD_FX_TYPE_COUNT,
+};
+
+struct acd_fx {
+	enum acd_fx_type type;
+	struct acd_addr to;
+	struct acd_addr peer;
+	struct acd_msg msg;
+	struct acd_call_id call;
+	struct acd_session_id session;
+	struct acd_agent_id agent;
+	struct acd_offer_id offer;
+	struct acd_queue_id queue;
+	uint64_t cepoch;
+	uint64_t age_us;
+	uint64_t version;
+	uint32_t wrap_up_ms;
+	uint32_t ring_timeout_ms;
+	uint8_t call_state;
+	uint8_t agent_state;
+	uint8_t outcome;
+	uint8_t cause;
+	uint8_t reason;
+	bool on;
+};
+
+struct acd_effects {
+	uint32_t n;
+	bool more; /* effects remain inside: call acd_step again with ACD_EV_TIME at the same now */
+	struct acd_fx fx[ACD_FX_MAX];
+};
+
+enum acd_verdict {
+	ACD_OK,
+	ACD_REFUSED_UNKNOWN,    /* no such call, session, offer, queue */
+	ACD_REFUSED_STATE,      /* not possible in the state it is in */
+	ACD_REFUSED_STALE,
+	ACD_REFUSED_LIMIT,      /* full: the shell answers 503 or "try another node" */
+	ACD_REFUSED_DRAINING,
+	ACD_REFUSED_INVALID,    /* a message that no honest peer sends */
+};
+
+/* ------------------------------------------------------------------------------------------------ */
+
+struct acd_queue_conf {
+	struct acd_queue_id id;
+	struct acd_skills skills;     /* an agent needs all of them */
+	uint8_t priority;
+	bool overflow_no_idle;        /* to any site, at once, when nobody here is idle */
+	bool overflow_timed;          /* to any site after overflow_after_ms of waiting */
+	uint32_t overflow_after_ms;
+	uint32_t remote_handicap_ms;  /* subtracted from the age of a head of another site */
+	uint32_t wrap_up_ms;
+	uint32_t ring_timeout_ms;
+};
+
+struct acd_timers {                /* each with its why in acd_timers_default() */
+	uint32_t reserve_ms;       /* matcher: RESERVE unanswered -> agent may be tried again */
+	uint32_t claim_ms;         /* agent: RESERVED without GRANT -> IDLE */
+	uint32_t grant_retry_ms, grant_ms;      /* owner: GRANT repeated until RINGING; then requeue */
+	uint32_t commit_retry_ms;
+	uint32_t keep_ms, keep_lost_ms;         /* silence of the peer -> suspicion, not a decision */
+	uint32_t await_agent_ms;                /* BRIDGED, peer silent: "one moment", same agent first */
+	uint32_t grace_ms;                      /* agent's socket gone */
+	uint32_t release_retry_ms;
+	uint32_t digest_ms, advert_ms;
+	uint32_t broker_silent_ms;              /* -> island mode */
+};
+
+struct acd_conf {
+	enum acd_role role;
+	struct acd_addr self;
+	uint32_t boot;                /* fsynced boot number: ids and generations */
+	uint32_t calls_max, agents_max; /* of this node; of the whole site for a broker */
+	uint32_t queues_n;
+	const struct acd_queue_conf *queues;  /* copied by acd_init */
+	uint32_t nodes_n;             /* broker: nodes of its site */
+	const struct acd_addr *nodes;
+	uint32_t brokers_n;           /* all brokers of all sites (a node uses its own site's) */
+	const struct acd_addr *brokers;
+	struct acd_timers timers;
+};
+
+struct acd;
+
+void acd_timers_default(struct acd_timers *ret);
+
+/* Bytes of memory that this configuration needs; 0 if a limit is exceeded. */
+size_t acd_size(const struct acd_conf *conf);
+/* Builds the state in mem (aligned as by malloc, acd_size() bytes, owned by the caller, freed by
+ * the caller after use). */
+struct acd *acd_init(void *mem, const struct acd_conf *conf);
+
+/* One event in, effects out. A refusal leaves the digest unchanged and gives no effect, except that
+ * a refused message may be answered by a NACK effect. */
+enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct acd_effects *ret_fx);
+
+/* When to call again with ACD_EV_TIME at the latest; UINT64_MAX for never. */
+acd_time_us acd_deadline(const struct acd *acd);
+
+/* Asserts every rule of DESIGN §3 that one daemon can see. */
+void acd_check(const struct acd *acd);
+
+/* Of the whole state; equal traces give equal digests (D1). */
+uint64_t acd_digest(const struct acd *acd);
+
+/* Mints the next id of this daemon (calls and sessions by the shell, offers by the core). */
+uint64_t acd_id_next(struct acd *acd);
+
+/* ------------------------------------------------------------------------------------------------
+ * Looking in (status, wallboard, simulator's checker). Iteration is in stable order: start with
+ * *it = 0, go on while true is returned.
+ */
+struct acd_party {
+	struct acd_offer_id offer;
+	struct acd_agent_id agent;
+	struct acd_session_id session;
+	struct acd_addr node;
+	uint8_t role;              /* 0 primary; consult, conference, supervisor come later */
+};
+enum { ACD_PARTIES_MAX = 8 };
+
+struct acd_call_view {
+	struct acd_call_id call;
+	struct acd_queue_id queue;
+	uint8_t state, priority;
+	uint64_t cepoch, age_us;
+	uint32_t parties_n;
+	struct acd_party parties[ACD_PARTIES_MAX];
+};
+struct acd_agent_view {
+	struct acd_session_id session;
+	struct acd_agent_id agent;
+	struct acd_skills skills;
+	uint8_t state, reason;
+	bool ready_after, draining;   /* what follows the work in hand */
+	uint64_t since_us;            /* in this state for so long */
+	uint64_t idle_us;
+	struct acd_offer_id offer;
+	struct acd_call_id call;
+	uint64_t cepoch;
+	struct acd_addr owner;
+	uint64_t version;
+};
+struct acd_queue_view {               /* broker: the whole site; node: its own */
+	struct acd_queue_id queue;
+	uint32_t waiting, idle;
+	uint64_t head_age_us;
+	uint32_t remote_waiting;      /* advertised by other sites (broker) */
+};
+bool acd_call_next(const struct acd *acd, uint32_t *it, acd_time_us now, struct acd_call_view *ret);
+bool acd_call_get(const struct acd *acd, struct acd_call_id id, acd_time_us now,
+		  struct acd_call_view *ret);
+bool acd_agent_next(const struct acd *acd, uint32_t *it, acd_time_us now,
+		    struct acd_agent_view *ret);
+bool acd_agent_get(const struct acd *acd, struct acd_session_id id, acd_time_us now,
+		   struct acd_agent_view *ret);
+bool acd_queue_next(const struct acd *acd, uint32_t *it, acd_time_us now,
+		    struct acd_queue_view *ret);
+
+/* Texts that stay, for logs, JSON and the trace ("queued", "agent_no_answer", "GRANT"). */
+const char *acd_call_state_name(uint8_t state);
+const char *acd_agent_state_name(uint8_t state);
+const char *acd_outcome_name(uint8_t outcome);
+const char *acd_cause_name(uint8_t cause);
+const char *acd_reason_name(uint8_t reason);
+const char *acd_msg_name(uint8_t type);
+
+#endif

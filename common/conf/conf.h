@@ -1,0 +1,140 @@
+/*
+ * The cluster's configuration: one YAML file, agents.yaml beside it, keys. Read whole, checked
+ * whole, refused whole: an error names file, line, column, key, what was found and what is allowed.
+ * Immutable after load. Example: deploy/example/cluster.yaml.
+ */
+#ifndef HELIO_CONF_H
+#define HELIO_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONF_NAME_SIZE = 32,       /* names: [a-z][a-z0-9-]*, 24 characters at most, NUL included in size */
+	CONF_PATH_SIZE = 256,
+	CONF_HOST_SIZE = 64,
+	CONF_SITES_MAX = 64,
+	CONF_QUEUES_MAX = 1024,
+	CONF_SKILLS_MAX = 64,
+	CONF_AGENTS_MAX = 100000,
+	CONF_REDIS_MAX = 8,
+};
+
+enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
+enum conf_codec { CONF_CODEC_OPUS, CONF_CODEC_PCMU };
+
+struct conf_endpoint {
+	char host[CONF_HOST_SIZE]; /* IPv4 literal */
+	uint16_t port;
+};
+
+struct conf_daemon {
+	char name[CONF_NAME_SIZE];      /* oslo1, oslo-b1, oslo-g1 */
+	enum conf_role role;
+	uint16_t addr;                  /* addr_make(site number, ordinal) */
+	struct conf_endpoint mesh;      /* address: and mesh: */
+	/* node */
+	uint16_t sip_port;              /* UDP and TCP */
+	char bind[CONF_HOST_SIZE];      /* address: SIP and RTP are bound here */
+	char advertise[CONF_HOST_SIZE]; /* what SDP, Contact and ICE candidates say; default: address */
+	uint16_t media_port_min, media_port_max;
+	struct conf_endpoint journal;   /* own machine's Redis; port 0: none, calls are unprotected */
+	uint32_t calls_max, sessions_max, media_threads;
+	/* gateway */
+	uint16_t http_port;
+	char origins[4][128];           /* allowed Origin headers besides its own address */
+	uint32_t origins_n;
+};
+
+struct conf_site {
+	char name[CONF_NAME_SIZE];
+	uint8_t number;                 /* 1..254, explicit: `number:` */
+	char timezone[48];
+	char languages[8][8];
+	uint32_t languages_n;
+	uint32_t first, daemons_n;      /* range in conf->daemons */
+};
+
+struct conf_queue {
+	char name[CONF_NAME_SIZE];      /* the user part of the dialled SIP URI */
+	char display[64];
+	uint32_t id;                    /* lower half of hash_str(name); collisions are refused */
+	uint64_t skills;                /* bit i = conf->skills[i] */
+	uint8_t priority;
+	bool overflow_no_idle, overflow_timed;
+	uint32_t overflow_after_ms, remote_handicap_ms, wrap_up_ms, ring_timeout_ms;
+	uint32_t sl_within_ms, sl_target_pct;
+	char greeting[CONF_PATH_SIZE];  /* absolute after load; "" = none */
+	char music[CONF_PATH_SIZE];
+	int line;                       /* of its definition, for messages */
+};
+
+struct conf_agent {
+	char name[CONF_NAME_SIZE];      /* login */
+	char display[64];
+	uint64_t id;                    /* hash_str(name) */
+	uint8_t site;                   /* home site's number */
+	uint64_t skills;
+	char password[128];             /* Argon2id, as crypto_pwhash_str writes it */
+	enum conf_codec codec;
+	char language[8];
+	bool supervisor;
+};
+
+struct conf_redis {
+	struct conf_endpoint at[CONF_REDIS_MAX];
+	uint32_t n;
+};
+
+struct conf {
+	char cluster[CONF_NAME_SIZE];
+	uint64_t hash;                  /* of both files' bytes: shown and compared in status */
+	char file[CONF_PATH_SIZE], agents_file[CONF_PATH_SIZE];
+	char keys_dir[CONF_PATH_SIZE], state_dir[CONF_PATH_SIZE], run_dir[CONF_PATH_SIZE],
+		web_dir[CONF_PATH_SIZE];
+	struct conf_redis presence;
+	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */
+	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
+	struct conf_site sites[CONF_SITES_MAX];
+	struct conf_daemon *daemons;    /* grouped by site, in order of file */
+	struct conf_queue *queues;
+	char skills[CONF_SKILLS_MAX][CONF_NAME_SIZE]; /* sorted by name */
+	struct conf_agent *agents;      /* sorted by id */
+};
+
+/* Loads and checks. On error returns EINVAL (content) or the errno of reading, prints each problem
+ * as `file:line:col: key: what; allowed: …; remedy` to err (may be NULL), leaves *ret_conf alone.
+ * Relative paths are taken from the folder of the file. Free with conf_free(). */
+int conf_load(struct conf **ret_conf, const char *path, FILE *err);
+struct conf *conf_free(struct conf *conf);
+
+const struct conf_daemon *conf_daemon_by_name(const struct conf *conf, const char *name);
+const struct conf_daemon *conf_daemon_by_addr(const struct conf *conf, uint16_t addr);
+const struct conf_site *conf_site_by_number(const struct conf *conf, unsigned number);
+const struct conf_site *conf_site_by_name(const struct conf *conf, const char *name);
+const struct conf_queue *conf_queue_by_name(const struct conf *conf, const char *name);
+const struct conf_queue *conf_queue_by_id(const struct conf *conf, uint32_t id);
+const struct conf_agent *conf_agent_by_name(const struct conf *conf, const char *name);
+const struct conf_agent *conf_agent_by_id(const struct conf *conf, uint64_t id);
+
+/* Printable id with the daemon's name ("oslo1-2f-91"); buf of ID_STR_SIZE. And back: EINVAL. */
+char *conf_id_format(const struct conf *conf, char *buf, uint64_t id);
+int conf_id_parse(const struct conf *conf, const char *s, uint64_t *ret_id);
+
+/* Folder of this daemon's state (created 0700 if missing): <state_dir>/<name>. errno. */
+int conf_state_path(const struct conf *conf, const struct conf_daemon *d,
+		    char ret_path[CONF_PATH_SIZE]);
+
+/* Adds or replaces one agent in agents.yaml, atomically (temporary file, fsync, rename), comments
+ * and order of the others kept. errno; why (256 bytes) says what. */
+int conf_agent_put(const char *agents_path, const struct conf_agent *agent, const char *site_name,
+		   const char *const *skills, uint32_t skills_n, char ret_why[256]);
+
+/* struct acd_queue_conf table and timers for this daemon, from conf (allocated; caller frees with
+ * free()). Lives here so that node, broker and simulator read the same meaning. */
+struct acd_queue_conf;
+int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues, uint32_t *ret_n);
+
+#endif
