@@ -46,6 +46,7 @@ struct seal_handshake {
 	uint8_t rs[SEAL_KEY_LEN], re[SEAL_KEY_LEN];
 	bool initiator, e_fixed;
 	uint8_t step;
+	uint8_t pattern;               /* enum seal_pattern */
 };
 /* A finished session: one cipher each way; nonces are implicit counters, so a replayed, reordered
  * or dropped frame does not open. */
@@ -59,14 +60,24 @@ struct seal_session {
 void seal_handshake_init(struct seal_handshake *hs, bool initiator,
 			 const struct seal_keypair *own, const uint8_t *remote_static,
 			 const void *prologue, size_t prologue_len);
+/* The same for another fundamental pattern of Noise, so that the code is proven by every published
+ * vector it can run. Heliograph itself speaks IK only. own may be NULL where the pattern gives this
+ * side no static key. */
+enum seal_pattern { SEAL_IK, SEAL_NK, SEAL_XX };
+void seal_handshake_init_pattern(struct seal_handshake *hs, enum seal_pattern pattern,
+				 bool initiator, const struct seal_keypair *own,
+				 const uint8_t *remote_static, const void *prologue,
+				 size_t prologue_len);
 /* Tests only: a fixed ephemeral key in place of a random one. */
 void seal_handshake_fix_ephemeral(struct seal_handshake *hs, const struct seal_keypair *e);
 /* Writes the next handshake message. out holds payload_len + SEAL_MSG1_OVERHEAD (or 2). EMSGSIZE,
- * EPROTO (not our turn). When it was the last one, *ret_session is filled (NULL is allowed before). */
+ * EPROTO (not our turn), EBADMSG (the peer's key is of low order; hs is then dead). When it was the
+ * last one, *ret_session is filled (NULL is allowed before) and hs is wiped. */
 int seal_handshake_write(struct seal_handshake *hs, const void *payload, size_t payload_len,
 			 uint8_t *out, size_t out_size, size_t *ret_len,
 			 struct seal_session *ret_session);
-/* Reads the next; payload holds msg_len bytes. EBADMSG: tampered or not for us (hs is then dead). */
+/* Reads the next; payload holds msg_len bytes. EBADMSG: tampered or not for us (hs is then dead);
+ * EMSGSIZE: payload too small, nothing changed; EPROTO: not their turn. */
 int seal_handshake_read(struct seal_handshake *hs, const uint8_t *msg, size_t msg_len,
 			uint8_t *payload, size_t payload_size, size_t *ret_payload_len,
 			struct seal_session *ret_session);
@@ -75,7 +86,8 @@ void seal_handshake_wipe(struct seal_handshake *hs);
 /* out holds len + SEAL_TAG_LEN. EMSGSIZE; EOVERFLOW when the nonce is used up. */
 int seal_encrypt(struct seal_session *s, const void *plain, size_t len, uint8_t *out,
 		 size_t out_size, size_t *ret_len);
-/* EBADMSG: tampered, truncated, replayed or reordered; the session must then be closed. */
+/* EBADMSG: tampered, truncated, replayed or reordered; the session must then be closed (it opens
+ * nothing any more). out may be the same buffer as sealed. EMSGSIZE: out too small. */
 int seal_decrypt(struct seal_session *s, const uint8_t *sealed, size_t len, uint8_t *out,
 		 size_t out_size, size_t *ret_len);
 void seal_session_wipe(struct seal_session *s);
@@ -92,7 +104,9 @@ struct seal_cert {
  * serial be32 | Ed25519 signature 64 over all before it. sign_key: 64 bytes, Ed25519 secret. */
 int seal_cert_sign(const struct seal_cert *cert, const uint8_t sign_key[64], uint8_t *out,
 		   size_t out_size, size_t *ret_len);
-/* EBADMSG malformed or wrong signature; ESTALE outside its validity at now_s. */
+/* EINVAL: a name that is none, a validity that ends before it begins. EMSGSIZE.
+ *
+ * seal_cert_open: EBADMSG malformed or wrong signature; ESTALE outside its validity at now_s. */
 int seal_cert_open(struct seal_cert *ret, const uint8_t *in, size_t len,
 		   const uint8_t cluster_pub[SEAL_KEY_LEN], int64_t now_s);
 
@@ -110,7 +124,14 @@ enum seal_frame {
 /* ---- passwords and tickets ---------------------------------------------------------------- */
 /* Argon2id (interactive limits); about 95 ms: never on the call loop. out holds 128 bytes. */
 int seal_password_hash(char out[128], const char *password);
-/* 0, EACCES (wrong), EINVAL (the stored string is no Argon2id hash). */
+/* 0, EACCES (wrong), EINVAL (the stored string is no Argon2id hash, or asks for more work than
+ * SEAL_PASSWORD_*_MAX), ENOMEM. A password longer than SEAL_PASSWORD_LEN_MAX is wrong; hashing one
+ * is EINVAL, as is an empty one. */
+enum {
+	SEAL_PASSWORD_LEN_MAX = 256,       /* what a sign-in form can send at most */
+	SEAL_PASSWORD_KIB_MAX = 256 * 1024, /* of Argon2id memory: a typing slip must not eat the node */
+	SEAL_PASSWORD_PASSES_MAX = 8,
+};
 int seal_password_verify(const char stored[128], const char *password);
 
 /* A ticket lets a device come back without its password: sealed with the cluster's ticket key,
@@ -145,5 +166,10 @@ int seal_unbox(const uint8_t key[SEAL_KEY_LEN], const void *ad, size_t ad_len, c
  * with EPERM when secret is true. */
 int seal_file_read(const char *path, void *dst, size_t n, bool secret);
 int seal_file_write(const char *path, const void *src, size_t n, bool secret);
+/* The same for what has no fixed length (a certificate): 1 to size bytes. */
+int seal_file_read_some(const char *path, void *dst, size_t size, size_t *ret_n, bool secret);
+/* Writes text as it is: through a temporary file, fsync and rename, so that a reader sees the old
+ * file or the new one; 0600 from its first byte when secret, else 0644. */
+int seal_file_write_text(const char *path, const char *text, bool secret);
 
 #endif
