@@ -9,7 +9,9 @@
  *
  * IMMEDIATE=1, LINGER=0, small HWM: what cannot be sent now is dropped and counted; the protocol
  * above repeats what matters. One thread; the descriptor is edge-triggered, so mesh_recv() is
- * called until EAGAIN after every wake-up and after every batch of sends.
+ * called until EAGAIN after every wake-up and after every batch of sends. (A shell that stops
+ * earlier, to let its timers run, must come back by itself.) The mesh has a ZeroMQ context and a
+ * ZAP handler of its own: other sockets of the process (admin) neither disturb nor use it.
  */
 #ifndef HELIO_MESH_H
 #define HELIO_MESH_H
@@ -28,6 +30,7 @@ enum { MESH_PAYLOAD_MAX = 65536, MESH_PROTOCOL_VERSION = 1 };
 struct mesh_counters {
 	uint64_t sent, received, send_dropped, bad_decode, bad_sender, bad_version, stale_boot,
 		too_big, gaps;
+	uint64_t refused; /* handshakes with a key that is not in the configuration */
 };
 
 /* Opens the mesh of daemon `self` (an address in conf) with its fsynced boot number. Keys are read
@@ -45,6 +48,11 @@ int mesh_fd(const struct mesh *mesh);
  * until the next call. EAGAIN when there is none. Bad ones are dropped, counted and skipped. */
 int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
 	      size_t *ret_payload_len);
+
+/* Begins to connect to a peer without waiting, so that the first message finds the link up: a shell
+ * does this at start for those it will speak to. Sending connects too, but that first message is
+ * dropped. ENOENT as below; else errno of libzmq. */
+int mesh_connect(struct mesh *mesh, uint16_t to);
 
 /* Sends body (env->which_body set; version, from, boot, seq are filled in here). Errors: EAGAIN
  * peer away or its queue full (dropped, counted); ENOENT no such address in the configuration;

@@ -1,0 +1,80 @@
+#include "common/wire/mesh_internal.h"
+#include "common/wire/envelope.h"
+#include "common/base/base.h"
+
+#include <errno.h>
+
+static int dealer_open(struct mesh *mesh, struct mesh_peer *peer)
+{
+	void *dealer = zmq_socket(mesh->ctx, ZMQ_DEALER);
+	const int none = 1;
+	if (!dealer)
+		return errno;
+	int err = mesh_socket_options(dealer);
+	/* Nothing of ours ever comes back on this socket and nobody reads it: hold at most one. */
+	if (!err && (zmq_setsockopt(dealer, ZMQ_RCVHWM, &none, sizeof(none)) ||
+		     zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, peer->key, MESH_KEY_LEN) ||
+		     zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, mesh->public_key, MESH_KEY_LEN) ||
+		     zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, mesh->secret_key, MESH_KEY_LEN) ||
+		     zmq_connect(dealer, peer->endpoint)))
+		err = errno;
+	if (err) {
+		zmq_close(dealer);
+		return err;
+	}
+	peer->dealer = dealer;
+	return 0;
+}
+
+int mesh_connect(struct mesh *mesh, uint16_t to)
+{
+	struct mesh_peer *peer = mesh_peer_find(mesh, to);
+	if (!peer || to == mesh->self)
+		return ENOENT;
+	return peer->dealer ? 0 : dealer_open(mesh, peer);
+}
+
+/* libzmq counts its high-water mark in whole messages, so the second part cannot be refused alone;
+ * if the link breaks between the parts, libzmq drops both. */
+static int send_parts(void *dealer, const uint8_t *env, size_t env_len, const void *payload,
+		      size_t payload_len)
+{
+	int more = payload_len ? ZMQ_SNDMORE : 0;
+	if (zmq_send(dealer, env, env_len, ZMQ_DONTWAIT | more) < 0)
+		return errno;
+	if (payload_len && zmq_send(dealer, payload, payload_len, ZMQ_DONTWAIT) < 0)
+		return errno;
+	return 0;
+}
+
+int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload,
+	      size_t payload_len)
+{
+	uint8_t buf[Envelope_size];
+	size_t len;
+	if (payload_len > MESH_PAYLOAD_MAX) {
+		mesh->counters.too_big++;
+		return EMSGSIZE;
+	}
+	/* Only a gateway's frames carry a payload; the receiver would drop anything else. */
+	helio_assert(payload_len == 0 || env->which_body == Envelope_gw_tag);
+	int err = mesh_connect(mesh, to);
+	if (err == ENOENT)
+		return err;
+	struct mesh_peer *peer = mesh_peer_find(mesh, to);
+	env->version = MESH_PROTOCOL_VERSION;
+	env->from = mesh->self;
+	env->boot = mesh->boot;
+	env->seq = peer->seq_out + 1;
+	if (!err)
+		err = envelope_encode(buf, &len, env);
+	if (!err)
+		err = send_parts(peer->dealer, buf, len, payload, payload_len);
+	if (err) {
+		mesh->counters.send_dropped++;
+		return err == EBADMSG ? err : EAGAIN;
+	}
+	peer->seq_out++;
+	mesh->counters.sent++;
+	return 0;
+}

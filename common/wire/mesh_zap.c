@@ -1,0 +1,232 @@
+/*
+ * The ZAP handler (ZeroMQ RFC 27) of the mesh's own context.
+ *
+ *   libzmq I/O thread ── REQ "1.0", id, domain, address, identity, "CURVE", key ──► this thread
+ *                     ◄── "1.0", id, 200, "OK", user-id = address, {addr}  ───────
+ *
+ * Not czmq's zauth: that reads the whole folder of certificates, secret keys among them, on every
+ * handshake, and there is one per process, so that two meshes (tests, simulators) or a second
+ * socket with other rights would share it. Here the keys are those of the configuration, held in
+ * memory, and the context is the mesh's own.
+ *
+ * CURVE without ZAP lets anyone in, so three locks hold the door: the handler was probed before
+ * bind; sockets say ZAP_ENFORCE_DOMAIN, so libzmq refuses when nobody answers; and a frame
+ * without the name that only this handler gives is dropped (mesh_recv.c). If the thread fails
+ * before it is told to end, the process aborts.
+ */
+#include "common/wire/mesh_internal.h"
+#include "common/base/base.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ZAP_ENDPOINT "inproc://zeromq.zap.01"
+
+enum {
+	ZAP_FRAMES = 7,
+	ZAP_FRAME_MAX = 256,
+	PROBE_TIMEOUT_MS =
+	    2000, /* a local thread answers in microseconds; a loaded machine is slow */
+};
+
+struct mesh_zap {
+	void *ctx, *rep;
+	pthread_t thread;
+	const struct mesh_peer *peers;
+	uint32_t peers_n;
+	_Atomic uint64_t refused;
+};
+
+struct zap_request {
+	size_t n;
+	size_t len[ZAP_FRAMES];
+	uint8_t frame[ZAP_FRAMES][ZAP_FRAME_MAX];
+};
+
+/* One whole request; frames beyond what ZAP has, or too long, make it one that is refused. */
+static int request_recv(void *rep, struct zap_request *req)
+{
+	int more = 1;
+	size_t more_size = sizeof(more);
+	req->n = 0;
+	while (more) {
+		uint8_t waste[ZAP_FRAME_MAX];
+		bool fits = req->n < ZAP_FRAMES;
+		int len = zmq_recv(rep, fits ? req->frame[req->n] : waste, ZAP_FRAME_MAX, 0);
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 || zmq_getsockopt(rep, ZMQ_RCVMORE, &more, &more_size))
+			return errno;
+		if (fits)
+			req->len[req->n] = (size_t)len;
+		req->n++;
+	}
+	return 0;
+}
+
+static bool frame_is(const struct zap_request *req, size_t i, const char *text)
+{
+	return req->len[i] == strlen(text) && memcmp(req->frame[i], text, req->len[i]) == 0;
+}
+
+static const struct mesh_peer *request_peer(const struct mesh_zap *zap,
+					    const struct zap_request *req)
+{
+	if (req->n != ZAP_FRAMES || !frame_is(req, 0, "1.0") || !frame_is(req, 5, "CURVE") ||
+	    req->len[6] != MESH_KEY_LEN)
+		return NULL;
+	for (uint32_t i = 0; i < zap->peers_n; i++)
+		if (memcmp(zap->peers[i].key, req->frame[6], MESH_KEY_LEN) == 0)
+			return &zap->peers[i];
+	return NULL;
+}
+
+/* ZMTP metadata: name length (1), name, value length (4, network order), value. */
+static size_t metadata(uint8_t *dst, const char *name, const char *value)
+{
+	size_t n = strlen(name), v = strlen(value), o = 0;
+	dst[o++] = (uint8_t)n;
+	memcpy(dst + o, name, n);
+	o += n;
+	memset(dst + o, 0, 3);
+	dst[o + 3] = (uint8_t)v;
+	o += 4;
+	memcpy(dst + o, value, v);
+	return o + v;
+}
+
+static int reply_send(void *rep, const struct zap_request *req, const struct mesh_peer *peer)
+{
+	char addr[8] = "";
+	uint8_t meta[64];
+	size_t meta_len = 0;
+	if (peer) {
+		snprintf(addr, sizeof(addr), "%u", peer->addr);
+		meta_len = metadata(meta, "addr", addr);
+	}
+	const struct {
+		const void *data;
+		size_t len;
+	} frame[] = {
+	    {"1.0", 3},
+	    {req->frame[1], req->n > 1 ? req->len[1] : 0},
+	    {peer ? "200" : "400", 3},
+	    {peer ? "OK" : "No access", peer ? 2 : 9},
+	    {addr, strlen(addr)},
+	    {meta, meta_len},
+	};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(frame); i++) {
+		int flags = i + 1 < HELIO_ARRAY_LEN(frame) ? ZMQ_SNDMORE : 0;
+		while (zmq_send(rep, frame[i].data, frame[i].len, flags) < 0)
+			if (errno != EINTR)
+				return errno;
+	}
+	return 0;
+}
+
+static void *zap_main(void *arg)
+{
+	struct mesh_zap *zap = arg;
+	int err = 0;
+	while (!err) {
+		struct zap_request req;
+		err = request_recv(zap->rep, &req);
+		if (err)
+			break;
+		const struct mesh_peer *peer = request_peer(zap, &req);
+		if (!peer)
+			atomic_fetch_add_explicit(&zap->refused, 1, memory_order_relaxed);
+		err = reply_send(zap->rep, &req, peer);
+	}
+	zmq_close(zap->rep);
+	/* ETERM: zmq_ctx_shutdown(), the only way in which the guard may leave the door. */
+	helio_assert(err == ETERM);
+	return NULL;
+}
+
+/* Asks as libzmq would; 0 if the answer begins with the expected digit. */
+static int probe(void *ctx, const uint8_t key[static MESH_KEY_LEN], char expected)
+{
+	static const char *const head[] = {"1.0", "probe", "mesh", "127.0.0.1", "", "CURVE"};
+	const int zero = 0, timeout = PROBE_TIMEOUT_MS;
+	char status[ZAP_FRAME_MAX] = "";
+	int err = 0;
+	void *req = zmq_socket(ctx, ZMQ_REQ);
+	if (!req)
+		return errno;
+	if (zmq_setsockopt(req, ZMQ_LINGER, &zero, sizeof(zero)) ||
+	    zmq_setsockopt(req, ZMQ_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    zmq_setsockopt(req, ZMQ_SNDTIMEO, &timeout, sizeof(timeout)) ||
+	    zmq_connect(req, ZAP_ENDPOINT))
+		err = errno;
+	for (size_t i = 0; !err && i < HELIO_ARRAY_LEN(head); i++)
+		if (zmq_send(req, head[i], strlen(head[i]), ZMQ_SNDMORE) < 0)
+			err = errno;
+	if (!err && zmq_send(req, key, MESH_KEY_LEN, 0) < 0)
+		err = errno;
+	for (int i = 0; !err && i < 3; i++) /* version, id, status */
+		if (zmq_recv(req, status, sizeof(status), 0) < 0)
+			err = errno;
+	zmq_close(req);
+	return err ? err : status[0] == expected ? 0 : EACCES;
+}
+
+static int thread_start(struct mesh_zap *zap)
+{
+	sigset_t all, old;
+	sigfillset(&all);
+	/* Signals are the daemon's loop's business. */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int err = pthread_create(&zap->thread, NULL, zap_main, zap);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+int mesh_zap_start(struct mesh_zap **ret, void *ctx, const struct mesh_peer *peers, uint32_t n,
+		   const uint8_t own_key[static MESH_KEY_LEN])
+{
+	static const uint8_t nobody[MESH_KEY_LEN];
+	struct mesh_zap *zap = calloc(1, sizeof(*zap));
+	if (!zap)
+		return ENOMEM;
+	zap->ctx = ctx;
+	zap->peers = peers;
+	zap->peers_n = n;
+	zap->rep = zmq_socket(ctx, ZMQ_REP);
+	int err = zap->rep ? 0 : errno;
+	if (!err && zmq_bind(zap->rep, ZAP_ENDPOINT))
+		err = errno;
+	if (!err)
+		err = thread_start(zap);
+	if (err) {
+		if (zap->rep)
+			zmq_close(zap->rep);
+		free(zap);
+		return err;
+	}
+	*ret = zap; /* from here on the caller ends it by mesh_zap_join() */
+	err = probe(ctx, own_key, '2');
+	if (!err)
+		err = probe(ctx, nobody, '4');
+	atomic_store_explicit(&zap->refused, 0, memory_order_relaxed);
+	return err;
+}
+
+uint64_t mesh_zap_refused(const struct mesh_zap *zap)
+{
+	return atomic_load_explicit(&zap->refused, memory_order_relaxed);
+}
+
+struct mesh_zap *mesh_zap_join(struct mesh_zap *zap)
+{
+	if (zap) {
+		pthread_join(zap->thread, NULL);
+		free(zap);
+	}
+	return NULL;
+}

@@ -1,0 +1,76 @@
+/* struct acd_msg <-> its wire form, field by field. */
+#include "common/wire/mesh.h"
+#include "common/acd/acd.h"
+
+#include <errno.h>
+#include <string.h>
+
+void wire_acd_to_pb(Acd *dst, const struct acd_msg *src)
+{
+	memset(dst, 0, sizeof(*dst));
+	dst->type = (uint32_t)src->type;
+	dst->offer = src->offer.v;
+	dst->call = src->call.v;
+	dst->session = src->session.v;
+	dst->agent = src->agent.v;
+	dst->skills = src->skills.bits;
+	dst->queue = src->queue.v;
+	dst->cepoch = src->cepoch;
+	dst->version = src->version;
+	dst->digest = src->digest;
+	dst->age_us = src->age_us;
+	dst->idle_us = src->idle_us;
+	dst->count = src->count;
+	dst->wanted = src->wanted;
+	dst->wrap_up_ms = src->wrap_up_ms;
+	dst->ring_timeout_ms = src->ring_timeout_ms;
+	dst->node = src->node.v;
+	dst->peer = src->peer.v;
+	dst->site = src->site;
+	dst->priority = src->priority;
+	dst->state = src->state;
+	dst->cause = src->cause;
+}
+
+/* A year: no call waits longer and no agent is idle longer, and sums of ages cannot overflow. */
+static const uint64_t age_max_us = 366ull * 24 * 3600 * 1000000;
+
+static bool in_range(const Acd *src)
+{
+	return src->type > ACD_MSG_NONE && src->type < ACD_MSG_TYPE_COUNT &&
+	       src->node <= UINT16_MAX && src->peer <= UINT16_MAX && src->site <= ACD_SITES_MAX &&
+	       src->priority <= UINT8_MAX && src->state <= ACD_AGENT_GRACE &&
+	       src->cause <= ACD_CAUSE_LIMIT && src->age_us <= age_max_us &&
+	       src->idle_us <= age_max_us;
+}
+
+int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
+{
+	if (!in_range(src))
+		return EBADMSG;
+	*dst = (struct acd_msg){
+	    .type = (enum acd_msg_type)src->type,
+	    .offer = {src->offer},
+	    .call = {src->call},
+	    .session = {src->session},
+	    .agent = {src->agent},
+	    .skills = {src->skills},
+	    .queue = {src->queue},
+	    .cepoch = src->cepoch,
+	    .version = src->version,
+	    .digest = src->digest,
+	    .age_us = src->age_us,
+	    .idle_us = src->idle_us,
+	    .count = src->count,
+	    .wanted = src->wanted,
+	    .wrap_up_ms = src->wrap_up_ms,
+	    .ring_timeout_ms = src->ring_timeout_ms,
+	    .node = {(uint16_t)src->node},
+	    .peer = {(uint16_t)src->peer},
+	    .site = (uint8_t)src->site,
+	    .priority = (uint8_t)src->priority,
+	    .state = (uint8_t)src->state,
+	    .cause = (uint8_t)src->cause,
+	};
+	return 0;
+}
