@@ -1,0 +1,39 @@
+/*
+ * The desk: home agents' sealed sessions on a node. Frames come from gateways, are opened here and
+ * become acd events; the core's effects become messages to the page (nodes/desk/PROTOCOL.md).
+ *
+ *   link     one browser's WebSocket, seen through a gateway: handshake, seal, keepalive
+ *   session  a signed-in agent: survives its links, holds the nailed-up media leg
+ */
+#ifndef HELIO_DESK_H
+#define HELIO_DESK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/acd/acd.h"
+#include "common/wire/mesh.h"
+#include "nodes/media/media.h"
+
+struct node;
+struct desk;
+
+/* Reads this node's Noise key, its certificate and the ticket key; starts the password thread.
+ * errno, ret_why says which file and the remedy. */
+int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256]);
+struct desk *desk_close(struct desk *desk);
+
+/* A frame from a gateway. boot: the gateway's, so that links of an earlier life end. */
+void desk_frame(struct desk *desk, uint16_t gateway, uint32_t boot, const GwFrame *gw,
+		const uint8_t *payload, size_t len);
+/* What the media says about a leg; false if it is no session's leg. */
+bool desk_media(struct desk *desk, const struct media_event *ev);
+
+void desk_fx_agent(struct desk *desk, const struct acd_fx *fx);
+void desk_fx_ring(struct desk *desk, const struct acd_fx *fx);
+void desk_fx_talk(struct desk *desk, const struct acd_fx *fx);
+void desk_fx_offer_end(struct desk *desk, const struct acd_fx *fx);
+
+uint32_t desk_sessions(const struct desk *desk);
+
+#endif

@@ -1,0 +1,124 @@
+#ifndef HELIO_DESK_INTERNAL_H
+#define HELIO_DESK_INTERNAL_H
+
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+#include "common/seal/seal.h"
+
+#include <jansson.h>
+
+enum {
+	DESK_MESSAGE_MAX = 16384,    /* one JSON object (PROTOCOL.md) */
+	DESK_LINK_SILENT_MS = 15000, /* pages ping every 5 s */
+	DESK_LINK_LOGIN_MS = 60000,  /* time to type a password */
+	DESK_TICK_MS = 1000,
+	DESK_QUEUES_EVERY = 2, /* ticks */
+	DESK_STATS_EVERY = 5,
+	DESK_TICKET_S = 12 * 3600,
+	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
+	DESK_LOGIN_LOCK_MS = 60000, /* … lock it for so long */
+	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each */
+};
+
+enum link_state { LINK_HELLO, LINK_SEALED, LINK_CHECKING, LINK_IN };
+
+struct link {
+	struct le he; /* desk->links by conn */
+	struct desk *desk;
+	uint64_t conn;
+	uint16_t gateway;
+	uint32_t gateway_boot;
+	uint32_t remote_ip4;
+	enum link_state state;
+	struct seal_session seal;
+	struct session *session; /* LINK_IN */
+	uint64_t heard_us, opened_us;
+	bool plain_audio;
+};
+
+struct session {
+	struct le he; /* desk->sessions by session id */
+	struct desk *desk;
+	struct acd_session_id id;
+	const struct conf_agent *agent;
+	struct link *link; /* NULL: GRACE */
+	struct media_leg leg;
+	bool plain, media_up, muted, stats_on;
+	uint64_t media_since_us;
+	char media_why[96];
+	/* mirror of the agent register, for the page */
+	uint8_t state, reason;
+	uint64_t state_us;
+	uint64_t offer, call;
+	uint16_t owner;
+	uint64_t talk_us;
+	bool talking;
+	uint64_t wrap_until_us;
+	uint64_t wrap_call; /* what a `wrap` message is about */
+	uint16_t wrap_owner;
+	json_t *ring; /* the ring message, for a page that comes back */
+};
+
+struct login_guard {
+	uint64_t name_hash;
+	uint32_t failures;
+	uint64_t locked_until_us;
+};
+enum { LOGIN_GUARDS = 1024 };
+
+struct desk {
+	struct node *n;
+	struct hash *links, *sessions;
+	uint32_t links_n, sessions_n;
+	struct seal_keypair noise;
+	uint8_t ticket_key[SEAL_KEY_LEN];
+	struct tmr tmr;
+	uint64_t ticks;
+	struct login_guard guards[LOGIN_GUARDS];
+	struct passwords *passwords;
+	struct {
+		uint64_t logins, denied, resumed, bad_frames;
+	} counters;
+};
+
+/* desk_link.c */
+struct link *link_find(const struct desk *d, uint64_t conn);
+/* Seals and sends; takes the reference to msg. A link that cannot be sent to is closed. */
+void link_send(struct link *l, json_t *msg);
+void link_close(struct link *l, uint32_t why);
+void link_error(struct link *l, const char *what, const char *why, const char *remedy);
+void links_tick(struct desk *d);
+
+/* desk_password.c: Argon2id on a thread of its own, one at a time */
+struct passwords;
+typedef void(password_h)(uint64_t conn, const char *name, int result, void *arg);
+int passwords_open(struct passwords **ret, password_h *h, void *arg);
+struct passwords *passwords_close(struct passwords *p);
+/* stored NULL: a dummy is verified, so that an unknown name takes as long. ENOSPC: too many wait.
+ */
+int passwords_check(struct passwords *p, uint64_t conn, const char *name, const char *stored,
+		    const char *password);
+
+/* desk_login.c */
+void login_request(struct link *l, const json_t *msg);
+void login_resume(struct link *l, const json_t *msg);
+void login_checked(uint64_t conn, const char *name, int result, void *arg);
+
+/* desk_session.c */
+struct session *session_find(const struct desk *d, uint64_t id);
+struct session *session_by_agent(const struct desk *d, uint64_t agent);
+/* Signs the agent in on this link, or gives the link the agent's session that is here already. */
+void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc);
+void session_link_lost(struct session *s);
+void session_send(struct session *s, json_t *msg);
+void session_state_send(struct session *s);
+void session_media_set(struct session *s, bool up, const char *why);
+void session_bridge(struct session *s);
+void session_free(struct session *s);
+void sessions_tick(struct desk *d);
+
+/* desk_message.c: one sealed JSON object from the page */
+void message_handle(struct link *l, const uint8_t *json, size_t len);
+json_t *message_queues(const struct desk *d);
+
+#endif

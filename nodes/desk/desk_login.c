@@ -1,0 +1,106 @@
+/*
+ * Signing in: by password, or by the ticket of a device that did so within twelve hours. The answer
+ * never says which part was wrong, and an unknown name takes as long as a wrong password.
+ */
+#include "nodes/desk/desk_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct login_guard *guard_of(struct desk *d, const char *name)
+{
+	uint64_t h = hash_str(name);
+	struct login_guard *g = &d->guards[h % LOGIN_GUARDS];
+	if (g->name_hash != h) /* two names in one slot: the newer one takes it */
+		*g = (struct login_guard){.name_hash = h};
+	return g;
+}
+
+static void denied(struct link *l, const char *why, uint64_t retry_ms)
+{
+	l->desk->counters.denied++;
+	l->state = LINK_SEALED;
+	link_send(l, json_pack("{ss ss sI}", "t", "denied", "why", why, "retry_ms",
+			       (json_int_t)retry_ms));
+}
+
+static bool audio_wanted(struct link *l, const json_t *msg)
+{
+	const char *audio = json_string_value(json_object_get(msg, "audio"));
+	l->plain_audio = audio && strcmp(audio, "plain") == 0;
+	if (l->plain_audio && !l->desk->n->conf->allow_plain_agents) {
+		link_error(l, "login", "plain audio is not allowed here",
+			   "set allow_plain_agents: true in the cluster file of a test system");
+		return false;
+	}
+	return true;
+}
+
+void login_request(struct link *l, const json_t *msg)
+{
+	struct desk *d = l->desk;
+	const char *name = json_string_value(json_object_get(msg, "name"));
+	const char *password = json_string_value(json_object_get(msg, "password"));
+	if (l->state != LINK_SEALED || !name || !password || !audio_wanted(l, msg)) {
+		if (l->state == LINK_SEALED && (!name || !password))
+			link_error(l, "login", "name or password missing", "send both as text");
+		return;
+	}
+	const struct login_guard *g = guard_of(d, name);
+	uint64_t now = mono_us();
+	if (g->locked_until_us > now) {
+		denied(l, "locked", (g->locked_until_us - now) / 1000);
+		return;
+	}
+	const struct conf_agent *agent = conf_agent_by_name(d->n->conf, name);
+	l->state = LINK_CHECKING;
+	bool may = agent && agent->password[0] == '$';
+	if (passwords_check(d->passwords, l->conn, name, may ? agent->password : NULL, password))
+		denied(l, "full", 1000);
+}
+
+void login_checked(uint64_t conn, const char *name, int result, void *arg)
+{
+	struct desk *d = arg;
+	struct login_guard *g = guard_of(d, name);
+	struct link *l = link_find(d, conn);
+	if (result) {
+		if (++g->failures >= DESK_LOGIN_TRIES) {
+			g->failures = 0;
+			g->locked_until_us = mono_us() + DESK_LOGIN_LOCK_MS * 1000ull;
+			log_warn("login.locked", "name=%s for_ms=%d", log_quote(name),
+				 DESK_LOGIN_LOCK_MS);
+		}
+		if (l && l->state == LINK_CHECKING)
+			denied(l, "credentials", 0);
+		return;
+	}
+	g->failures = 0;
+	const struct conf_agent *agent = conf_agent_by_name(d->n->conf, name);
+	if (!l || l->state != LINK_CHECKING || !agent)
+		return; /* the page left meanwhile */
+	d->counters.logins++;
+	session_enter(l, agent, false);
+}
+
+void login_resume(struct link *l, const json_t *msg)
+{
+	struct desk *d = l->desk;
+	const char *hex = json_string_value(json_object_get(msg, "ticket"));
+	uint8_t sealed[SEAL_TICKET_LEN_MAX];
+	struct seal_ticket t;
+	if (l->state != LINK_SEALED || !audio_wanted(l, msg))
+		return;
+	size_t len = hex ? strlen(hex) / 2 : 0;
+	const struct conf_agent *agent = NULL;
+	if (hex && len <= sizeof(sealed) && !hex_decode(sealed, len, hex) &&
+	    !seal_ticket_open(&t, sealed, len, d->ticket_key, l->seal.peer, wall_ms() / 1000))
+		agent = conf_agent_by_id(d->n->conf, t.agent);
+	/* A changed password ends every ticket made before. */
+	if (!agent || t.password_mark != hash_str(agent->password)) {
+		denied(l, "ticket", 0);
+		return;
+	}
+	d->counters.resumed++;
+	session_enter(l, agent, json_is_true(json_object_get(msg, "keep_rtc")));
+}

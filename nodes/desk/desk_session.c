@@ -1,0 +1,411 @@
+/*
+ * Sessions: a signed-in agent with a nailed-up media leg. Links come and go (reload, lost Wi-Fi);
+ * the session and its call stay for the core's grace period.
+ */
+#include "nodes/desk/desk_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static uint32_t session_key(uint64_t id)
+{
+	return hash_fast((const char *)&id, sizeof(id));
+}
+
+static bool session_match(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	return s->id.v == *(const uint64_t *)arg;
+}
+
+struct session *session_find(const struct desk *d, uint64_t id)
+{
+	return list_ledata(hash_lookup(d->sessions, session_key(id), session_match, &id));
+}
+
+static bool agent_match(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	return s->agent->id == *(const uint64_t *)arg;
+}
+
+struct session *session_by_agent(const struct desk *d, uint64_t agent)
+{
+	return list_ledata(hash_apply(d->sessions, agent_match, &agent));
+}
+
+static void session_destroy(void *arg)
+{
+	struct session *s = arg;
+	hash_unlink(&s->he);
+	json_decref(s->ring);
+	s->desk->sessions_n--;
+}
+
+void session_free(struct session *s)
+{
+	if (s->leg.v)
+		media_leg_close(s->desk->n->media, s->leg);
+	if (s->link) {
+		s->link->session = NULL;
+		s->link->state = LINK_SEALED;
+	}
+	mem_deref(s);
+}
+
+void session_send(struct session *s, json_t *msg)
+{
+	if (s->link)
+		link_send(s->link, msg);
+	else
+		json_decref(msg);
+}
+
+/* ---- the media leg ---- */
+
+static int leg_new(struct session *s, const struct link *l, json_t *welcome)
+{
+	struct node *n = s->desk->n;
+	char offer[MEDIA_SDP_MAX];
+	uint16_t port = 0;
+	int err;
+	if (s->leg.v)
+		media_leg_close(n->media, s->leg);
+	s->leg.v = 0;
+	s->plain = l->plain_audio;
+	s->media_up = false;
+	uint32_t group = id_seq(s->id.v);
+	if (s->plain) {
+		err = media_leg_plain(n->media, group, &s->leg, &port);
+		if (!err)
+			json_object_set_new(welcome, "plain",
+					    json_pack("{ss si si}", "ip", n->self->advertise,
+						      "port", port, "pt", 0));
+	} else {
+		err = media_leg_webrtc(n->media, group,
+				       s->agent->codec == CONF_CODEC_OPUS ? MEDIA_OPUS : MEDIA_PCMU,
+				       &s->leg, offer);
+		if (!err)
+			json_object_set_new(welcome, "rtc", json_pack("{ss}", "sdp", offer));
+	}
+	return err;
+}
+
+void session_media_set(struct session *s, bool up, const char *why)
+{
+	bool changed = s->media_up != up;
+	s->media_up = up;
+	s->media_since_us = mono_us();
+	(void)str_copy(s->media_why, sizeof(s->media_why), why);
+	session_send(s, json_pack("{ss sb ss}", "t", "media", "up", up, "why", why));
+	if (up && s->talking)
+		session_bridge(s);
+	if (!up && changed) {
+		/* An agent who cannot be heard must not be given a caller. */
+		struct acd_event ev = {
+		    .type = ACD_EV_AGENT_NOT_READY, .session = s->id, .reason = ACD_REASON_MEDIA};
+		(void)node_event(s->desk->n, &ev);
+	}
+}
+
+void session_bridge(struct session *s)
+{
+	struct node *n = s->desk->n;
+	struct media_leg other = {0};
+	if (s->owner == n->self->addr) {
+		const struct call *c = call_find(n, s->call);
+		if (c)
+			other = c->leg;
+	} else {
+		const struct offer *o = offer_find(n, s->offer, OFFER_AGENT);
+		if (o && o->have_leg)
+			other = o->leg;
+	}
+	if (other.v && s->leg.v)
+		(void)media_bridge(n->media, other, s->leg);
+	(void)media_leg_mute(n->media, s->leg, s->muted);
+}
+
+/* ---- entering ---- */
+
+static json_t *ticket_new(const struct session *s, const struct link *l)
+{
+	struct seal_ticket t = {.agent = s->agent->id,
+				.not_after_s = wall_ms() / 1000 + DESK_TICKET_S,
+				.password_mark = hash_str(s->agent->password)};
+	uint8_t sealed[SEAL_TICKET_LEN_MAX];
+	char hex[2 * SEAL_TICKET_LEN_MAX + 1];
+	size_t len = 0;
+	memcpy(t.device, l->seal.peer, SEAL_KEY_LEN);
+	int err = seal_ticket_make(&t, s->desk->ticket_key, sealed, sizeof(sealed), &len);
+	helio_assert(!err); /* sizes are ours */
+	hex_encode(hex, sealed, len);
+	return json_string(hex);
+}
+
+static json_t *queues_of(const struct session *s)
+{
+	const struct conf *conf = s->desk->n->conf;
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		const struct conf_queue *q = &conf->queues[i];
+		if ((q->skills & s->agent->skills) == q->skills && json_array_size(list) < 64)
+			json_array_append_new(
+			    list, json_pack("{ss ss}", "name", q->name, "display", q->display));
+	}
+	return list;
+}
+
+static json_t *welcome_new(const struct session *s, const struct link *l)
+{
+	const struct conf_agent *a = s->agent;
+	const struct conf_site *home = conf_site_by_number(s->desk->n->conf, a->site);
+	char id[ID_STR_SIZE];
+	conf_id_format(s->desk->n->conf, id, s->id.v);
+	return json_pack("{ss ss so si s{ss ss ss ss ss sb} ss so ss}", "t", "welcome", "session",
+			 id, "ticket", ticket_new(s, l), "ticket_ms", DESK_TICKET_S * 1000, "agent",
+			 "name", a->name, "display", a->display, "site", home ? home->name : "",
+			 "language", a->language, "codec",
+			 a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu", "supervisor", a->supervisor,
+			 "node", s->desk->n->self->name, "queues", queues_of(s), "state",
+			 acd_agent_state_name(s->state));
+}
+
+static struct session *session_new(struct link *l, const struct conf_agent *agent)
+{
+	struct desk *d = l->desk;
+	struct session *s = mem_zalloc(sizeof(*s), session_destroy);
+	if (!s)
+		return NULL;
+	s->desk = d;
+	s->agent = agent;
+	s->id.v = acd_id_next(d->n->acd);
+	s->state_us = mono_us();
+	d->sessions_n++;
+	hash_append(d->sessions, session_key(s->id.v), &s->he, s);
+	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_IN,
+			       .session = s->id,
+			       .agent = {agent->id},
+			       .skills = {agent->skills}};
+	if (node_event(d->n, &ev) != ACD_OK)
+		return mem_deref(s);
+	return s;
+}
+
+static void link_attach(struct session *s, struct link *l)
+{
+	if (s->link && s->link != l) { /* another tab or device: the older page stops */
+		struct link *old = s->link;
+		link_send(old, json_pack("{ss}", "t", "taken_over"));
+		old->session = NULL;
+		s->link = NULL;
+		link_close(old, 0);
+	}
+	s->link = l;
+	l->session = s;
+	l->state = LINK_IN;
+}
+
+void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc)
+{
+	struct desk *d = l->desk;
+	struct session *s = session_by_agent(d, agent->id);
+	bool fresh = !s;
+	if (!s)
+		s = session_new(l, agent);
+	if (!s) {
+		l->state = LINK_SEALED;
+		link_send(l, json_pack("{ss ss si}", "t", "denied", "why",
+				       d->n->draining ? "draining" : "full", "retry_ms", 1000));
+		return;
+	}
+	bool same_page = keep_rtc && s->leg.v && s->media_up && !s->plain;
+	link_attach(s, l);
+	json_t *welcome = welcome_new(s, l);
+	int err = same_page ? 0 : leg_new(s, l, welcome);
+	session_send(s, welcome);
+	if (err)
+		link_error(l, "media", strerror(err),
+			   "the node has no media port left: widen media_ports");
+	if (!fresh) {
+		struct acd_event ev = {.type = ACD_EV_SESSION_RESUMED, .session = s->id};
+		(void)node_event(d->n, &ev);
+		if (s->ring)
+			session_send(s, json_incref(s->ring));
+		if (s->talking) {
+			char offer[ID_STR_SIZE], call[ID_STR_SIZE];
+			conf_id_format(d->n->conf, offer, s->offer);
+			conf_id_format(d->n->conf, call, s->call);
+			session_send(
+			    s, json_pack("{ss ss ss}", "t", "talk", "offer", offer, "call", call));
+		}
+	}
+	session_state_send(s);
+	if (same_page)
+		session_media_set(s, true, "");
+	session_send(s, message_queues(d));
+	log_info("session.open", "agent=%s fresh=%d", agent->name, fresh);
+}
+
+void session_link_lost(struct session *s)
+{
+	struct acd_event ev = {.type = ACD_EV_SESSION_LOST, .session = s->id};
+	log_info("session.link_lost", "agent=%s", s->agent->name);
+	(void)node_event(s->desk->n, &ev);
+}
+
+/* ---- what the core says ---- */
+
+static uint64_t left_ms(uint64_t until_us)
+{
+	uint64_t now = mono_us();
+	return until_us > now ? (until_us - now) / 1000 : 0;
+}
+
+void session_state_send(struct session *s)
+{
+	char offer[ID_STR_SIZE] = "";
+	if (s->offer)
+		conf_id_format(s->desk->n->conf, offer, s->offer);
+	session_send(
+	    s,
+	    json_pack("{ss ss ss sI ss sI}", "t", "state", "state", acd_agent_state_name(s->state),
+		      "reason", acd_reason_name(s->reason), "since_ms",
+		      (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer, "wrap_ms",
+		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0)));
+}
+
+static void presence_say(struct session *s, uint64_t version)
+{
+	struct node *n = s->desk->n;
+	struct presence_agent a = {.since_ms = wall_ms(), .version = version};
+	if (!n->presence)
+		return;
+	(void)str_copy(a.name, sizeof(a.name), s->agent->name);
+	(void)str_copy(a.node, sizeof(a.node), n->self->name);
+	(void)str_copy(a.site, sizeof(a.site), n->site->name);
+	conf_id_format(n->conf, a.session, s->id.v);
+	(void)str_copy(a.state, sizeof(a.state), acd_agent_state_name(s->state));
+	(void)str_copy(a.reason, sizeof(a.reason), acd_reason_name(s->reason));
+	if (s->state == ACD_AGENT_OFF)
+		(void)presence_drop(n->presence, a.name);
+	else
+		(void)presence_put(n->presence, &a);
+	node_presence_kick(n);
+}
+
+void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	if (!s)
+		return;
+	s->state = fx->agent_state;
+	s->reason = fx->reason;
+	s->state_us = mono_us();
+	s->offer = fx->offer.v;
+	if (s->state != ACD_AGENT_WRAP)
+		s->wrap_until_us = 0;
+	if (s->state == ACD_AGENT_IDLE || s->state == ACD_AGENT_NOT_READY)
+		s->muted = false;
+	presence_say(s, fx->version);
+	session_state_send(s);
+	if (s->state == ACD_AGENT_OFF) {
+		struct link *l = s->link;
+		log_info("session.closed", "agent=%s", s->agent->name);
+		session_free(s);
+		if (l)
+			l->heard_us = mono_us(); /* the page may sign in again on this link */
+	}
+}
+
+void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	struct node *n = d->n;
+	if (!s)
+		return;
+	const struct conf_queue *q = conf_queue_by_id(n->conf, fx->queue.v);
+	const struct conf_site *site = conf_site_by_number(n->conf, addr_site(fx->peer.v));
+	const char *caller = "", *caller_name = "";
+	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
+	if (fx->peer.v == n->self->addr) {
+		const struct call *c = call_find(n, fx->call.v);
+		caller = c && c->caller ? c->caller : "";
+		caller_name = c && c->caller_name ? c->caller_name : "";
+	} else {
+		const struct offer *o = offer_find(n, fx->offer.v, OFFER_AGENT);
+		caller = o ? o->caller : "";
+		caller_name = o ? o->caller_name : "";
+	}
+	s->offer = fx->offer.v;
+	s->call = fx->call.v;
+	s->owner = fx->peer.v;
+	json_t *ring =
+	    json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer",
+		      conf_id_format(n->conf, offer, fx->offer.v), "call",
+		      conf_id_format(n->conf, call, fx->call.v), "queue", q ? q->name : "?",
+		      "queue_display", q ? q->display : "?", "caller", caller, "caller_name",
+		      caller_name, "waited_ms", (json_int_t)(fx->age_us / 1000), "ring_ms",
+		      (int)fx->ring_timeout_ms, "site", site ? site->name : "?");
+	if (!ring) { /* a caller's name that is not UTF-8 */
+		ring = json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer", offer,
+				 "call", call, "queue", q ? q->name : "?", "queue_display",
+				 q ? q->display : "?", "caller", "", "caller_name", "", "waited_ms",
+				 (json_int_t)(fx->age_us / 1000), "ring_ms",
+				 (int)fx->ring_timeout_ms, "site", site ? site->name : "?");
+	}
+	json_decref(s->ring);
+	s->ring = json_incref(ring);
+	session_send(s, ring);
+	log_info("agent.ring", "agent=%s call=%s waited_ms=%llu", s->agent->name, call,
+		 (unsigned long long)(fx->age_us / 1000));
+}
+
+void desk_fx_talk(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
+	if (!s)
+		return;
+	s->talking = true;
+	if (!s->talk_us)
+		s->talk_us = mono_us();
+	session_bridge(s);
+	session_send(s, json_pack("{ss ss ss}", "t", "talk", "offer",
+				  conf_id_format(d->n->conf, offer, fx->offer.v), "call",
+				  conf_id_format(d->n->conf, call, fx->call.v)));
+}
+
+void desk_fx_offer_end(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
+	if (!s) {
+		offer_drop(d->n, fx->offer.v, OFFER_AGENT);
+		return;
+	}
+	bool talked = s->talking;
+	if (s->leg.v)
+		(void)media_unbridge(d->n->media, s->leg);
+	offer_drop(d->n, fx->offer.v, OFFER_AGENT);
+	s->talking = false;
+	json_decref(s->ring);
+	s->ring = NULL;
+	conf_id_format(d->n->conf, offer, fx->offer.v);
+	conf_id_format(d->n->conf, call, fx->call.v);
+	if (talked) {
+		s->wrap_call = fx->call.v;
+		s->wrap_owner = s->owner;
+		s->wrap_until_us = mono_us() + fx->wrap_up_ms * 1000ull;
+		session_send(s, json_pack("{ss ss ss ss sI si}", "t", "end", "offer", offer, "call",
+					  call, "why", acd_cause_name(fx->cause), "talk_ms",
+					  (json_int_t)((mono_us() - s->talk_us) / 1000), "wrap_ms",
+					  (int)fx->wrap_up_ms));
+	} else {
+		session_send(s, json_pack("{ss ss ss ss}", "t", "ring_end", "offer", offer, "call",
+					  call, "why", acd_cause_name(fx->cause)));
+	}
+	s->talk_us = 0;
+	s->call = 0;
+	s->owner = 0;
+}

@@ -1,0 +1,229 @@
+/* helio-node: local telephony of a site and the sealed sessions of its home agents. */
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+#include "common/seal/seal.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { FD_WANTED = 16384, LEGS_PER_CALL = 3 };
+
+static const char help[] =
+    "helio-node - a site node of Heliograph: SIP in, queues, agents' sealed sessions, audio\n"
+    "\n"
+    "usage: helio-node --config FILE --name NAME [--log-level debug|info|warn|error]\n"
+    "\n"
+    "  --config FILE   the cluster file (YAML); agents.yaml and keys are found through it\n"
+    "  --name NAME     which node of that file this process is, e.g. oslo1\n"
+    "  --log-level L   lowest level written to standard error (default info)\n"
+    "  --version, --help\n"
+    "\n"
+    "The keys come from `helio-keys from-config FILE`. Stop with SIGTERM or Ctrl-C: callers hear\n"
+    "goodbye and every record is written. `helioctl drain NAME` first, to lose nobody.\n"
+    "\n"
+    "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
+
+static int level_parse(const char *s, enum log_level *ret)
+{
+	static const char *const names[] = {"debug", "info", "warn", "error"};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(names); i++) {
+		if (strcmp(s, names[i]) == 0) {
+			*ret = (enum log_level)i;
+			return 0;
+		}
+	}
+	return EINVAL;
+}
+
+static int fail(const char *what, const char *why)
+{
+	log_error("start.failed", "part=%s why=%s", what, log_quote(why));
+	return 1;
+}
+
+static void media_h(const struct media_event *ev, void *arg)
+{
+	struct node *n = arg;
+	if (n->desk && desk_media(n->desk, ev))
+		return;
+	if (ev->type == MEDIA_EV_FAILED)
+		log_warn("media.failed", "leg=%u why=%s", (unsigned)ev->leg.v, log_quote(ev->why));
+}
+
+static int media_open(struct node *n, char why[256])
+{
+	struct media_conf conf = {
+	    .bind = n->self->bind,
+	    .advertise = n->self->advertise,
+	    .port_min = n->self->media_port_min,
+	    .port_max = n->self->media_port_max,
+	    .threads = n->self->media_threads ? n->self->media_threads : 1,
+	    .legs_max = (n->self->calls_max + n->self->sessions_max) * LEGS_PER_CALL,
+	    .silent_ms = 7000,
+	    .opus_complexity = 5,
+	};
+	return media_start(&n->media, &conf, media_h, n, why);
+}
+
+static int records_start(struct node *n, const char *state, char why[256])
+{
+	char path[CONF_PATH_SIZE + 16];
+	snprintf(path, sizeof(path), "%s/records.db", state);
+	return records_open(&n->records, path, why);
+}
+
+/* Opens every part in the order in which they need each other; what names the one that failed. */
+static int node_open(struct node *n, const char **what, char why[256])
+{
+	char state[CONF_PATH_SIZE];
+	int err;
+	*what = "state";
+	err = conf_state_path(n->conf, n->self, state);
+	if (!err)
+		err = boot_next(state, &n->boot);
+	if (err) {
+		snprintf(why, 256, "%s: %s; the folder must be writable", state, strerror(err));
+		return err;
+	}
+	*what = "records";
+	if ((err = records_start(n, state, why)))
+		return err;
+	*what = "media";
+	if ((err = media_open(n, why)))
+		return err;
+	*what = "core";
+	if ((err = core_open(n))) {
+		snprintf(why, 256, "%s: calls_max or sessions_max too large", strerror(err));
+		return err;
+	}
+	*what = "desk";
+	if ((err = desk_open(&n->desk, n, why)))
+		return err;
+	*what = "mesh";
+	if ((err = node_mesh_open(n, why)))
+		return err;
+	*what = "admin";
+	if ((err = node_admin_open(n, why)))
+		return err;
+	*what = "presence";
+	if ((err = node_presence_open(n))) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
+	*what = "sip"; /* last: who can be called must be able to answer */
+	return calls_open(n, why);
+}
+
+static void node_close(struct node *n)
+{
+	calls_close(n);
+	node_admin_close(n);
+	node_presence_close(n);
+	n->desk = desk_close(n->desk);
+	node_mesh_close(n);
+	core_close(n);
+	n->media = media_stop(n->media);
+	n->records = records_close(n->records);
+}
+
+static void signal_h(int sig)
+{
+	(void)sig;
+	re_cancel();
+}
+
+static int run(struct conf *conf, const struct conf_daemon *self)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	const char *what = "memory";
+	char why[256] = "out of memory";
+	if (!n)
+		return fail(what, why);
+	n->conf = conf;
+	n->self = self;
+	n->site = conf_site_by_number(conf, addr_site(self->addr));
+	n->started_us = mono_us();
+	n->presence_fd = -1;
+	int err = node_open(n, &what, why), exit_code = 0;
+	if (err) {
+		exit_code = fail(what, why);
+	} else {
+		log_info("node.up", "site=%s sip=%s:%u boot=%u config=%016llx", n->site->name,
+			 self->bind, self->sip_port, (unsigned)n->boot,
+			 (unsigned long long)conf->hash);
+		(void)re_main(signal_h);
+		log_info("node.stopping", "calls=%u", (unsigned)n->calls_n);
+	}
+	node_close(n);
+	free(n);
+	return exit_code;
+}
+
+static void fd_limit_raise(void)
+{
+	struct rlimit lim;
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max < FD_WANTED ? lim.rlim_max : FD_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < FD_WANTED)
+		log_warn("limit.files", "have=%llu remedy=\"raise LimitNOFILE\"",
+			 (unsigned long long)lim.rlim_cur);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"log-level", required_argument, NULL, 'l'},
+	    {"version", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	const char *path = NULL, *name = NULL;
+	enum log_level level = LOG_LEVEL_INFO;
+	int opt;
+	while ((opt = getopt_long(argc, argv, "c:n:l:vh", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c': path = optarg; break;
+		case 'n': name = optarg; break;
+		case 'l':
+			if (level_parse(optarg, &level)) {
+				fprintf(stderr, "--log-level: debug, info, warn or error\n");
+				return 2;
+			}
+			break;
+		case 'v': puts("helio-node " HELIO_VERSION); return 0;
+		case 'h': fputs(help, stdout); return 0;
+		default: fputs("try: helio-node --help\n", stderr); return 2;
+		}
+	}
+	if (!path || !name || optind < argc) {
+		fputs("--config and --name are needed; try: helio-node --help\n", stderr);
+		return 2;
+	}
+	log_init(name, level);
+	struct conf *conf = NULL;
+	if (conf_load(&conf, path, stderr))
+		return 1;
+	const struct conf_daemon *self = conf_daemon_by_name(conf, name);
+	int exit_code = 1;
+	if (!self || self->role != CONF_NODE) {
+		fprintf(stderr, "%s: no node is called \"%s\" there\n", path, name);
+	} else if (seal_init()) {
+		exit_code = fail("seal", "libsodium cannot start");
+	} else {
+		fd_limit_raise();
+		fd_setsize(FD_WANTED);
+		int err = libre_init();
+		exit_code = err ? fail("libre", strerror(err)) : run(conf, self);
+		libre_close();
+	}
+	conf_free(conf);
+	return exit_code;
+}

@@ -1,0 +1,156 @@
+/*
+ * The shell of helio-node: one control thread on libre's loop that turns I/O into acd events and
+ * acd effects into I/O, and decides nothing.
+ *
+ *   SIP ─────┐                        ┌───► SIP (200, BYE)
+ *   mesh ────┤   node_event()         ├───► mesh (acd messages, sealed frames)
+ *   desk ────┼─► acd_step() ─► effects┼───► media (play, bridge)
+ *   media ───┤                        ├───► desk (ring, talk, end, state)
+ *   timers ──┘                        └───► records, presence
+ *
+ * Lifetimes
+ *   1. A struct call lives from a good INVITE until the core says ENDED.
+ *   2. A struct offer (one per side) lives while a grant is in hand; it holds the trunk leg.
+ *   3. A struct session lives from sign-in until the core says OFF; links come and go.
+ *   4. A struct link lives as long as one browser's WebSocket.
+ */
+#ifndef HELIO_NODE_H
+#define HELIO_NODE_H
+
+#include "nodes/node_re.h"
+#include "common/acd/acd.h"
+#include "common/base/base.h"
+#include "common/conf/conf.h"
+#include "common/log/log.h"
+#include "common/presence/presence.h"
+#include "common/records/records.h"
+#include "common/wire/mesh.h"
+#include "nodes/media/media.h"
+#include "nodes/sip/sip_call.h"
+
+struct admin;
+struct desk;
+struct journal;
+
+enum {
+	NODE_STATUS_MS = 500, /* gateways call a node live for 2 s after its last status */
+	NODE_HASH_BUCKETS = 4096,
+	NODE_QUEUE_STATS_MAX = 256,
+};
+
+struct node_queue_stats {
+	uint32_t queue, waiting, idle, longest_ms;
+};
+
+struct node {
+	const struct conf *conf;
+	const struct conf_daemon *self;
+	const struct conf_site *site;
+	uint32_t boot;
+	uint64_t started_us, now_us;
+
+	struct acd *acd;
+	struct acd_effects fx;
+	struct acd_event *pending; /* ring of events waiting for their step */
+	size_t pending_cap, pending_head, pending_n;
+	bool stepping, draining, island;
+
+	struct mesh *mesh;
+	struct media *media;
+	struct sip_ua *ua;
+	struct records *records;
+	struct presence *presence;
+	struct admin *admin;
+	struct desk *desk;
+
+	struct hash *calls;  /* struct call by id */
+	struct hash *offers; /* struct offer by id, both sides */
+	uint32_t calls_n;
+
+	struct tmr tmr_acd, tmr_status, tmr_presence, tmr_mesh;
+	int presence_fd;
+	int presence_flags;
+
+	uint8_t cert[256];
+	size_t cert_len;
+
+	struct node_queue_stats queue_stats[NODE_QUEUE_STATS_MAX];
+	uint32_t queue_stats_n;
+	bool queue_stats_changed;
+
+	struct {
+		uint64_t entered, ended, answered, abandoned, failed, offers, refused_events;
+	} counters;
+};
+
+/* ---- calls (node_calls.c): owner's side ---- */
+struct call {
+	struct le he;
+	struct acd_call_id id;
+	struct sip_call *sip; /* NULL once the dialog is over */
+	struct media_leg leg;
+	uint16_t rtp_port;
+	const struct conf_queue *queue;
+	enum sip_codec codec;
+	char *caller, *caller_name; /* own copies; mem_deref'd */
+	uint64_t entered_us, answered_us;
+	int64_t entered_ms, answered_ms;
+	uint64_t wait_us;
+	uint64_t agent; /* who answered; 0 nobody */
+	uint16_t agent_node;
+	uint32_t offers;
+	uint64_t bridged_offer;
+	bool accepted, over;
+	char disposition[32];
+	char *note;
+};
+int calls_open(struct node *n, char ret_why[256]);
+void calls_close(struct node *n);
+struct call *call_find(const struct node *n, uint64_t id);
+void calls_fx(struct node *n, const struct acd_fx *fx);
+void calls_wrap(struct node *n, uint64_t call, const char *disposition, const char *note);
+
+/* ---- offers (node_offers.c): the trunk leg between two nodes, and what GRANT carried ---- */
+enum offer_side { OFFER_OWNER, OFFER_AGENT };
+struct offer {
+	struct le he;
+	uint64_t id;
+	enum offer_side side;
+	uint64_t call;
+	uint16_t peer; /* the other node */
+	struct media_leg leg;
+	struct media_trunk local;
+	bool have_leg, have_remote;
+	struct media_trunk remote;
+	char caller[48], caller_name[64];
+};
+struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side);
+void offer_drop(struct node *n, uint64_t id, enum offer_side side);
+/* Fills media (and the caller's name) into an outgoing GRANT or RINGING; makes the leg on first
+ * use. errno when no leg can be had. */
+int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb);
+/* Notes what an incoming GRANT or RINGING carries, before the core sees it. */
+void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const Acd *pb);
+
+/* ---- the core's shell (node_core.c) ---- */
+int core_open(struct node *n);
+void core_close(struct node *n);
+/* One event into the core, its effects out. Within an effect the event is queued and ACD_OK
+ * returned. `now` is filled in. */
+enum acd_verdict node_event(struct node *n, struct acd_event *ev);
+
+/* ---- mesh (node_mesh.c) ---- */
+int node_mesh_open(struct node *n, char ret_why[256]);
+void node_mesh_close(struct node *n);
+/* Sends and sees to it that the edge-triggered descriptor is drained afterwards. */
+int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *payload, size_t len);
+
+/* ---- presence and admin ---- */
+int node_presence_open(struct node *n);
+void node_presence_kick(struct node *n);
+void node_presence_close(struct node *n);
+int node_admin_open(struct node *n, char ret_why[256]);
+void node_admin_close(struct node *n);
+void node_drain(struct node *n, bool on);
+
+#endif

@@ -1,0 +1,364 @@
+/*
+ * The owner's side of a call: SIP dialog, media leg and record around the core's call register.
+ */
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_AFTER_S = 5 };
+
+static bool call_match(struct le *le, void *arg)
+{
+	const struct call *c = le->data;
+	return c->id.v == *(const uint64_t *)arg;
+}
+
+static uint32_t call_key(uint64_t id)
+{
+	return hash_fast((const char *)&id, sizeof(id));
+}
+
+struct call *call_find(const struct node *n, uint64_t id)
+{
+	return list_ledata(hash_lookup(n->calls, call_key(id), call_match, &id));
+}
+
+static void call_destroy(void *arg)
+{
+	struct call *c = arg;
+	hash_unlink(&c->he);
+	mem_deref(c->caller);
+	mem_deref(c->caller_name);
+	mem_deref(c->note);
+}
+
+static void call_free(struct node *n, struct call *c)
+{
+	if (c->leg.v)
+		media_leg_close(n->media, c->leg);
+	if (c->sip) {
+		sip_call_user_set(c->sip, NULL);
+		c->sip = sip_call_free(c->sip);
+	}
+	n->calls_n--;
+	mem_deref(c);
+}
+
+static struct call *call_make(struct node *n, struct sip_call *sip, const struct conf_queue *q,
+			      const char *caller, const char *caller_name)
+{
+	struct call *c = mem_zalloc(sizeof(*c), call_destroy);
+	if (!c)
+		return NULL;
+	c->id.v = acd_id_next(n->acd);
+	if ((*caller && str_dup(&c->caller, caller)) ||
+	    (*caller_name && str_dup(&c->caller_name, caller_name)) ||
+	    media_leg_plain(n->media, id_seq(c->id.v), &c->leg, &c->rtp_port)) {
+		mem_deref(c);
+		return NULL;
+	}
+	c->sip = sip;
+	c->queue = q;
+	c->entered_us = mono_us();
+	c->entered_ms = wall_ms();
+	hash_append(n->calls, call_key(c->id.v), &c->he, c);
+	n->calls_n++;
+	return c;
+}
+
+/* Music, preceded by the greeting the first time. A queue without files waits in silence. */
+static void music_on(struct node *n, struct call *c, bool greeting)
+{
+	struct media_sound g = {0}, m = {0};
+	char why[256];
+	if (greeting && *c->queue->greeting &&
+	    media_sound_load(n->media, &g, c->queue->greeting, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->greeting),
+			 log_quote(why));
+	if (*c->queue->music && media_sound_load(n->media, &m, c->queue->music, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->music), log_quote(why));
+	(void)media_leg_play(n->media, c->leg, g, m);
+}
+
+static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp)
+{
+	struct media_remote r = {
+	    .ip4 = sdp->ip4,
+	    .port = sdp->port,
+	    .codec = sdp->codec == SIP_PCMA ? MEDIA_PCMA : MEDIA_PCMU,
+	    .pt = (uint8_t)sdp->codec,
+	    .dtmf_pt = sdp->dtmf_pt,
+	    .send = sdp->send,
+	    .recv = sdp->recv,
+	};
+	c->codec = sdp->codec;
+	(void)media_leg_remote(n->media, c->leg, &r);
+}
+
+static void call_gone(struct node *n, struct call *c, enum acd_cause cause)
+{
+	struct acd_event ev = {.type = ACD_EV_CALL_GONE, .call = c->id, .cause = (uint8_t)cause};
+	(void)node_event(n, &ev);
+}
+
+static void incoming_h(struct sip_call *sip, const char *user, const char *caller,
+		       const char *caller_name, const struct sip_sdp *offer, void *arg)
+{
+	struct node *n = arg;
+	const struct conf_queue *q = conf_queue_by_name(n->conf, user);
+	if (!q) {
+		log_info("call.unknown_queue", "dialled=%s", log_quote(user));
+		(void)sip_call_reject(sip, 404, "Not Found", 0);
+		return;
+	}
+	struct call *c = call_make(n, sip, q, caller, caller_name);
+	if (!c) {
+		log_warn("call.no_media", "queue=%s remedy=\"widen media_ports\"", q->name);
+		(void)sip_call_reject(sip, 503, "Service Unavailable", RETRY_AFTER_S);
+		return;
+	}
+	sip_call_user_set(sip, c);
+	c->codec = offer->codec;
+	struct acd_event ev = {
+	    .type = ACD_EV_CALL_ARRIVED, .call = c->id, .queue = {q->id}, .priority = q->priority};
+	uint64_t id = c->id.v;
+	if (node_event(n, &ev) != ACD_OK) {
+		c->sip = NULL;
+		call_free(n, c);
+		(void)sip_call_reject(sip, 503, "Service Unavailable", RETRY_AFTER_S);
+		return;
+	}
+	n->counters.entered++;
+	struct acd_call_view view;
+	if (!acd_call_get(n->acd, c->id, n->now_us, &view))
+		return; /* ended within its own arrival; calls_fx has cleaned up */
+	int err = sip_call_accept(sip, c->rtp_port, (uint32_t)view.cepoch);
+	if (err) {
+		log_warn("call.accept", "err=%s", log_quote(strerror(err)));
+		c = call_find(n, id);
+		if (c)
+			call_gone(n, c, ACD_CAUSE_MEDIA_FAILED);
+		return;
+	}
+	c->accepted = true;
+	remote_set(n, c, offer);
+	char id_str[ID_STR_SIZE];
+	log_info("call.entered", "call=%s queue=%s caller=%s",
+		 conf_id_format(n->conf, id_str, c->id.v), q->name, log_number(caller));
+	if (view.state == ACD_CALL_QUEUED || view.state == ACD_CALL_GRANTED)
+		music_on(n, c, true);
+}
+
+static int reoffer_h(struct sip_call *sip, const struct sip_sdp *offer, void *arg)
+{
+	struct node *n = arg;
+	struct call *c = sip_call_user(sip);
+	if (!c)
+		return 481;
+	remote_set(n, c, offer);
+	return 0;
+}
+
+static void ended_h(struct sip_call *sip, enum sip_end why, void *arg)
+{
+	struct node *n = arg;
+	struct call *c = sip_call_user(sip);
+	if (!c)
+		return;
+	/* S7: "abandoned" only after the caller's own CANCEL or BYE. */
+	bool caller = why == SIP_END_CANCEL || why == SIP_END_BYE;
+	c->over = true;
+	call_gone(n, c,
+		  caller ? ACD_CAUSE_CALLER_HUNG_UP
+			 : (why == SIP_END_ERROR ? ACD_CAUSE_MEDIA_FAILED : ACD_CAUSE_TIMEOUT));
+}
+
+static uint32_t admit_h(void *arg)
+{
+	const struct node *n = arg;
+	return n->draining || n->calls_n >= n->self->calls_max ? RETRY_AFTER_S : 0;
+}
+
+int calls_open(struct node *n, char ret_why[256])
+{
+	static const struct sip_ua_handlers handlers = {
+	    .incoming_h = incoming_h,
+	    .reoffer_h = reoffer_h,
+	    .ended_h = ended_h,
+	    .admit_h = admit_h,
+	};
+	struct sip_ua_conf conf = {
+	    .bind = n->self->bind,
+	    .advertise = n->self->advertise,
+	    .port = n->self->sip_port,
+	    .server = "Heliograph/" HELIO_VERSION,
+	    .calls_max = n->self->calls_max,
+	    .session_expires_s = 1800,
+	};
+	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
+	if (!err)
+		err = hash_alloc(&n->offers, NODE_HASH_BUCKETS);
+	if (err) {
+		snprintf(ret_why, 256, "%s", strerror(err));
+		return err;
+	}
+	return sip_ua_open(&n->ua, &conf, &handlers, n, ret_why);
+}
+
+static bool close_one(struct le *le, void *arg)
+{
+	struct node *n = arg;
+	struct call *c = le->data;
+	if (c->sip && !c->over)
+		(void)sip_call_hangup(c->sip, "Service stopped");
+	call_gone(n, c, ACD_CAUSE_DRAINING);
+	return false;
+}
+
+void calls_close(struct node *n)
+{
+	/* A node that is told to stop says goodbye and writes every record. */
+	if (n->calls && n->acd)
+		(void)hash_apply(n->calls, close_one, n);
+	hash_flush(n->calls);
+	hash_flush(n->offers);
+	n->calls = mem_deref(n->calls);
+	n->offers = mem_deref(n->offers);
+	n->ua = sip_ua_close(n->ua);
+}
+
+/* ---- what the core says about a call ---- */
+
+static void record_write(struct node *n, const struct call *c, const struct acd_fx *fx)
+{
+	struct record r = {0};
+	uint64_t now = mono_us();
+	const struct conf_agent *agent = c->agent ? conf_agent_by_id(n->conf, c->agent) : NULL;
+	const struct conf_daemon *agent_node = conf_daemon_by_addr(n->conf, c->agent_node);
+	const struct conf_site *agent_site =
+	    c->agent_node ? conf_site_by_number(n->conf, addr_site(c->agent_node)) : NULL;
+	conf_id_format(n->conf, r.call, c->id.v);
+	if (c->sip)
+		(void)str_copy(r.sip_callid, sizeof(r.sip_callid), sip_call_dialog(c->sip)->callid);
+	(void)str_copy(r.queue, sizeof(r.queue), c->queue->name);
+	(void)str_copy(r.site, sizeof(r.site), n->site->name);
+	(void)str_copy(r.node, sizeof(r.node), n->self->name);
+	if (agent)
+		(void)str_copy(r.agent, sizeof(r.agent), agent->name);
+	if (agent_site)
+		(void)str_copy(r.agent_site, sizeof(r.agent_site), agent_site->name);
+	if (agent_node && c->agent)
+		(void)str_copy(r.agent_node, sizeof(r.agent_node), agent_node->name);
+	(void)str_copy(r.caller, sizeof(r.caller), c->caller ? c->caller : "");
+	(void)str_copy(r.dialled, sizeof(r.dialled), c->queue->name);
+	(void)str_copy(r.outcome, sizeof(r.outcome), acd_outcome_name(fx->outcome));
+	(void)str_copy(r.cause, sizeof(r.cause), acd_cause_name(fx->cause));
+	(void)str_copy(r.disposition, sizeof(r.disposition), c->disposition);
+	(void)str_copy(r.note, sizeof(r.note), c->note ? c->note : "");
+	r.cepoch = fx->cepoch;
+	r.entered_ms = c->entered_ms;
+	r.answered_ms = c->answered_ms;
+	r.ended_ms = wall_ms();
+	r.wait_ms = (int64_t)((c->answered_us ? c->wait_us : now - c->entered_us) / 1000);
+	r.talk_ms = c->answered_us ? (int64_t)((now - c->answered_us) / 1000) : 0;
+	r.offers = c->offers;
+	int err = records_put(n->records, &r);
+	if (err)
+		log_error("record.lost", "call=%s err=%s", r.call, log_quote(strerror(err)));
+}
+
+static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
+{
+	char id[ID_STR_SIZE];
+	n->counters.ended++;
+	switch ((enum acd_outcome)fx->outcome) {
+	case ACD_OUTCOME_ANSWERED: n->counters.answered++; break;
+	case ACD_OUTCOME_ABANDONED: n->counters.abandoned++; break;
+	case ACD_OUTCOME_NONE:
+	case ACD_OUTCOME_CALLBACK:
+	case ACD_OUTCOME_VOICEMAIL:
+	case ACD_OUTCOME_OVERFLOW_OUT:
+	case ACD_OUTCOME_FAILED: n->counters.failed++; break;
+	}
+	log_info("call.ended", "call=%s outcome=%s cause=%s", conf_id_format(n->conf, id, c->id.v),
+		 acd_outcome_name(fx->outcome), acd_cause_name(fx->cause));
+	record_write(n, c, fx);
+	offer_drop(n, fx->offer.v ? fx->offer.v : c->bridged_offer, OFFER_OWNER);
+	if (c->sip && !c->over) {
+		c->over = true;
+		(void)sip_call_hangup(c->sip, "Normal call clearing");
+	}
+	call_free(n, c);
+}
+
+static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx)
+{
+	char id[ID_STR_SIZE];
+	const struct conf_agent *agent = conf_agent_by_id(n->conf, fx->agent.v);
+	if (!c->answered_us) {
+		c->answered_us = mono_us();
+		c->answered_ms = wall_ms();
+		c->wait_us = c->answered_us - c->entered_us;
+	}
+	c->agent = fx->agent.v;
+	c->agent_node = fx->peer.v;
+	c->bridged_offer = fx->offer.v;
+	if (fx->peer.v != n->self->addr) {
+		const struct offer *o = offer_find(n, fx->offer.v, OFFER_OWNER);
+		if (o && o->have_leg)
+			(void)media_bridge(n->media, c->leg, o->leg);
+	} /* else desk_fx_talk bridges, once the agent's register holds the offer too (S3) */
+	log_info("call.bridged", "call=%s agent=%s wait_ms=%llu",
+		 conf_id_format(n->conf, id, c->id.v), agent ? agent->name : "?",
+		 (unsigned long long)(c->wait_us / 1000));
+}
+
+void calls_fx(struct node *n, const struct acd_fx *fx)
+{
+	struct call *c = call_find(n, fx->call.v);
+	if (!c)
+		return;
+	switch ((enum acd_call_state)fx->call_state) {
+	case ACD_CALL_QUEUED:
+		if (fx->offer.v)
+			offer_drop(n, fx->offer.v, OFFER_OWNER);
+		if (c->bridged_offer) {
+			offer_drop(n, c->bridged_offer, OFFER_OWNER);
+			c->bridged_offer = 0;
+			(void)media_unbridge(n->media, c->leg);
+			music_on(n, c, false);
+		}
+		break;
+	case ACD_CALL_GRANTED:
+		c->offers++;
+		n->counters.offers++;
+		break;
+	case ACD_CALL_BRIDGED: call_bridged(n, c, fx); break;
+	case ACD_CALL_AWAIT_AGENT:
+		(void)media_unbridge(n->media, c->leg);
+		music_on(n, c, false);
+		break;
+	case ACD_CALL_ENDED: call_ended(n, c, fx); break;
+	case ACD_CALL_NONE: break;
+	}
+}
+
+void calls_wrap(struct node *n, uint64_t id, const char *disposition, const char *note)
+{
+	struct call *c = call_find(n, id);
+	if (c) { /* noted while talking: goes into the record when it is written */
+		(void)str_copy(c->disposition, sizeof(c->disposition), disposition);
+		c->note = mem_deref(c->note);
+		if (*note)
+			(void)str_dup(&c->note, note);
+		return;
+	}
+	char id_str[ID_STR_SIZE];
+	int err = records_wrap(n->records, conf_id_format(n->conf, id_str, id), disposition, note);
+	if (err)
+		log_warn("record.wrap", "call=%s err=%d", id_str, err);
+}

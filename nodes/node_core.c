@@ -1,0 +1,189 @@
+/*
+ * Events in, effects out. Effects never step the core themselves: what they cause is queued in
+ * `pending` and stepped in order, so that the core sees one event at a time.
+ */
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PENDING_START = 64, PENDING_MAX = 65536 };
+
+static void deadline_arm(struct node *n);
+
+int core_open(struct node *n)
+{
+	struct acd_addr brokers[64];
+	struct acd_queue_conf *queues = NULL;
+	struct acd_conf conf = {
+	    .role = ACD_ROLE_NODE,
+	    .self = {n->self->addr},
+	    .boot = n->boot,
+	    .calls_max = n->self->calls_max,
+	    .agents_max = n->self->sessions_max,
+	    .brokers = brokers,
+	};
+	acd_timers_default(&conf.timers);
+	for (uint32_t i = 0; i < n->conf->daemons_n; i++) {
+		const struct conf_daemon *d = &n->conf->daemons[i];
+		if (d->role == CONF_BROKER && conf.brokers_n < HELIO_ARRAY_LEN(brokers))
+			brokers[conf.brokers_n++].v = d->addr;
+	}
+	int err = conf_acd_queues(n->conf, &queues, &conf.queues_n);
+	if (err)
+		return err;
+	conf.queues = queues;
+	size_t size = acd_size(&conf);
+	void *mem = size ? calloc(1, size) : NULL;
+	n->pending = calloc(PENDING_START, sizeof(*n->pending));
+	n->pending_cap = PENDING_START;
+	if (mem && n->pending)
+		n->acd = acd_init(mem, &conf);
+	else
+		free(mem);
+	free(queues);
+	if (!n->acd)
+		return size ? ENOMEM : EINVAL;
+	tmr_init(&n->tmr_acd);
+	deadline_arm(n);
+	return 0;
+}
+
+void core_close(struct node *n)
+{
+	tmr_cancel(&n->tmr_acd);
+	free(n->acd);
+	free(n->pending);
+	n->acd = NULL;
+	n->pending = NULL;
+}
+
+static bool pending_push(struct node *n, const struct acd_event *ev)
+{
+	if (n->pending_n == n->pending_cap) {
+		size_t cap = n->pending_cap * 2;
+		if (cap > PENDING_MAX)
+			return false;
+		struct acd_event *bigger = calloc(cap, sizeof(*bigger));
+		if (!bigger)
+			return false;
+		for (size_t i = 0; i < n->pending_n; i++)
+			bigger[i] = n->pending[(n->pending_head + i) % n->pending_cap];
+		free(n->pending);
+		n->pending = bigger;
+		n->pending_cap = cap;
+		n->pending_head = 0;
+	}
+	n->pending[(n->pending_head + n->pending_n++) % n->pending_cap] = *ev;
+	return true;
+}
+
+static bool pending_pop(struct node *n, struct acd_event *ret)
+{
+	if (!n->pending_n)
+		return false;
+	*ret = n->pending[n->pending_head];
+	n->pending_head = (n->pending_head + 1) % n->pending_cap;
+	n->pending_n--;
+	return true;
+}
+
+static void fx_send(struct node *n, const struct acd_fx *fx)
+{
+	const struct acd_msg *msg = &fx->msg;
+	if (fx->to.v == n->self->addr) {
+		struct acd_event ev = {
+		    .type = ACD_EV_MSG, .from = fx->to, .from_boot = n->boot, .msg = *msg};
+		if (!pending_push(n, &ev))
+			log_error("core.pending_full", "limit=%d", PENDING_MAX);
+		return;
+	}
+	Envelope env = Envelope_init_zero;
+	env.which_body = Envelope_acd_tag;
+	wire_acd_to_pb(&env.body.acd, msg);
+	if (msg->type == ACD_MSG_GRANT || msg->type == ACD_MSG_RINGING) {
+		int err = offer_attach(n, msg, fx->to.v, &env.body.acd);
+		if (err) {
+			log_warn("offer.no_media", "err=%s remedy=\"widen media_ports\"",
+				 log_quote(strerror(err)));
+			struct acd_event ev = {.type = ACD_EV_MEDIA_FAILED, .offer = msg->offer};
+			(void)pending_push(n, &ev);
+			return;
+		}
+	}
+	(void)node_mesh_send(n, fx->to.v, &env, NULL, 0);
+}
+
+static void fx_apply(struct node *n, const struct acd_fx *fx)
+{
+	switch (fx->type) {
+	case ACD_FX_SEND: fx_send(n, fx); break;
+	case ACD_FX_CALL: calls_fx(n, fx); break;
+	case ACD_FX_AGENT: desk_fx_agent(n->desk, fx); break;
+	case ACD_FX_RING: desk_fx_ring(n->desk, fx); break;
+	case ACD_FX_TALK: desk_fx_talk(n->desk, fx); break;
+	case ACD_FX_OFFER_END: desk_fx_offer_end(n->desk, fx); break;
+	case ACD_FX_ISLAND:
+		n->island = fx->on;
+		log_warn(fx->on ? "island.on" : "island.off", "why=\"%s\"",
+			 fx->on ? "no broker of the site answers" : "a broker answers");
+		break;
+	case ACD_FX_TYPE_COUNT: break;
+	}
+}
+
+static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
+{
+	uint64_t now = mono_us();
+	n->now_us = now > n->now_us ? now : n->now_us;
+	ev->now = n->now_us;
+	enum acd_verdict v = acd_step(n->acd, ev, &n->fx);
+	if (v != ACD_OK)
+		n->counters.refused_events++;
+	for (;;) {
+		for (uint32_t i = 0; i < n->fx.n; i++)
+			fx_apply(n, &n->fx.fx[i]);
+		if (!n->fx.more)
+			break;
+		struct acd_event more = {.type = ACD_EV_TIME, .now = n->now_us};
+		(void)acd_step(n->acd, &more, &n->fx);
+	}
+	return v;
+}
+
+enum acd_verdict node_event(struct node *n, struct acd_event *ev)
+{
+	if (n->stepping) {
+		if (!pending_push(n, ev))
+			log_error("core.pending_full", "limit=%d", PENDING_MAX);
+		return ACD_OK;
+	}
+	n->stepping = true;
+	enum acd_verdict v = step_one(n, ev);
+	struct acd_event next;
+	while (pending_pop(n, &next))
+		(void)step_one(n, &next);
+	n->stepping = false;
+	deadline_arm(n);
+	return v;
+}
+
+static void deadline_h(void *arg)
+{
+	struct node *n = arg;
+	struct acd_event ev = {.type = ACD_EV_TIME};
+	(void)node_event(n, &ev);
+}
+
+static void deadline_arm(struct node *n)
+{
+	acd_time_us at = acd_deadline(n->acd);
+	if (at == UINT64_MAX) {
+		tmr_cancel(&n->tmr_acd);
+		return;
+	}
+	uint64_t now = mono_us();
+	tmr_start(&n->tmr_acd, at > now ? (at - now + 999) / 1000 : 0, deadline_h, n);
+}

@@ -1,0 +1,157 @@
+/*
+ * The mesh on libre's loop. ZeroMQ's descriptor is edge-triggered: it is drained after every
+ * wake-up and after every send (a send may swallow the edge), by a timer of 0 ms.
+ */
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { DRAIN_BATCH = 256 }; /* messages before timers and SIP get their turn */
+
+static void drain_h(void *arg);
+
+static void drain_soon(struct node *n)
+{
+	if (!tmr_isrunning(&n->tmr_mesh))
+		tmr_start(&n->tmr_mesh, 0, drain_h, n);
+}
+
+int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *payload, size_t len)
+{
+	int err = mesh_send(n->mesh, to, env, payload, len);
+	drain_soon(n);
+	return err;
+}
+
+static void got_acd(struct node *n, const Envelope *env)
+{
+	const Acd *pb = &env->body.acd;
+	struct acd_event ev = {
+	    .type = ACD_EV_MSG, .from = {(uint16_t)env->from}, .from_boot = env->boot};
+	if (wire_acd_from_pb(&ev.msg, pb)) {
+		log_warn("wire.bad_acd", "from=%u type=%u", (unsigned)env->from,
+			 (unsigned)pb->type);
+		return;
+	}
+	struct acd_offer_id offer = ev.msg.offer;
+	struct acd_session_id session = ev.msg.session;
+	enum acd_msg_type type = ev.msg.type;
+	if (type == ACD_MSG_GRANT || type == ACD_MSG_RINGING)
+		offer_note(n, &ev.msg, (uint16_t)env->from, pb);
+	(void)node_event(n, &ev);
+	if (type == ACD_MSG_GRANT) {
+		struct acd_agent_view view;
+		if (!acd_agent_get(n->acd, session, n->now_us, &view) || view.offer.v != offer.v)
+			offer_drop(n, offer.v, OFFER_AGENT); /* refused */
+	}
+}
+
+static void got_queue_stats(struct node *n, const QueueStats *qs)
+{
+	for (pb_size_t i = 0; i < qs->entries_count; i++) {
+		const QueueStats_Entry *e = &qs->entries[i];
+		uint32_t k = 0;
+		while (k < n->queue_stats_n && n->queue_stats[k].queue != e->queue)
+			k++;
+		if (k == NODE_QUEUE_STATS_MAX)
+			continue;
+		struct node_queue_stats now = {e->queue, e->waiting, e->idle, e->longest_ms};
+		if (k == n->queue_stats_n)
+			n->queue_stats_n++;
+		if (memcmp(&n->queue_stats[k], &now, sizeof(now)) != 0)
+			n->queue_stats_changed = true;
+		n->queue_stats[k] = now;
+	}
+}
+
+static void got(struct node *n, const Envelope *env, const uint8_t *payload, size_t len)
+{
+	uint16_t from = (uint16_t)env->from;
+	switch (env->which_body) {
+	case Envelope_acd_tag: got_acd(n, env); break;
+	case Envelope_gw_tag:
+		if (addr_is_gateway(from))
+			desk_frame(n->desk, from, env->boot, &env->body.gw, payload, len);
+		break;
+	case Envelope_wrap_tag:
+		calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition, env->body.wrap.note);
+		break;
+	case Envelope_queue_stats_tag:
+		if (addr_is_broker(from) && addr_site(from) == addr_site(n->self->addr))
+			got_queue_stats(n, &env->body.queue_stats);
+		break;
+	default: break; /* a newer peer says something we do not know yet */
+	}
+}
+
+static void drain(struct node *n)
+{
+	for (int i = 0; i < DRAIN_BATCH; i++) {
+		Envelope env;
+		const uint8_t *payload;
+		size_t len;
+		if (mesh_recv(n->mesh, &env, &payload, &len))
+			return;
+		got(n, &env, payload, len);
+	}
+	drain_soon(n);
+}
+
+static void drain_h(void *arg)
+{
+	drain(arg);
+}
+
+static void mesh_fd_h(int flags, void *arg)
+{
+	(void)flags;
+	drain(arg);
+}
+
+static void status_h(void *arg)
+{
+	struct node *n = arg;
+	tmr_start(&n->tmr_status, NODE_STATUS_MS, status_h, n);
+	for (uint32_t i = 0; i < n->conf->daemons_n; i++) {
+		const struct conf_daemon *d = &n->conf->daemons[i];
+		if (d->role != CONF_GATEWAY)
+			continue;
+		Envelope env = Envelope_init_zero;
+		env.which_body = Envelope_node_status_tag;
+		NodeStatus *st = &env.body.node_status;
+		st->sessions = desk_sessions(n->desk);
+		st->calls = n->calls_n;
+		st->calls_max = n->self->calls_max;
+		st->draining = n->draining || st->sessions >= n->self->sessions_max;
+		st->config_hash = n->conf->hash;
+		st->cert.size = (pb_size_t)n->cert_len;
+		memcpy(st->cert.bytes, n->cert, n->cert_len);
+		(void)node_mesh_send(n, d->addr, &env, NULL, 0);
+	}
+}
+
+int node_mesh_open(struct node *n, char ret_why[256])
+{
+	tmr_init(&n->tmr_mesh);
+	tmr_init(&n->tmr_status);
+	int err = mesh_open(&n->mesh, n->conf, n->self->addr, n->boot, ret_why);
+	if (err)
+		return err;
+	err = fd_listen(mesh_fd(n->mesh), FD_READ, mesh_fd_h, n);
+	if (err)
+		return err;
+	tmr_start(&n->tmr_status, 0, status_h, n);
+	drain_soon(n);
+	return 0;
+}
+
+void node_mesh_close(struct node *n)
+{
+	tmr_cancel(&n->tmr_mesh);
+	tmr_cancel(&n->tmr_status);
+	if (n->mesh)
+		fd_close(mesh_fd(n->mesh));
+	n->mesh = mesh_free(n->mesh);
+}
