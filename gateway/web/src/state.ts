@@ -1,0 +1,543 @@
+// The whole page as one value, and the one pure function that changes it:
+//
+//	node ── message ─┐
+//	person ── intent ─┼─► reduce(state, action) ─► state ─► ui/ draws it, app.ts acts on what changed
+//	devices ── fact ─┘
+//
+// No I/O, no clock: every action carries `at`, the page's own monotonic milliseconds. What the node
+// says about the agent's state is the truth; intents only mark a button as pending until it speaks.
+import type {
+	Agent, AgentState, CallInfo, Disposition, FromNode, PauseReason, QueueFigures, QueueInfo,
+	StateInfo, Welcome,
+} from './protocol';
+
+export interface Cluster {
+	cluster: string;
+	signPub: string;
+	site: string;
+	sites: { name: string; number: number }[];
+	gateways: string[];
+}
+export type RefusedWhy = 'key_changed' | 'no_cluster' | 'insecure' | 'certificate';
+export type MicStatus =
+	| 'unknown' | 'asking' | 'ok' | 'denied' | 'dismissed' | 'missing' | 'unplugged' | 'in_use'
+	| 'insecure' | 'failed';
+export type LegStatus = 'none' | 'connecting' | 'up' | 'down';
+export type LinkStatus = 'idle' | 'connecting' | 'open' | 'lost';
+export type Pending = 'ready' | 'pause' | 'accept' | 'reject' | 'hangup' | 'finish' | null;
+
+export interface Ring extends CallInfo {
+	endsAt: number;    // when the node gives up on us
+	ringMs: number;    // the whole of it; 0: not known
+	queuedAt: number;  // our own clock: when the caller began to wait
+}
+export interface Call extends CallInfo {
+	since: number;
+	muted: boolean;
+}
+export interface Wrap {
+	offer: string;
+	about: CallInfo | null;
+	endsAt: number;
+	wrapMs: number;
+	talkMs: number;
+	why: string;
+	disposition: Disposition | '';
+	note: string;
+	saved: 'clean' | 'dirty' | 'sent';
+}
+export interface Queue extends QueueInfo {
+	waiting: number;
+	longestMs: number;
+	idle: number;
+	at: number;        // when these figures came; 0: not yet
+}
+export interface Today { answered: number; missed: number; rejected: number; talkMs: number }
+export interface Notice {
+	id: number;
+	kind: 'info' | 'warn';
+	key: string;       // a text's key under notice.*, or '' when the node's own words are shown
+	text: string;
+	remedy: string;
+	at: number;
+}
+export interface State {
+	phase: 'boot' | 'refused' | 'signin' | 'desk' | 'taken_over';
+	refused: { why: RefusedWhy; known: string; found: string } | null;
+	cluster: Cluster | null;
+	known: { name: string; display: string } | null;
+	signin: { busy: boolean; why: string; retryAt: number };
+	link: { status: LinkStatus; since: number; attempt: number; retryAt: number; rttMs: number };
+	session: { id: string; node: string; agent: Agent } | null;
+	desk: { state: AgentState; reason: string; since: number };
+	pauseReason: PauseReason | null;   // the last one asked for here
+	afterCall: PauseReason | null;     // pause asked for while a call was in hand
+	ring: Ring | null;
+	call: Call | null;
+	wrap: Wrap | null;
+	missed: { caller: string; callerName: string; queueDisplay: string } | null;
+	pending: { what: Pending; since: number };
+	mic: { status: MicStatus; label: string; silent: boolean };
+	leg: { status: LegStatus; why: string };
+	soundBlocked: boolean;
+	queues: Queue[];
+	stats: { lossPermille: number; jitterMs: number; rttMs: number; at: number } | null;
+	today: Today;
+	notices: Notice[];
+	say: { n: number; key: string; caller: string; queue: string; urgent: boolean };
+}
+
+export type Action =
+	| { a: 'cluster'; cluster: Cluster; known: State['known'] }
+	| { a: 'refuse'; why: RefusedWhy; known: string; found: string }
+	| { a: 'signin' }
+	| { a: 'signin_failed'; why: string; retryMs: number }
+	| { a: 'link'; status: LinkStatus; attempt: number; retryMs: number }
+	| { a: 'rtt'; rttMs: number }
+	| { a: 'message'; m: FromNode }
+	| { a: 'intent'; what: Exclude<Pending, null>; reason?: PauseReason }
+	| { a: 'mute'; on: boolean }
+	| { a: 'wrap'; disposition: Disposition | ''; note: string }
+	| { a: 'wrap_sent' }
+	| { a: 'mic'; status: MicStatus; label: string }
+	| { a: 'mic_silent'; on: boolean }
+	| { a: 'leg'; status: LegStatus; why: string }
+	| { a: 'sound_blocked'; on: boolean }
+	| { a: 'today'; today: Today }
+	| { a: 'notice'; kind: Notice['kind']; key: string }
+	| { a: 'dismiss'; id: number }
+	| { a: 'signed_out'; known: State['known'] }
+	| { a: 'tick' };
+export type Timed = Action & { at: number };
+
+/** A press that the node has not answered after this long is offered again: longer than the retry
+ * of a lost frame could take, shorter than a person's patience. */
+export const PENDING_MAX_MS = 6000;
+/** More than these at once is noise, not help. */
+const NOTICES_MAX = 3;
+const NOTICE_INFO_MS = 8000;
+
+export const NO_TODAY: Today = { answered: 0, missed: 0, rejected: 0, talkMs: 0 };
+
+export function initialState(): State {
+	return {
+		phase: 'boot',
+		refused: null,
+		cluster: null,
+		known: null,
+		signin: { busy: false, why: '', retryAt: 0 },
+		link: { status: 'idle', since: 0, attempt: 0, retryAt: 0, rttMs: -1 },
+		session: null,
+		desk: { state: 'off', reason: '', since: 0 },
+		pauseReason: null,
+		afterCall: null,
+		ring: null,
+		call: null,
+		wrap: null,
+		missed: null,
+		pending: { what: null, since: 0 },
+		mic: { status: 'unknown', label: '', silent: false },
+		leg: { status: 'none', why: '' },
+		soundBlocked: false,
+		queues: [],
+		stats: null,
+		today: NO_TODAY,
+		notices: [],
+		say: { n: 0, key: '', caller: '', queue: '', urgent: false },
+	};
+}
+
+export function reduce(state: State, action: Timed): State {
+	const at = action.at;
+	switch (action.a) {
+	case 'cluster':
+		return {
+			...state, phase: 'signin', cluster: action.cluster, known: action.known,
+			refused: null,
+		};
+	case 'refuse':
+		return {
+			...state, phase: 'refused', session: null,
+			refused: { why: action.why, known: action.known, found: action.found },
+		};
+	case 'signin':
+		return { ...state, signin: { busy: true, why: '', retryAt: 0 } };
+	case 'signin_failed':
+		return {
+			...state, phase: 'signin', session: null,
+			signin: {
+				busy: false, why: action.why,
+				retryAt: action.retryMs > 0 ? at + action.retryMs : 0,
+			},
+		};
+	case 'link':
+		return onLink(state, action, at);
+	case 'rtt':
+		return { ...state, link: { ...state.link, rttMs: action.rttMs } };
+	case 'message':
+		return onMessage(state, action.m, at);
+	case 'intent':
+		return onIntent(state, action.what, action.reason ?? null, at);
+	case 'mute':
+		return state.call ? { ...state, call: { ...state.call, muted: action.on } } : state;
+	case 'wrap':
+		return state.wrap ? {
+			...state, wrap: {
+				...state.wrap, disposition: action.disposition, note: action.note,
+				saved: 'dirty',
+			},
+		} : state;
+	case 'wrap_sent':
+		return state.wrap ? { ...state, wrap: { ...state.wrap, saved: 'sent' } } : state;
+	case 'mic':
+		return {
+			...state, mic: {
+				status: action.status, label: action.label || state.mic.label, silent: false,
+			},
+		};
+	case 'mic_silent':
+		return state.mic.silent === action.on
+			? state : { ...state, mic: { ...state.mic, silent: action.on } };
+	case 'leg':
+		return { ...state, leg: { status: action.status, why: action.why } };
+	case 'sound_blocked':
+		return { ...state, soundBlocked: action.on };
+	case 'today':
+		return { ...state, today: action.today };
+	case 'notice':
+		return notice(state, action.kind, action.key, '', '', at);
+	case 'dismiss':
+		return { ...state, notices: state.notices.filter((n) => n.id !== action.id) };
+	case 'signed_out':
+		return {
+			...initialState(), phase: 'signin', cluster: state.cluster, known: action.known,
+			mic: state.mic,
+		};
+	case 'tick':
+		return onTick(state, at);
+	}
+}
+
+function onTick(state: State, at: number): State {
+	let next = state;
+	if (state.pending.what && at - state.pending.since > PENDING_MAX_MS)
+		next = { ...next, pending: { what: null, since: 0 } };
+	const fresh = state.notices.filter((n) => n.kind === 'warn' || at - n.at < NOTICE_INFO_MS);
+	if (fresh.length !== state.notices.length) next = { ...next, notices: fresh };
+	return next;
+}
+
+function onLink(
+	state: State, action: { status: LinkStatus; attempt: number; retryMs: number }, at: number,
+): State {
+	const was = state.link;
+	const since = was.status === action.status ? was.since : at;
+	const next: State = {
+		...state,
+		link: {
+			status: action.status, since, attempt: action.attempt,
+			retryAt: action.retryMs > 0 ? at + action.retryMs : 0,
+			rttMs: action.status === 'open' ? was.rttMs : -1,
+		},
+	};
+	if (action.status === 'open') return next;
+	next.pending = { what: null, since: 0 };
+	return was.status === 'open' && state.phase === 'desk' ? say(next, 'link_lost', true) : next;
+}
+
+function onIntent(
+	state: State, what: Exclude<Pending, null>, reason: PauseReason | null, at: number,
+): State {
+	const busy = state.desk.state === 'talking' || state.desk.state === 'wrap'
+		|| state.desk.state === 'committed';
+	switch (what) {
+	case 'pause':
+		if (busy) return { ...state, afterCall: reason, pauseReason: reason };
+		return { ...state, pauseReason: reason, pending: { what, since: at } };
+	case 'ready':
+		if (busy) return { ...state, afterCall: null };
+		return { ...state, pending: { what, since: at } };
+	default:
+		return { ...state, pending: { what, since: at } };
+	}
+}
+
+function onMessage(state: State, m: FromNode, at: number): State {
+	switch (m.t) {
+	case 'welcome':
+		return onWelcome(state, m, at);
+	case 'denied':
+		return {
+			...state, phase: 'signin', session: null,
+			signin: { busy: false, why: m.why || 'unknown', retryAt: m.retryMs ? at + m.retryMs : 0 },
+		};
+	case 'state':
+		return onState(state, m, at);
+	case 'media':
+		return {
+			...state,
+			leg: { status: m.up ? 'up' : 'down', why: m.why },
+		};
+	case 'ring': {
+		const { t: _t, ringMs, ...call } = m;
+		const next: State = {
+			...state, missed: null, pending: { what: null, since: 0 },
+			ring: { ...call, ringMs, endsAt: ringMs ? at + ringMs : 0, queuedAt: at - m.waitedMs },
+			desk: state.desk.state === 'ringing'
+				? state.desk : { state: 'ringing', reason: '', since: at },
+		};
+		return say(next, 'ringing', true);
+	}
+	case 'ring_end':
+		return onRingEnd(state, m.offer, m.why, at);
+	case 'talk':
+		return onTalk(state, m.offer, at);
+	case 'end':
+		return onEnd(state, m, at);
+	case 'queues':
+		return { ...state, queues: mergeQueues(state.queues, m.queues, at) };
+	case 'stats': {
+		const { t: _t, ...figures } = m;
+		return { ...state, stats: { ...figures, at } };
+	}
+	case 'taken_over':
+		return { ...state, phase: 'taken_over', ring: null, call: null, wrap: null };
+	case 'pong':
+		return state;
+	case 'error':
+		return notice(
+			{ ...state, pending: { what: null, since: 0 } }, 'warn', m.why, m.what, m.remedy, at);
+	}
+}
+
+/** The node's word on everything: nothing of an older session survives it, except what the person
+ * typed about the same call and whether they had muted it. */
+function onWelcome(state: State, m: Welcome, at: number): State {
+	const about = m.call ? withoutTalk(m.call) : null;
+	const since = at - m.state.sinceMs;
+	const known = m.state.state;
+	const next: State = {
+		...state,
+		phase: 'desk',
+		refused: null,
+		signin: { busy: false, why: '', retryAt: 0 },
+		known: { name: m.agent.name, display: m.agent.display },
+		session: { id: m.session, node: m.node, agent: m.agent },
+		desk: { state: known, reason: m.state.reason, since },
+		pending: { what: null, since: 0 },
+		ring: null,
+		call: null,
+		wrap: null,
+		leg: m.sdp && state.leg.status !== 'up' ? { status: 'connecting', why: '' } : state.leg,
+		queues: m.queues.map((q) => state.queues.find((old) => old.name === q.name)
+			?? { ...q, waiting: 0, longestMs: 0, idle: 0, at: 0 }),
+	};
+	if ((known === 'talking' || known === 'committed') && m.call && about) {
+		const mine = state.call?.offer === about.offer ? state.call : null;
+		next.call = {
+			...about, muted: mine?.muted ?? false,
+			since: m.call.talkMs ? at - m.call.talkMs : mine?.since ?? since,
+		};
+	} else if (known === 'ringing' && about) {
+		const mine = state.ring?.offer === about.offer ? state.ring : null;
+		next.ring = mine ?? { ...about, ringMs: 0, endsAt: 0, queuedAt: at - about.waitedMs };
+	} else if (known === 'wrap') {
+		const offer = about?.offer || m.state.offer;
+		const mine = state.wrap?.offer === offer ? state.wrap : null;
+		const gone = state.call?.offer === offer ? state.call : null;
+		next.wrap = mine ? { ...mine, endsAt: wrapEnd(m.state, at) }
+			: newWrap(offer, about ?? gone, m.state.wrapMs, m.call?.talkMs ?? 0, '', at);
+	}
+	const back = state.session !== null;
+	return say(next, back ? 'resumed' : 'welcome', false);
+}
+
+function onState(state: State, m: StateInfo, at: number): State {
+	const since = at - m.sinceMs;
+	const next: State = { ...state, desk: { state: m.state, reason: m.reason, since } };
+	if (state.desk.state === m.state && state.desk.reason === m.reason) {
+		// The same state again: keep our own start unless the node's differs by what one can see.
+		if (Math.abs(state.desk.since - since) < 1500) next.desk.since = state.desk.since;
+	} else {
+		next.pending = { what: null, since: 0 };
+	}
+	switch (m.state) {
+	case 'reserved':
+	case 'ringing':
+		next.call = null;
+		next.wrap = null;
+		return next;
+	case 'committed':
+		return next;
+	case 'talking':
+		return onTalk(next, m.offer || state.ring?.offer || state.call?.offer || '', at);
+	case 'wrap': {
+		next.ring = null;
+		if (!next.wrap) {
+			const about = state.call ? withoutCall(state.call) : null;
+			next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs,
+				state.call ? at - state.call.since : 0, '', at);
+		} else if (m.wrapMs) {
+			next.wrap = { ...next.wrap, endsAt: at + m.wrapMs, wrapMs: m.wrapMs };
+		}
+		next.call = null;
+		return next;
+	}
+	case 'idle':
+	case 'not_ready':
+	case 'off':
+	case 'grace':
+		next.ring = null;
+		next.call = null;
+		next.wrap = null;
+		next.afterCall = null;
+		if (m.state !== 'not_ready' || m.reason !== 'missed') next.missed = null;
+		if (m.state === 'not_ready' && state.afterCall) next.pauseReason = state.afterCall;
+		if (state.desk.state === m.state && state.desk.reason === m.reason) return next;
+		if (m.state === 'idle') return say(next, 'idle', false);
+		if (m.state === 'not_ready') return say(next, m.reason === 'missed' ? 'missed' : 'not_ready', false);
+		return next;
+	}
+}
+
+function onRingEnd(state: State, offer: string, why: string, at: number): State {
+	const ring = state.ring;
+	if (ring && offer && ring.offer !== offer) return state; // of an older offer
+	let next: State = { ...state, ring: null, pending: { what: null, since: 0 } };
+	if (why === 'agent_no_answer') {
+		next.missed = ring && {
+			caller: ring.caller, callerName: ring.callerName, queueDisplay: ring.queueDisplay,
+		};
+		next.today = { ...state.today, missed: state.today.missed + 1 };
+	} else if (why === 'agent_rejected') {
+		next.today = { ...state.today, rejected: state.today.rejected + 1 };
+		next = notice(next, 'info', 'rejected', '', '', at);
+	} else {
+		next = notice(next, 'info', why === 'caller_hung_up' ? 'ring_hung_up' : 'ring_gone', '', '', at);
+		next = say(next, why === 'caller_hung_up' ? 'ring_hung_up' : 'ring_gone', false);
+	}
+	// The state message follows; until it does the desk must not look as if it still rang.
+	if (state.desk.state === 'ringing' || state.desk.state === 'committed')
+		next.desk = { state: 'reserved', reason: '', since: at };
+	return next;
+}
+
+function onTalk(state: State, offer: string, at: number): State {
+	const desk = state.desk.state === 'talking'
+		? state.desk : { state: 'talking' as const, reason: '', since: at };
+	if (state.call && (!offer || state.call.offer === offer))
+		return { ...state, desk, ring: null, pending: { what: null, since: 0 } };
+	const from: CallInfo = state.ring ? withoutRing(state.ring) : {
+		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '',
+	};
+	const next: State = {
+		...state, desk, ring: null, wrap: null, missed: null, stats: null,
+		pending: { what: null, since: 0 },
+		call: { ...from, since: at, muted: false },
+		today: { ...state.today, answered: state.today.answered + 1 },
+	};
+	return say(next, 'talking', false);
+}
+
+function onEnd(
+	state: State, m: { offer: string; why: string; talkMs: number; wrapMs: number }, at: number,
+): State {
+	if (state.call && m.offer && state.call.offer !== m.offer) return state; // of an older offer
+	const about = state.call ? withoutCall(state.call) : state.wrap?.about ?? null;
+	const talkMs = m.talkMs || (state.call ? at - state.call.since : 0);
+	const next: State = {
+		...state, ring: null, call: null, stats: null, pending: { what: null, since: 0 },
+		today: { ...state.today, talkMs: state.today.talkMs + talkMs },
+	};
+	if (state.wrap) {
+		next.wrap = { ...state.wrap, talkMs, why: m.why, about: state.wrap.about ?? about };
+	} else if (m.wrapMs > 0) {
+		next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs, talkMs, m.why, at);
+		next.desk = { state: 'wrap', reason: '', since: at };
+	}
+	return say(next, m.why === 'caller_hung_up' ? 'end_caller' : 'end', false);
+}
+
+function newWrap(
+	offer: string, about: CallInfo | null, wrapMs: number, talkMs: number, why: string, at: number,
+): Wrap {
+	return {
+		offer, about, wrapMs, talkMs, why, endsAt: wrapMs ? at + wrapMs : 0, disposition: '',
+		note: '', saved: 'clean',
+	};
+}
+function wrapEnd(m: StateInfo, at: number): number {
+	return m.wrapMs ? at + m.wrapMs : 0;
+}
+function withoutTalk(call: CallInfo & { talkMs: number }): CallInfo {
+	const { talkMs: _talk, ...rest } = call;
+	return rest;
+}
+function withoutCall(call: Call): CallInfo {
+	const { since: _since, muted: _muted, ...rest } = call;
+	return rest;
+}
+function withoutRing(ring: Ring): CallInfo {
+	const { endsAt: _ends, ringMs: _ring, queuedAt: _queued, ...rest } = ring;
+	return rest;
+}
+function mergeQueues(old: Queue[], figures: QueueFigures[], at: number): Queue[] {
+	const out = old.map((q) => {
+		const f = figures.find((one) => one.name === q.name);
+		return f ? { ...q, ...f, at } : q;
+	});
+	for (const f of figures) {
+		if (!old.some((q) => q.name === f.name)) out.push({ ...f, display: f.name, at });
+	}
+	return out;
+}
+function notice(
+	state: State, kind: Notice['kind'], key: string, text: string, remedy: string, at: number,
+): State {
+	const id = 1 + state.notices.reduce((max, n) => Math.max(max, n.id), 0);
+	const others = state.notices.filter((n) => n.key !== key || n.text !== text);
+	return { ...state, notices: [...others, { id, kind, key, text, remedy, at }].slice(-NOTICES_MAX) };
+}
+/** What a screen reader is told; n makes the same words twice two announcements. */
+function say(state: State, key: string, urgent: boolean): State {
+	const about = state.ring ?? state.call ?? state.wrap?.about ?? state.missed;
+	return {
+		...state,
+		say: {
+			n: state.say.n + 1, key, urgent,
+			caller: about ? about.callerName || about.caller : '',
+			queue: about ? about.queueDisplay : '',
+		},
+	};
+}
+
+/** Why Ready cannot be pressed now; null: it can. The words are texts `block.*`. */
+export type Block =
+	| 'link' | 'mic_asking' | 'mic_denied' | 'mic_dismissed' | 'mic_missing' | 'mic_unplugged'
+	| 'mic_in_use' | 'mic_insecure' | 'mic_failed' | 'leg_connecting' | 'leg_down';
+export function readyBlock(state: State): Block | null {
+	if (state.link.status !== 'open') return 'link';
+	if (state.mic.status === 'unknown') return 'mic_asking';
+	if (state.mic.status !== 'ok') return `mic_${state.mic.status}`;
+	if (state.leg.status === 'none' || state.leg.status === 'connecting') return 'leg_connecting';
+	return state.leg.status === 'down' ? 'leg_down' : null;
+}
+
+export type Quality = 'good' | 'fair' | 'poor' | 'lost';
+/** One mark for the line: the worse of the link's round trip and, in a call, its audio. Bounds are
+ * where people begin to notice (ITU-T G.114: 150 ms one way; G.113: a few per cent of loss). */
+export function quality(state: State): Quality {
+	if (state.link.status !== 'open') return 'lost';
+	const s = state.stats;
+	const rtt = Math.max(state.link.rttMs, s ? s.rttMs : 0);
+	const loss = s ? s.lossPermille : 0;
+	const jitter = s ? s.jitterMs : 0;
+	if (rtt > 600 || loss > 80 || jitter > 80) return 'poor';
+	if (rtt > 300 || loss > 20 || jitter > 30) return 'fair';
+	return 'good';
+}
+
+/** One word for the whole page, for the root element's data-state: what checks and styles read. */
+export function pageState(state: State): string {
+	return state.phase === 'desk' ? state.desk.state : state.phase;
+}
