@@ -42,6 +42,7 @@ struct conf_daemon {
 	uint16_t media_port_min, media_port_max;
 	struct conf_endpoint journal;   /* own machine's Redis; port 0: none, calls are unprotected */
 	uint32_t calls_max, sessions_max, media_threads;
+	uint16_t admin_port;            /* any role: TCP admin for operators; 0: ipc only */
 	/* gateway */
 	uint16_t http_port;
 	char origins[4][128];           /* allowed Origin headers besides its own address */
@@ -109,6 +110,9 @@ struct conf {
  * Relative paths are taken from the folder of the file. Free with conf_free(). */
 int conf_load(struct conf **ret_conf, const char *path, FILE *err);
 struct conf *conf_free(struct conf *conf);
+
+/* Every option there is, from the table that reads them: key, meaning, what is allowed, default. */
+void conf_options_print(FILE *out);
 
 const struct conf_daemon *conf_daemon_by_name(const struct conf *conf, const char *name);
 const struct conf_daemon *conf_daemon_by_addr(const struct conf *conf, uint16_t addr);

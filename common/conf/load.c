@@ -1,0 +1,234 @@
+#include "common/conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/base.h"
+#include "common/conf/options.h"
+
+struct text {
+	char *bytes;
+	size_t len;
+	mode_t mode;
+};
+
+static int text_read(struct text *ret, const char *path)
+{
+	struct stat st;
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	if (fstat(fd, &st))
+		err = errno;
+	else if (!S_ISREG(st.st_mode))
+		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	else if (st.st_size > YAML_BYTES_MAX)
+		err = EFBIG;
+	char *bytes = err ? NULL : malloc((size_t)st.st_size + 1);
+	if (!err && !bytes)
+		err = ENOMEM;
+	size_t len = 0;
+	while (!err && len < (size_t)st.st_size) {
+		ssize_t n = read(fd, bytes + len, (size_t)st.st_size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			err = errno;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	close(fd);
+	if (err) {
+		free(bytes);
+		return err;
+	}
+	bytes[len] = '\0';
+	*ret = (struct text){.bytes = bytes, .len = len, .mode = st.st_mode};
+	return 0;
+}
+
+static uint64_t hash_bytes(uint64_t h, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (uint8_t)p[i]) * 1099511628211u;
+	return h;
+}
+
+/* The folder of path, absolute, so that a daemon may change its own. */
+static int dir_of(const char *path, char dst[CONF_PATH_SIZE])
+{
+	const char *slash = strrchr(path, '/');
+	char dir[CONF_PATH_SIZE], cwd[CONF_PATH_SIZE];
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	if (n >= sizeof(dir))
+		return ENAMETOOLONG;
+	memcpy(dir, path, n);
+	dir[n] = '\0';
+	if (path[0] == '/')
+		return str_copy(dst, CONF_PATH_SIZE, n ? dir : "/");
+	if (!getcwd(cwd, sizeof(cwd)))
+		return errno == ERANGE ? ENAMETOOLONG : errno;
+	int len = snprintf(dst, CONF_PATH_SIZE, "%s%s%s", cwd, n ? "/" : "", dir);
+	return len < 0 || len >= CONF_PATH_SIZE ? ENAMETOOLONG : 0;
+}
+
+static bool has_hashes(const struct reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->agents_n; i++)
+		if (r->agents[i].a.password[0] == '$')
+			return true;
+	return false;
+}
+
+static void agents_mode_check(struct reader *r, mode_t mode)
+{
+	if (mode & S_IROTH && has_hashes(r))
+		problems_add(&r->problems,
+			     &(struct problem_text){
+				 .file = PROBLEM_AGENTS, .warning = true, .remedy = "chmod o-r it"},
+			     "everybody on this machine can read these password hashes");
+}
+
+static void file_bad(struct reader *r, unsigned file, int err)
+{
+	problems_add(&r->problems, &(struct problem_text){.file = file}, "cannot be read: %s",
+		     strerror(err));
+}
+
+/* Raw tables become the ones that conf shows. */
+static int tables_move(struct reader *r)
+{
+	struct conf *c = r->conf;
+
+	c->daemons = calloc(c->daemons_n + 1u, sizeof(*c->daemons));
+	c->agents = calloc(c->agents_n + 1u, sizeof(*c->agents));
+	if (!c->daemons || !c->agents)
+		return ENOMEM;
+	for (uint32_t i = 0; i < c->daemons_n; i++)
+		c->daemons[i] = r->daemons[i].d;
+	for (uint32_t i = 0; i < c->agents_n; i++)
+		c->agents[i] = r->agents[i].a;
+	return 0;
+}
+
+static int agents_load(struct reader *r, struct yaml **ret, const struct text *agents)
+{
+	size_t len = strlen(r->path);
+	int err = yaml_parse(ret, PROBLEM_AGENTS, agents->bytes, agents->len, &r->problems);
+
+	if (err)
+		return err;
+	section_read(r, SECTION_AGENTS, yaml_root(*ret), yaml_root(*ret), r->conf);
+	path_back(r, len);
+	return 0;
+}
+
+static int read_both(struct reader *r, const struct text *cluster, const struct text *given)
+{
+	struct conf *c = r->conf;
+	struct text from_disk = {0};
+	const struct text *agents = given;
+	struct yaml *y1 = NULL, *y2 = NULL;
+	int err = yaml_parse(&y1, PROBLEM_CLUSTER, cluster->bytes, cluster->len, &r->problems);
+
+	if (err)
+		return err;
+	r->root = yaml_root(y1);
+	section_read(r, SECTION_ROOT, r->root, r->root, c);
+	r->problems.name[PROBLEM_AGENTS] = *c->agents_file ? c->agents_file : "agents.yaml";
+	if (!agents && *c->agents_file) {
+		int failed = text_read(&from_disk, c->agents_file);
+		if (failed)
+			file_bad(r, PROBLEM_AGENTS, failed);
+		else
+			agents = &from_disk;
+	}
+	if (agents)
+		err = agents_load(r, &y2, agents);
+	if (err != ENOMEM)
+		check_all(r);
+	if (agents) {
+		agents_mode_check(r, agents->mode);
+		c->hash =
+		    hash_bytes(hash_bytes(14695981039346656037u, cluster->bytes, cluster->len),
+			       agents->bytes, agents->len);
+	}
+	if (!err && !r->problems.errors)
+		err = r->no_memory ? ENOMEM : tables_move(r);
+	yaml_free(y1);
+	yaml_free(y2);
+	free(from_disk.bytes);
+	return err ? err : r->problems.errors ? EINVAL : 0;
+}
+
+static int load(struct conf **ret_conf, const char *path, const struct text *cluster,
+		const struct text *agents, bool check_files, FILE *err_out)
+{
+	struct reader *r = calloc(1, sizeof(*r));
+	struct conf *c = calloc(1, sizeof(*c));
+	int err = ENOMEM;
+
+	if (r && c) {
+		r->conf = c;
+		r->check_files = check_files;
+		r->problems.name[PROBLEM_CLUSTER] = path;
+		err = dir_of(path, r->dir);
+		if (!err)
+			err = str_copy(c->file, sizeof(c->file), path);
+		if (!err)
+			err = read_both(r, cluster, agents);
+		else
+			file_bad(r, PROBLEM_CLUSTER, err);
+		problems_print(&r->problems, err_out);
+		problems_free(&r->problems);
+		free(r->daemons);
+		free(r->agents);
+		free(r->queue_keys);
+	}
+	free(r);
+	if (err)
+		conf_free(c);
+	else
+		*ret_conf = c;
+	return err;
+}
+
+int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
+		   const char *agents_text, size_t agents_len, bool check_files, FILE *err)
+{
+	struct text cluster = {.bytes = malloc(len + 1), .len = len};
+	struct text agents = {.bytes = malloc(agents_len + 1), .len = agents_len};
+	int rc = ENOMEM;
+
+	if (cluster.bytes && agents.bytes) {
+		memcpy(cluster.bytes, text, len);
+		if (agents_len)
+			memcpy(agents.bytes, agents_text, agents_len);
+		rc = load(ret_conf, path, &cluster, agents_text ? &agents : NULL, check_files, err);
+	}
+	free(cluster.bytes);
+	free(agents.bytes);
+	return rc;
+}
+
+int conf_load(struct conf **ret_conf, const char *path, FILE *err)
+{
+	struct text cluster = {0};
+	int rc = text_read(&cluster, path);
+
+	if (rc) {
+		if (err)
+			fprintf(err, "%s: cannot be read: %s\n", path, strerror(rc));
+		return rc;
+	}
+	rc = load(ret_conf, path, &cluster, NULL, true, err);
+	free(cluster.bytes);
+	return rc;
+}

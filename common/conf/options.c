@@ -1,0 +1,199 @@
+#include "common/conf/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/base.h"
+
+#define AT(type, field) offsetof(type, field)
+#define DAEMON(field) AT(struct raw_daemon, field)
+
+static const char one_line[] = "one line of text";
+
+/* clang-format off */
+static const struct option table[] = {
+	/* section       key                   type          default        meaning */
+	{SECTION_ROOT,   "cluster",            OPT_NAME,     NULL,          "name of the cluster; node certificates carry it", AT(struct conf, cluster), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "agents",             OPT_PATH,     "agents.yaml", "the file of those who may sign in", AT(struct conf, agents_file), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "paths",              OPT_READ,     "",            "folders of this installation", 0, 0, 0, "keys: value", read_paths},
+	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
+	{SECTION_ROOT,   "allow_plain_agents", OPT_BOOL,     "false",       "agents without WebRTC may sign in: load tools only", AT(struct conf, allow_plain_agents), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "skills",             OPT_READ,     "",            "all skills there are (at most 64): queues and agents name them", 0, 0, 0, "a list of names, such as [lang.en, product.orders]", read_skill_names},
+	{SECTION_ROOT,   "sites",              OPT_READ,     NULL,          "the sites, by name", 0, 0, 0, "site names, each with number, timezone, brokers, nodes, gateways", read_sites},
+	{SECTION_ROOT,   "queues",             OPT_READ,     NULL,          "the queues, by the user part that callers dial", 0, 0, 0, "queue names, each with its options", read_queues},
+
+	{SECTION_PATHS,  "keys",               OPT_PATH,     "keys",        "keys and certificates", AT(struct conf, keys_dir), 0, 0, NULL, NULL},
+	{SECTION_PATHS,  "state",              OPT_PATH,     "state",       "boot numbers and records; a folder per daemon is made in it", AT(struct conf, state_dir), 0, 0, NULL, NULL},
+	{SECTION_PATHS,  "run",                OPT_PATH,     "run",         "admin sockets; keep the path short (107 bytes with the socket's name)", AT(struct conf, run_dir), 0, 0, NULL, NULL},
+	{SECTION_PATHS,  "web",                OPT_PATH,     "web",         "the built browser softphone, served by the gateways", AT(struct conf, web_dir), 0, 0, NULL, NULL},
+
+	{SECTION_PRESENCE, "redis",            OPT_READ,     "",            "presence Redis servers, the master first; none: no directory, calls are routed all the same", AT(struct conf_redis, at), 0, 0, "a list of at most 8 IPv4:port", read_redis},
+
+	{SECTION_SITE,   "number",             OPT_U8,       NULL,          "never reuse or change it: ids carry it", AT(struct conf_site, number), 1, 254, NULL, NULL},
+	{SECTION_SITE,   "timezone",           OPT_ZONE,     NULL,          "IANA time zone of the site", AT(struct conf_site, timezone), 0, 0, NULL, NULL},
+	{SECTION_SITE,   "languages",          OPT_READ,     "",            "languages spoken there, the first is the default", 0, 0, 0, "a list of at most 8 language codes, such as [nb, en]", read_languages},
+	{SECTION_SITE,   "brokers",            OPT_READ,     "",            "matchers of the site: at most 4, two where it matters", 0, 0, 0, "broker names, each with its options", read_brokers},
+	{SECTION_SITE,   "nodes",              OPT_READ,     "",            "nodes: calls and agent sessions", 0, 0, 0, "node names, each with its options", read_nodes},
+	{SECTION_SITE,   "gateways",           OPT_READ,     "",            "gateways: browsers connect to them", 0, 0, 0, "gateway names, each with its options", read_gateways},
+
+	{SECTION_BROKER, "ordinal",            OPT_U8,       NULL,          "unique within the site; never reuse it", DAEMON(ordinal), 64, 95, NULL, NULL},
+	{SECTION_BROKER, "address",            OPT_IP,       NULL,          "where it listens and is reached", DAEMON(d.bind), 0, 0, NULL, NULL},
+	{SECTION_BROKER, "mesh",               OPT_PORT,     NULL,          "ZeroMQ port between daemons (TCP)", DAEMON(d.mesh.port), 1, 65535, NULL, NULL},
+	{SECTION_BROKER, "admin",              OPT_PORT,     "0",           "TCP port for operators with a CURVE key; 0: the local socket only", DAEMON(d.admin_port), 0, 65535, NULL, NULL},
+
+	{SECTION_NODE,   "ordinal",            OPT_U8,       NULL,          "unique within the site; never reuse it", DAEMON(ordinal), 1, 63, NULL, NULL},
+	{SECTION_NODE,   "address",            OPT_IP,       NULL,          "where it listens and is reached; SIP and RTP are bound to it", DAEMON(d.bind), 0, 0, NULL, NULL},
+	{SECTION_NODE,   "advertise",          OPT_IP,       "",            "what SDP, Contact and ICE candidates say, behind NAT; default: address", DAEMON(d.advertise), 0, 0, NULL, NULL},
+	{SECTION_NODE,   "mesh",               OPT_PORT,     NULL,          "ZeroMQ port between daemons (TCP)", DAEMON(d.mesh.port), 1, 65535, NULL, NULL},
+	{SECTION_NODE,   "admin",              OPT_PORT,     "0",           "TCP port for operators with a CURVE key; 0: the local socket only", DAEMON(d.admin_port), 0, 65535, NULL, NULL},
+	{SECTION_NODE,   "sip",                OPT_PORT,     NULL,          "SIP port (UDP and TCP)", DAEMON(d.sip_port), 1, 65535, NULL, NULL},
+	{SECTION_NODE,   "media_ports",        OPT_PORTS,    NULL,          "UDP ports for RTP, one or two a leg", DAEMON(d.media_port_min), 1024, 65535, NULL, NULL},
+	{SECTION_NODE,   "journal",            OPT_ENDPOINT, "",            "Redis of this machine that survives the node; none: calls are unprotected", DAEMON(d.journal), 0, 0, NULL, NULL},
+	{SECTION_NODE,   "calls_max",          OPT_U32,      "1000",        "more callers get 503", DAEMON(d.calls_max), 1, 20000, NULL, NULL},
+	{SECTION_NODE,   "sessions_max",       OPT_U32,      "500",         "more agents are sent to another node", DAEMON(d.sessions_max), 1, 20000, NULL, NULL},
+	{SECTION_NODE,   "media_threads",      OPT_U32,      "2",           "threads that carry audio", DAEMON(d.media_threads), 1, 8, NULL, NULL},
+
+	{SECTION_GATEWAY, "ordinal",           OPT_U8,       NULL,          "unique within the site; never reuse it", DAEMON(ordinal), 96, 127, NULL, NULL},
+	{SECTION_GATEWAY, "address",           OPT_IP,       NULL,          "where it listens and is reached", DAEMON(d.bind), 0, 0, NULL, NULL},
+	{SECTION_GATEWAY, "mesh",              OPT_PORT,     NULL,          "ZeroMQ port between daemons (TCP)", DAEMON(d.mesh.port), 1, 65535, NULL, NULL},
+	{SECTION_GATEWAY, "admin",             OPT_PORT,     "0",           "TCP port for operators with a CURVE key; 0: the local socket only", DAEMON(d.admin_port), 0, 65535, NULL, NULL},
+	{SECTION_GATEWAY, "http",              OPT_PORT,     NULL,          "WebSockets and the page (TCP)", DAEMON(d.http_port), 1, 65535, NULL, NULL},
+	{SECTION_GATEWAY, "origins",           OPT_READ,     "",            "allowed Origin headers besides its own address", 0, 0, 0, "a list of at most 4 origins, such as [https://desk.example.com]", read_origins},
+
+	{SECTION_QUEUE,  "display",            OPT_TEXT,     "",            "what agents read; default: the name", AT(struct conf_queue, display), 0, 63, one_line, NULL},
+	{SECTION_QUEUE,  "skills",             OPT_READ,     "",            "an agent needs all of them", 0, 0, 0, "a list of names from skills:", read_queue_skills},
+	{SECTION_QUEUE,  "priority",           OPT_U8,       "3",           "0 is the most urgent class", AT(struct conf_queue, priority), 0, 7, NULL, NULL},
+	{SECTION_QUEUE,  "greeting",           OPT_SOUND,    "",            "audio file played once", AT(struct conf_queue, greeting), 0, 0, NULL, NULL},
+	{SECTION_QUEUE,  "music",              OPT_SOUND,    "",            "audio file played while waiting", AT(struct conf_queue, music), 0, 0, NULL, NULL},
+	{SECTION_QUEUE,  "wrap_up",            OPT_MS,       "15s",         "time for notes after a call", AT(struct conf_queue, wrap_up_ms), 0, 3600000, NULL, NULL},
+	{SECTION_QUEUE,  "ring_timeout",       OPT_MS,       "20s",         "an agent who does not answer by then goes to not ready", AT(struct conf_queue, ring_timeout_ms), 3000, 120000, NULL, NULL},
+	{SECTION_QUEUE,  "service_level",      OPT_READ,     "",            "the promise that wallboards measure", 0, 0, 0, "{answer_within: 20s, target: 80%}", read_level},
+	{SECTION_QUEUE,  "overflow",           OPT_READ,     "",            "when callers may be answered by another site", 0, 0, 0, "a list such as [{when: no_idle_here, to: any_open}, {after: 20s, to: any_open}]", read_overflow},
+	{SECTION_QUEUE,  "remote_handicap",    OPT_MS,       "0s",          "a caller of another site counts as this much younger", AT(struct conf_queue, remote_handicap_ms), 0, 600000, NULL, NULL},
+
+	{SECTION_LEVEL,  "answer_within",      OPT_MS,       "20s",         "answered within this time counts as good", AT(struct conf_queue, sl_within_ms), 1000, 3600000, NULL, NULL},
+	{SECTION_LEVEL,  "target",             OPT_PERCENT,  "80%",         "share of calls to be answered in time", AT(struct conf_queue, sl_target_pct), 1, 100, NULL, NULL},
+
+	{SECTION_OVERFLOW, "when",             OPT_WORD,     "",            "a condition", AT(struct raw_overflow, when), 0, 0, "no_idle_here, closed_everywhere", NULL},
+	{SECTION_OVERFLOW, "after",            OPT_READ,     "",            "this long in the queue", 0, 0, 86400000, "a duration", read_after},
+	{SECTION_OVERFLOW, "to",               OPT_WORD,     NULL,          "where to", AT(struct raw_overflow, to), 0, 0, "any_open, callback, voicemail", NULL},
+
+	{SECTION_AGENTS, "version",            OPT_U32,      "1",           "grows with each change", SIZE_MAX, 0, UINT32_MAX, NULL, NULL},
+	{SECTION_AGENTS, "agents",             OPT_READ,     "",            "those who may sign in, by login name", 0, 0, 0, "login names, each with its options", read_agents},
+
+	{SECTION_AGENT,  "display",            OPT_TEXT,     "",            "the agent's name for people; default: the login", AT(struct raw_agent, a.display), 0, 63, one_line, NULL},
+	{SECTION_AGENT,  "site",               OPT_NAME,     NULL,          "home site", AT(struct raw_agent, site), 0, 0, NULL, NULL},
+	{SECTION_AGENT,  "language",           OPT_LANGUAGE, "en",          "language of the page", AT(struct raw_agent, a.language), 0, 0, NULL, NULL},
+	{SECTION_AGENT,  "codec",              OPT_CODEC,    "opus",        "audio on the agent's line", AT(struct raw_agent, a.codec), 0, 0, NULL, NULL},
+	{SECTION_AGENT,  "skills",             OPT_READ,     "",            "what the agent can do", 0, 0, 0, "a list of names from skills: in the cluster file", read_agent_skills},
+	{SECTION_AGENT,  "supervisor",         OPT_BOOL,     "false",       "sees all queues and agents", AT(struct raw_agent, a.supervisor), 0, 0, NULL, NULL},
+	{SECTION_AGENT,  "password",           OPT_PASSWORD, "!",           "Argon2id hash; `!`: may not sign in", AT(struct raw_agent, a.password), 0, 0, NULL, NULL},
+};
+
+static const char *const titles[SECTION_COUNT] = {
+	[SECTION_ROOT] = "the file", [SECTION_PATHS] = "paths", [SECTION_PRESENCE] = "presence",
+	[SECTION_SITE] = "sites.NAME", [SECTION_BROKER] = "sites.NAME.brokers.NAME",
+	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
+	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",
+	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_AGENTS] = "agents.yaml",
+	[SECTION_AGENT] = "agents.NAME (agents.yaml)",
+};
+/* clang-format on */
+
+const struct option *section_options(enum section s, size_t *ret_n)
+{
+	size_t i = 0, n = 0;
+
+	while (table[i].section != s)
+		i++;
+	while (i + n < HELIO_ARRAY_LEN(table) && table[i + n].section == s)
+		n++;
+	helio_assert(n <= SECTION_OPTIONS_MAX);
+	*ret_n = n;
+	return &table[i];
+}
+
+const char *section_title(enum section s)
+{
+	return titles[s];
+}
+
+static void duration_text(char *buf, size_t size, int64_t ms)
+{
+	if (ms && ms % 3600000 == 0)
+		snprintf(buf, size, "%dh", (int)(ms / 3600000));
+	else if (ms && ms % 60000 == 0)
+		snprintf(buf, size, "%dm", (int)(ms / 60000));
+	else if (ms % 1000 == 0)
+		snprintf(buf, size, "%ds", (int)(ms / 1000));
+	else
+		snprintf(buf, size, "%dms", (int)ms);
+}
+
+char *option_allowed(const struct option *o, char *buf, size_t size)
+{
+	char lo[24], hi[24];
+
+	switch (o->type) {
+	case OPT_NAME:
+		snprintf(buf, size, "a-z, 0-9 and -, starting with a letter, at most 24");
+		break;
+	case OPT_TEXT: snprintf(buf, size, "one line of at most %d bytes", (int)o->max); break;
+	case OPT_BOOL: snprintf(buf, size, "true, false"); break;
+	case OPT_U8:
+	case OPT_U32:
+		snprintf(buf, size, "%lld to %lld", (long long)o->min, (long long)o->max);
+		break;
+	case OPT_MS:
+		duration_text(lo, sizeof(lo), o->min);
+		duration_text(hi, sizeof(hi), o->max);
+		snprintf(buf, size, "%s to %s, with a unit: 500ms, 20s, 3m, 1h", lo, hi);
+		break;
+	case OPT_PERCENT:
+		snprintf(buf, size, "%d%% to %d%%, with the sign", (int)o->min, (int)o->max);
+		break;
+	case OPT_PORT: snprintf(buf, size, "a port, %d to %d", (int)o->min, (int)o->max); break;
+	case OPT_PORTS:
+		snprintf(buf, size, "FIRST-LAST within %d to %d, such as 20000-21999", (int)o->min,
+			 (int)o->max);
+		break;
+	case OPT_IP:
+		snprintf(buf, size, "an IPv4 address of one machine, such as 192.0.2.10");
+		break;
+	case OPT_ENDPOINT: snprintf(buf, size, "IPv4:port, such as 127.0.0.1:6401"); break;
+	case OPT_PATH: snprintf(buf, size, "a path of at most %d bytes", CONF_PATH_SIZE - 1); break;
+	case OPT_SOUND:
+		snprintf(buf, size, "an audio file that this user can read (WAV, FLAC, Ogg …)");
+		break;
+	case OPT_ZONE: snprintf(buf, size, "an IANA time zone, such as Europe/Oslo"); break;
+	case OPT_LANGUAGE: snprintf(buf, size, "a language code, such as en, nb, ru"); break;
+	case OPT_CODEC: snprintf(buf, size, "opus, pcmu"); break;
+	case OPT_PASSWORD: snprintf(buf, size, "an Argon2id hash ($argon2id$…), or \"!\""); break;
+	case OPT_WORD:
+	case OPT_READ: snprintf(buf, size, "%s", o->words); break;
+	}
+	return buf;
+}
+
+void conf_options_print(FILE *out)
+{
+	char allowed[160];
+
+	for (int s = 0; s < SECTION_COUNT; s++) {
+		size_t n;
+		const struct option *o = section_options((enum section)s, &n);
+
+		fprintf(out, "%s%s\n", s ? "\n" : "", titles[s]);
+		for (size_t i = 0; i < n; i++, o++) {
+			fprintf(out, "  %-20s %s\n", o->key, o->meaning);
+			fprintf(out, "  %-20s   %s", "",
+				option_allowed(o, allowed, sizeof(allowed)));
+			if (!o->def)
+				fprintf(out, "; must be given\n");
+			else if (*o->def)
+				fprintf(out, "; default: %s\n", o->def);
+			else
+				fprintf(out, "; optional\n");
+		}
+	}
+}
