@@ -1,0 +1,98 @@
+/*
+ * The shell of helio-gateway: one libwebsockets loop, everything on one thread.
+ *
+ *   http.c   files, /cluster.json, /healthz, who may upgrade
+ *   desk.c   one WebSocket: queue, rate, handshake time, close codes     ──► relay.c (no I/O)
+ *   link.c   the mesh and the admin socket as raw descriptors of the loop ──► relay.c
+ *   main.c   options, start, signals, end
+ */
+#ifndef HELIO_GATEWAY_GATEWAY_H
+#define HELIO_GATEWAY_GATEWAY_H
+
+#include <libwebsockets.h>
+#include <stdio.h>
+
+#include "gateway/assets.h"
+#include "gateway/peers.h"
+#include "gateway/relay.h"
+#include "gateway/request.h"
+
+struct admin;
+struct conf;
+struct conf_daemon;
+
+/* All may be set by --limit NAME=VALUE; why each has its value stands in limits.c. */
+struct gw_limits {
+	uint32_t connections, per_address, handshake_ms, ping_s, queue_kib, rate_per_s, burst;
+};
+
+struct gw_counters {
+	uint64_t http_requests, http_not_found, http_bad_method, upgrade_bad_origin,
+	    upgrade_bad_request, upgrade_too_many, sockets_refused, too_big, not_binary, too_fast,
+	    handshake_timeouts, slow_readers;
+};
+
+struct gateway {
+	const struct conf *conf;
+	const struct conf_daemon *self;
+	struct gw_limits limits;
+	uint32_t boot;
+	uint64_t started_us;
+	bool stopping;
+
+	struct lws_context *lws;
+	struct lws_vhost *vhost;
+	struct gw_assets *assets;
+	struct gw_origins origins;
+	char csp[2048];
+	char *cluster_json;
+	struct gw_peers peers;
+
+	struct gw_relay relay;
+	struct mesh *mesh;
+	struct admin *admin;
+	lws_sorted_usec_list_t drain_sul, tick_sul;
+	FILE *dump; /* --dump: every payload, for the test of S11 */
+
+	struct gw_counters counters;
+};
+
+/* limits.c */
+void gw_limits_default(struct gw_limits *limits);
+/* "per-address=32". EINVAL: no such name, or out of its range (ret_why says what is allowed). */
+int gw_limits_set(struct gw_limits *limits, const char *assignment, char ret_why[256]);
+void gw_limits_help(FILE *out);
+
+/* http.c */
+int gw_http_prepare(struct gateway *gw, char ret_why[256]);
+void gw_http_wipe(struct gateway *gw);
+int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		     size_t len);
+size_t gw_http_session_size(void);
+
+/* desk.c */
+int gw_desk_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		     size_t len);
+size_t gw_desk_session_size(void);
+/* Tells every browser to go elsewhere (1001). */
+void gw_desk_close_all(struct gateway *gw);
+int gw_desk_send(struct gw_conn *conn, const void *frame, size_t len, void *arg);
+void gw_desk_close(struct gw_conn *conn, unsigned code, const char *why, void *arg);
+
+/* link.c */
+int gw_link_open(struct gateway *gw, char ret_why[256]);
+int gw_link_adopt(struct gateway *gw);
+void gw_link_close(struct gateway *gw);
+int gw_link_mesh_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+			  size_t len);
+int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+			   size_t len);
+/* Direction is '<' (from a browser) or '>' (to one). */
+void gw_dump(struct gateway *gw, char direction, uint64_t conn, const void *payload, size_t len);
+
+static inline struct gateway *gw_of(struct lws *wsi)
+{
+	return lws_context_user(lws_get_context(wsi));
+}
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The nodes that the gateway may give a browser to: every node of the configuration, and what each
+ * said of itself last (NodeStatus, every 500 ms). Pure: no I/O, the caller passes the time.
+ *
+ *   live   = heard within 2 s and not draining: gets new browsers
+ *   silent = not heard for 3 s: its browsers are told to go elsewhere
+ * Between the two a node keeps what it has: a pause of a second is not a death.
+ */
+#ifndef HELIO_GATEWAY_NODES_H
+#define HELIO_GATEWAY_NODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+
+enum {
+	GW_CERT_MAX = 256,
+	/* Four missed statuses: later than a lost message or two, sooner than a person gives up. */
+	GW_NODE_LIVE_US = 2000000,
+	/* Browsers give a dead peer up to 15 s by themselves; the session's promise is 5 s. */
+	GW_NODE_LOST_US = 3000000,
+};
+
+struct gw_node {
+	uint16_t addr;
+	uint32_t site; /* index in the order of the configuration, for "nearest" */
+	uint32_t boot; /* 0: never heard */
+	uint64_t heard_us;
+	bool lost; /* its browsers were told; until it is heard again */
+	bool draining;
+	uint32_t sessions; /* as it said, plus those opened since by us */
+	uint32_t calls, calls_max, sessions_max;
+	uint64_t config_hash;
+	uint8_t cert[GW_CERT_MAX];
+	size_t cert_len;
+};
+
+struct gw_nodes {
+	struct gw_node *v;
+	size_t n;
+};
+
+/* What a status says, without the wire's own types, so that tests need no wire. */
+struct gw_node_status {
+	uint32_t boot, sessions, calls, calls_max;
+	bool draining;
+	uint64_t config_hash;
+	const uint8_t *cert;
+	size_t cert_len;
+};
+
+enum gw_heard { GW_HEARD_UNKNOWN, GW_HEARD_AGAIN, GW_HEARD_REBOOTED };
+
+int gw_nodes_init(struct gw_nodes *nodes, const struct conf *conf);
+void gw_nodes_wipe(struct gw_nodes *nodes);
+
+struct gw_node *gw_nodes_find(const struct gw_nodes *nodes, uint16_t addr);
+/* Takes a status in. REBOOTED: its boot number rose, so whatever it held before is gone. An older
+ * boot number or an impossible certificate is UNKNOWN and changes nothing. */
+enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
+			     const struct gw_node_status *status, uint64_t now_us);
+
+bool gw_node_live(const struct gw_node *node, uint64_t now_us);
+size_t gw_nodes_live(const struct gw_nodes *nodes, uint64_t now_us);
+/* Marks and returns the next node that fell silent, NULL when there is none. */
+struct gw_node *gw_nodes_next_lost(struct gw_nodes *nodes, uint64_t now_us);
+
+/* The node for a browser that wants `site` (index): live, not among `tried`, of the nearest site in
+ * the order of the configuration, there the one with the least sessions. NULL: none. */
+struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, const uint16_t *tried,
+				size_t tried_n, uint64_t now_us);
+
+#endif
