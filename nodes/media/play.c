@@ -1,0 +1,85 @@
+/* Greeting, music and tone: one 20 ms frame per tick, from sounds kept ready as G.711. */
+#include "nodes/media/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "nodes/media/g711.h"
+
+static bool wants_ticks(const struct leg *leg)
+{
+	return leg->play.greeting || leg->play.music || leg->play.hz;
+}
+
+void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,
+	      const struct sound *music)
+{
+	leg->play = (struct player){.greeting = greeting, .music = music, .fresh = true};
+	thread_set_playing(t, leg, wants_ticks(leg));
+}
+
+void play_tone(struct thread *t, struct leg *leg, uint32_t hz)
+{
+	leg->play = (struct player){.hz = hz, .fresh = true};
+	thread_set_playing(t, leg, wants_ticks(leg));
+}
+
+static void make_tone(struct player *p, int16_t pcm[FRAME_SAMPLES])
+{
+	const double turn = 2 * 3.14159265358979323846;
+	const double step = turn * p->hz / 8000;
+	/* the second-order recurrence of a sine: two multiplications a frame's sample */
+	double a = sin(p->phase - 2 * step), b = sin(p->phase - step), k = 2 * cos(step);
+	for (int i = 0; i < FRAME_SAMPLES; i++) {
+		double c = k * b - a;
+		pcm[i] = (int16_t)(c * 10000); /* −10 dBFS */
+		a = b;
+		b = c;
+	}
+	p->phase = fmod(p->phase + step * FRAME_SAMPLES, turn);
+}
+
+/* The next frame of the sounds in the leg's law; false: nothing is left to play. */
+static const uint8_t *next_frame(struct thread *t, struct leg *leg, enum media_codec law)
+{
+	struct player *p = &leg->play;
+	const struct sound *s = p->greeting ? p->greeting : p->music;
+	if (p->frame >= s->frames) {
+		if (p->greeting)
+			leg_event(leg, MEDIA_EV_PLAYED, NULL);
+		p->greeting = NULL;
+		p->frame = 0;
+		s = p->music;
+		if (!s) {
+			thread_set_playing(t, leg, false);
+			return NULL;
+		}
+	}
+	const uint8_t *frames = law == MEDIA_PCMA ? s->alaw : s->ulaw;
+	return frames + (size_t)FRAME_SAMPLES * p->frame++;
+}
+
+void play_tick(struct thread *t, struct leg *leg)
+{
+	struct rtp_slot at;
+	int16_t pcm[FRAME_SAMPLES];
+	uint8_t *dst = t->tx + RTP_HEADER_LEN;
+	size_t len = FRAME_SAMPLES;
+	if (leg->play.hz) {
+		make_tone(&leg->play, pcm);
+		g711_encode(leg->codec, dst, pcm, FRAME_SAMPLES);
+	} else {
+		const uint8_t *frame = next_frame(t, leg, leg->codec);
+		if (!frame)
+			return;
+		memcpy(dst, frame, FRAME_SAMPLES);
+	}
+	if (!leg_may_send(leg)) {
+		leg->play.fresh = true;
+		return;
+	}
+	uint32_t rate = leg_rate(leg);
+	rtp_out_next(&leg->out, &at, rate / 50, rate, leg->play.fresh, t->now_us);
+	leg->play.fresh = false;
+	leg_send(t, leg, &at, leg->pt, len);
+}

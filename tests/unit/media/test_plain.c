@@ -1,0 +1,413 @@
+/* Plain RTP legs: relay, greeting and music, DTMF, silence, ports, sound files. */
+#include "tests/unit/media/harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nodes/media/rtp.h"
+
+enum { PT_PCMU = 0, PT_PCMA = 8, PT_DTMF = 101 };
+
+static struct media_leg make_leg(struct engine *e, uint32_t group, uint16_t *ret_port)
+{
+	struct media_leg leg = {0};
+	assert_int_equal(media_leg_plain(e->m, group, &leg, ret_port), 0);
+	assert_int_equal(*ret_port % 2, 0);
+	return leg;
+}
+
+static void set_remote(struct engine *e, struct media_leg leg, uint16_t port,
+		       enum media_codec codec)
+{
+	struct media_remote r = {
+	    .ip4 = LOOPBACK,
+	    .port = port,
+	    .codec = codec,
+	    .pt = codec == MEDIA_PCMA ? PT_PCMA : PT_PCMU,
+	    .dtmf_pt = PT_DTMF,
+	    .send = true,
+	    .recv = true,
+	};
+	assert_int_equal(media_leg_remote(e->m, leg, &r), 0);
+}
+
+/* phone A ── leg a ═ bridge ═ leg b ── phone B; phones are legs of a second engine */
+struct call {
+	struct engine node, phones;
+	struct media_leg a, b, phone_a, phone_b;
+};
+
+static void call_start(struct call *c, enum media_codec codec_a, enum media_codec codec_b,
+		       uint32_t threads)
+{
+	uint16_t pa, pb, fa, fb;
+	engine_start(&c->node, 44000, 44099, threads);
+	engine_start(&c->phones, 44100, 44199, 1);
+	c->a = make_leg(&c->node, 0, &pa);
+	c->b = make_leg(&c->node, 1, &pb);
+	c->phone_a = make_leg(&c->phones, 0, &fa);
+	c->phone_b = make_leg(&c->phones, 0, &fb);
+	set_remote(&c->node, c->a, fa, codec_a);
+	set_remote(&c->node, c->b, fb, codec_b);
+	set_remote(&c->phones, c->phone_a, pa, codec_a);
+	set_remote(&c->phones, c->phone_b, pb, codec_b);
+	assert_int_equal(media_leg_listen(c->phones.m, c->phone_a, 700), 0);
+	assert_int_equal(media_leg_listen(c->phones.m, c->phone_b, 440), 0);
+	assert_int_equal(media_leg_tone(c->phones.m, c->phone_a, 440), 0);
+	assert_int_equal(media_leg_tone(c->phones.m, c->phone_b, 700), 0);
+}
+
+static void call_stop(struct call *c)
+{
+	engine_stop(&c->phones);
+	engine_stop(&c->node);
+}
+
+static void relays_both_ways(enum media_codec codec_a, enum media_codec codec_b, uint32_t threads)
+{
+	struct call c;
+	call_start(&c, codec_a, codec_b, threads);
+	assert_int_equal(media_bridge(c.node.m, c.a, c.b), 0);
+	assert_true(wait_heard(&c.phones, c.phone_a, 900, 4000));
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	/* and a wrong frequency is not heard */
+	assert_int_equal(media_leg_listen(c.phones.m, c.phone_b, 700), 0);
+	assert_true(wait_unheard(&c.phones, c.phone_b, 50, 2000));
+	run_for(700);
+	assert_true(media_leg_heard_permille(c.phones.m, c.phone_b) < 50);
+	call_stop(&c);
+}
+
+static void tone_crosses_a_bridge_of_plain_legs(void **state)
+{
+	(void)state;
+	relays_both_ways(MEDIA_PCMU, MEDIA_PCMU, 1);
+}
+
+static void tone_crosses_between_mu_law_and_a_law(void **state)
+{
+	(void)state;
+	relays_both_ways(MEDIA_PCMU, MEDIA_PCMA, 1);
+}
+
+static void a_bridge_moves_a_leg_to_the_other_thread(void **state)
+{
+	(void)state;
+	relays_both_ways(MEDIA_PCMU, MEDIA_PCMU, 2);
+}
+
+static void unbridge_and_mute_are_heard(void **state)
+{
+	struct call c;
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 1);
+	media_bridge(c.node.m, c.a, c.b);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	media_leg_mute(c.node.m, c.a, true);
+	assert_true(wait_unheard(&c.phones, c.phone_b, 1, 2000));
+	assert_true(media_leg_heard_permille(c.phones.m, c.phone_a) >= 900);
+	media_leg_mute(c.node.m, c.a, false);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 2000));
+	media_unbridge(c.node.m, c.b);
+	assert_true(wait_unheard(&c.phones, c.phone_a, 1, 2000));
+	assert_true(wait_unheard(&c.phones, c.phone_b, 1, 2000));
+	call_stop(&c);
+}
+
+/* ---- sounds */
+
+static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
+		      int channels, double seconds, double hz)
+{
+	char path[128], why[256] = "";
+	snprintf(path, sizeof(path), "/tmp/helio-media-%d-%s.wav", (int)getpid(), name);
+	write_tone_file(path, rate, channels, seconds, hz);
+	int err = media_sound_load(e->m, ret, path, why);
+	struct media_sound again = {0};
+	if (!err)
+		assert_int_equal(media_sound_load(e->m, &again, path, why), 0);
+	unlink(path);
+	if (err)
+		fail_msg("media_sound_load: %s", why);
+	assert_int_equal(again.v, ret->v); /* decoded once */
+}
+
+static void sound_is_heard(int rate, int channels)
+{
+	struct engine node, phone;
+	struct media_sound music = {0};
+	uint16_t a, b;
+	engine_start(&node, 44000, 44099, 1);
+	engine_start(&phone, 44100, 44199, 1);
+	struct media_leg leg = make_leg(&node, 0, &a), far = make_leg(&phone, 0, &b);
+	load_tone(&node, &music, "music", rate, channels, 0.5, 1000);
+	set_remote(&node, leg, b, MEDIA_PCMA);
+	set_remote(&phone, far, a, MEDIA_PCMA);
+	media_leg_listen(phone.m, far, 1000);
+	media_leg_play(node.m, leg, (struct media_sound){0}, music);
+	assert_true(wait_heard(&phone, far, 900, 4000));
+	engine_stop(&phone);
+	engine_stop(&node);
+}
+
+static void sounds_of_any_rate_and_channels_keep_their_pitch(void **state)
+{
+	(void)state;
+	sound_is_heard(44100, 2);
+	sound_is_heard(8000, 1);
+	sound_is_heard(11025, 1);
+	sound_is_heard(48000, 6);
+}
+
+static void what_is_not_audio_is_refused_with_a_reason(void **state)
+{
+	struct engine e;
+	struct media_sound s = {0};
+	char why[256] = "";
+	(void)state;
+	engine_start(&e, 44000, 44099, 1);
+	assert_int_equal(media_sound_load(e.m, &s, "/proc/self/maps", why), EINVAL);
+	assert_true(strlen(why) > 10);
+	assert_int_equal(media_sound_load(e.m, &s, "/nowhere/at/all.wav", why), ENOENT);
+	assert_non_null(strstr(why, "/nowhere/at/all.wav"));
+	assert_int_equal(s.v, 0);
+	engine_stop(&e);
+}
+
+/* One far end with a raw socket: sees every packet. */
+struct far_end {
+	struct engine node;
+	struct media_leg leg, other;
+	uint16_t leg_port, other_port, port;
+	int fd;
+};
+
+static void far_start(struct far_end *f, uint32_t silent_ms)
+{
+	struct media_conf conf = engine_conf(44000, 44099, 1);
+	conf.silent_ms = silent_ms;
+	engine_start_conf(&f->node, &conf);
+	f->fd = peer_socket(&f->port);
+	f->leg = make_leg(&f->node, 0, &f->leg_port);
+	f->other = make_leg(&f->node, 0, &f->other_port);
+	set_remote(&f->node, f->leg, f->port, MEDIA_PCMU);
+}
+
+static void far_stop(struct far_end *f)
+{
+	close(f->fd);
+	engine_stop(&f->node);
+}
+
+struct agent {
+	int fd;
+	uint16_t i;
+	uint8_t voice[160];
+};
+
+/* One packet at the far end; the agent, once there, speaks until it comes through. */
+static bool next_packet(struct far_end *f, struct agent *agent, uint8_t buf[static 2048],
+			struct rtp_packet *ret)
+{
+	size_t n = 0;
+	for (int tries = 0; !n && tries < 100; tries++) {
+		if (agent) /* whose own numbering is far away from ours */
+			peer_send_rtp(agent->fd, f->other_port, PT_PCMU, false,
+				      (uint16_t)(60000 + agent->i), 0xfffffff0u + 160u * agent->i,
+				      77, agent->voice, sizeof(agent->voice)),
+			    agent->i++;
+		n = peer_recv(f->fd, buf, 2048, 40);
+	}
+	return n && !rtp_parse(ret, buf, n);
+}
+
+static void numbering_goes_on_from_greeting_to_music_to_agent(void **state)
+{
+	enum { WANTED = 80, BRIDGED_AT = 40 };
+	struct far_end f;
+	struct agent agent = {0};
+	struct media_sound greeting = {0}, music = {0};
+	struct rtp_packet p, before = {0};
+	uint8_t buf[2048];
+	uint16_t agent_port;
+	int from_agent = 0;
+	(void)state;
+	far_start(&f, 7000);
+	load_tone(&f.node, &greeting, "greeting", 8000, 1, 0.2, 500);
+	load_tone(&f.node, &music, "music", 8000, 1, 0.1, 600);
+	agent.fd = peer_socket(&agent_port);
+	memset(agent.voice, 0x37, sizeof(agent.voice));
+	set_remote(&f.node, f.other, agent_port, MEDIA_PCMU);
+	media_leg_play(f.node.m, f.leg, greeting, music);
+	for (int got = 0; got < WANTED; got++) {
+		assert_true(next_packet(&f, got > BRIDGED_AT ? &agent : NULL, buf, &p));
+		if (got) {
+			assert_int_equal(p.ssrc, before.ssrc);
+			assert_int_equal(p.seq, (uint16_t)(before.seq + 1));
+			assert_in_range(p.ts - before.ts, 1, 8000);
+		}
+		before = p;
+		from_agent += p.payload_len == 160 && !memcmp(p.payload, agent.voice, 160);
+		if (got == BRIDGED_AT)
+			media_bridge(f.node.m, f.leg, f.other);
+	}
+	assert_true(from_agent > 20);
+	assert_non_null(wait_event(&f.node, MEDIA_EV_PLAYED, f.leg, 0, 1000));
+	assert_int_equal(count_events(&f.node, MEDIA_EV_PLAYED, f.leg), 1);
+	close(agent.fd);
+	far_stop(&f);
+}
+
+static void digits_are_told_once_and_passed_on(void **state)
+{
+	struct far_end f;
+	uint8_t buf[2048], ev[4] = {5, 10, 0, 160};
+	struct rtp_packet p;
+	uint16_t agent_port, seq = 100;
+	(void)state;
+	far_start(&f, 7000);
+	int agent = peer_socket(&agent_port);
+	set_remote(&f.node, f.other, agent_port, MEDIA_PCMU);
+	media_bridge(f.node.m, f.leg, f.other);
+	for (int i = 0; i < 3; i++, ev[2]++)
+		peer_send_rtp(f.fd, f.leg_port, PT_DTMF, i == 0, seq++, 1000, 9, ev, 4);
+	ev[1] |= 0x80;
+	for (int i = 0; i < 3; i++)
+		peer_send_rtp(f.fd, f.leg_port, PT_DTMF, false, seq++, 1000, 9, ev, 4);
+	const struct media_event *e = wait_event(&f.node, MEDIA_EV_DTMF, f.leg, 0, 2000);
+	assert_non_null(e);
+	assert_int_equal(e->digit, '5');
+	for (int i = 0; i < 6; i++) {
+		size_t n = peer_recv(agent, buf, sizeof(buf), 2000);
+		assert_int_equal(rtp_parse(&p, buf, n), 0);
+		assert_int_equal(p.pt, PT_DTMF);
+		assert_int_equal(p.payload[0], 5);
+	}
+	/* a second digit whose ends are all lost is told when the third begins */
+	ev[0] = 11, ev[1] = 10;
+	peer_send_rtp(f.fd, f.leg_port, PT_DTMF, true, seq++, 9000, 9, ev, 4);
+	ev[0] = 7;
+	peer_send_rtp(f.fd, f.leg_port, PT_DTMF, true, seq++, 19000, 9, ev, 4);
+	e = wait_event(&f.node, MEDIA_EV_DTMF, f.leg, 1, 2000);
+	assert_non_null(e);
+	assert_int_equal(e->digit, '#');
+	assert_int_equal(count_events(&f.node, MEDIA_EV_DTMF, f.leg), 2);
+	close(agent);
+	far_stop(&f);
+}
+
+static void silence_and_its_end_are_told(void **state)
+{
+	struct far_end f;
+	uint8_t voice[160] = {0};
+	(void)state;
+	far_start(&f, 300);
+	assert_non_null(wait_event(&f.node, MEDIA_EV_SILENT, f.leg, 0, 3000));
+	peer_send_rtp(f.fd, f.leg_port, PT_PCMU, false, 1, 160, 5, voice, sizeof(voice));
+	assert_non_null(wait_event(&f.node, MEDIA_EV_HEARD, f.leg, 0, 3000));
+	assert_non_null(wait_event(&f.node, MEDIA_EV_SILENT, f.leg, 1, 3000));
+	assert_int_equal(count_events(&f.node, MEDIA_EV_SILENT, f.other), 0);
+	far_stop(&f);
+}
+
+struct wanted_stats {
+	struct far_end *f;
+	uint64_t good, bad;
+};
+
+static bool stats_reached(void *arg)
+{
+	struct wanted_stats *w = arg;
+	struct media_stats s = {0};
+	assert_int_equal(media_leg_stats_get(w->f->node.m, w->f->leg, &s), 0);
+	return s.rx_packets == w->good && s.rx_bad == w->bad;
+}
+
+static void only_the_far_end_is_heard_and_its_nat_is_followed(void **state)
+{
+	struct far_end f;
+	struct rtp_packet p;
+	uint8_t buf[2048], voice[160] = {0};
+	uint16_t nat_port, agent_port;
+	struct wanted_stats w = {.f = &f};
+	(void)state;
+	far_start(&f, 7000);
+	int nat = peer_socket(&nat_port), agent = peer_socket(&agent_port);
+	set_remote(&f.node, f.other, agent_port, MEDIA_PCMU);
+	media_bridge(f.node.m, f.leg, f.other);
+	peer_send_rtp(f.fd, f.leg_port, PT_PCMU, false, 1, 160, 5, voice, 160);
+	w.good = 1;
+	assert_true(run_until(stats_reached, &w, 2000));
+	/* garbage, an unknown payload type, and one packet alone from elsewhere do not count */
+	peer_send(f.fd, f.leg_port, "hello", 5);
+	peer_send_rtp(f.fd, f.leg_port, 55, false, 2, 320, 5, voice, 160);
+	peer_send_rtp(nat, f.leg_port, PT_PCMU, false, 50, 480, 6, voice, 160);
+	w.bad = 3;
+	assert_true(run_until(stats_reached, &w, 2000));
+	/* two in a row do, and what we send follows */
+	peer_send_rtp(nat, f.leg_port, PT_PCMU, false, 51, 640, 6, voice, 160);
+	w.good = 2;
+	assert_true(run_until(stats_reached, &w, 2000));
+	peer_send_rtp(agent, f.other_port, PT_PCMU, false, 1, 160, 8, voice, 160);
+	assert_true(peer_recv(nat, buf, sizeof(buf), 2000) > 0);
+	assert_int_equal(rtp_parse(&p, buf, 172), 0);
+	close(nat);
+	close(agent);
+	far_stop(&f);
+}
+
+static void ports_run_out_and_come_back(void **state)
+{
+	struct engine e;
+	struct media_leg leg[3] = {{0}};
+	uint16_t port[3];
+	(void)state;
+	engine_start(&e, 44200, 44203, 1);
+	assert_int_equal(media_leg_plain(e.m, 0, &leg[0], &port[0]), 0);
+	assert_int_equal(media_leg_plain(e.m, 0, &leg[1], &port[1]), 0);
+	assert_int_equal(media_leg_plain(e.m, 0, &leg[2], &port[2]), ENOSPC);
+	assert_int_not_equal(port[0], port[1]);
+	media_leg_close(e.m, leg[0]);
+	assert_non_null(wait_event(&e, MEDIA_EV_CLOSED, leg[0], 0, 2000));
+	assert_int_equal(media_leg_plain(e.m, 0, &leg[2], &port[2]), 0);
+	assert_int_equal(port[2], port[0]);
+	assert_int_not_equal(leg[2].v, leg[0].v);
+	assert_int_equal(media_leg_quiet(e.m, leg[0]), ENOENT); /* the old handle is dead */
+	engine_stop(&e);
+}
+
+static void a_bad_configuration_is_refused_with_a_remedy(void **state)
+{
+	struct media_conf conf = engine_conf(44000, 44099, 1);
+	struct media *m = NULL;
+	char why[256] = "";
+	(void)state;
+	conf.bind = "192.0.2.77"; /* not of this machine */
+	assert_int_not_equal(media_start(&m, &conf, NULL, NULL, why), 0);
+	assert_non_null(strstr(why, "192.0.2.77"));
+	conf = engine_conf(44099, 44000, 1);
+	assert_int_equal(media_start(&m, &conf, NULL, NULL, why), EINVAL);
+	assert_non_null(strstr(why, "media_ports"));
+	assert_null(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(tone_crosses_a_bridge_of_plain_legs),
+	    cmocka_unit_test(tone_crosses_between_mu_law_and_a_law),
+	    cmocka_unit_test(a_bridge_moves_a_leg_to_the_other_thread),
+	    cmocka_unit_test(unbridge_and_mute_are_heard),
+	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
+	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
+	    cmocka_unit_test(numbering_goes_on_from_greeting_to_music_to_agent),
+	    cmocka_unit_test(digits_are_told_once_and_passed_on),
+	    cmocka_unit_test(silence_and_its_end_are_told),
+	    cmocka_unit_test(only_the_far_end_is_heard_and_its_nat_is_followed),
+	    cmocka_unit_test(ports_run_out_and_come_back),
+	    cmocka_unit_test(a_bad_configuration_is_refused_with_a_remedy),
+	};
+	return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
+}
