@@ -29,6 +29,10 @@ function(helio_fuzz name)
 	add_executable(${name} ${A_SOURCES})
 	target_link_libraries(${name} PRIVATE ${A_LIBS} helio_flags)
 	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+	if(NOT TARGET fuzzers)
+		add_custom_target(fuzzers) # all of them, nothing else: what tests/run builds
+	endif()
+	add_dependencies(fuzzers ${name})
 	add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run-one $<TARGET_FILE:${name}>
 		${A_CORPUS} ${HELIO_FUZZ_SECONDS})
 	math(EXPR limit "${HELIO_FUZZ_SECONDS} * 4 + 60")
