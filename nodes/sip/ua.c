@@ -1,0 +1,242 @@
+#include "nodes/sip/sip_priv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/base.h"
+
+enum { T1_DEFAULT_MS = 500 };
+
+/* ---- dispatch ---- */
+
+void sip_ua_refuse(struct sip_ua *ua, const struct sip_msg *msg, uint16_t status,
+		   const char *reason)
+{
+	(void)sip_reply(ua->sip, msg, status, reason);
+}
+
+static bool method_is(const struct sip_msg *msg, const char *name)
+{
+	return !pl_strcmp(&msg->met, name);
+}
+
+/* Known to the standards, but of no use to a contact centre's trunk. */
+static bool method_known(const struct sip_msg *msg)
+{
+	static const char *const known[] = {"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH",
+					    "MESSAGE",  "INFO",      "REFER",  "PRACK"};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(known); i++)
+		if (method_is(msg, known[i]))
+			return true;
+	return false;
+}
+
+static void in_dialog(struct sip_ua *ua, struct sip_call *call, const struct sip_msg *msg)
+{
+	if (!sip_dialog_cseq_take(call, msg)) {
+		ua->counters.bad_requests++;
+		sip_ua_refuse(ua, msg, 500, "CSeq Out of Order");
+		return;
+	}
+	if (method_is(msg, "INVITE"))
+		sip_reinvite_handle(call, msg);
+	else if (method_is(msg, "BYE"))
+		sip_bye_handle(call, msg);
+	else if (method_is(msg, "UPDATE"))
+		sip_update_handle(call, msg);
+	else
+		sip_options_handle(ua, msg);
+}
+
+static void dispatch(struct sip_ua *ua, const struct sip_msg *msg)
+{
+	bool inside = pl_isset(&msg->to.tag);
+	struct sip_call *call = inside ? sip_dialog_find(ua, msg) : NULL;
+	if (method_is(msg, "ACK")) {
+		if (call) {
+			mem_ref(call);
+			sip_ack_handle(call, msg);
+			mem_deref(call);
+		}
+		return; /* an ACK is never answered */
+	}
+	if (method_is(msg, "CANCEL")) {
+		sip_ua_refuse(ua, msg, 481, "Transaction Does Not Exist");
+		return;
+	}
+	bool ours = method_is(msg, "INVITE") || method_is(msg, "BYE") || method_is(msg, "UPDATE") ||
+		    method_is(msg, "OPTIONS");
+	if (!ours && method_known(msg))
+		(void)sip_replyf(ua->sip, msg, 405, "Method Not Allowed",
+				 "Allow: " SIP_ALLOW "\r\nContent-Length: 0\r\n\r\n");
+	else if (!ours)
+		(void)sip_replyf(ua->sip, msg, 501, "Not Implemented",
+				 "Allow: " SIP_ALLOW "\r\nContent-Length: 0\r\n\r\n");
+	else if (call) {
+		mem_ref(call);
+		in_dialog(ua, call, msg);
+		mem_deref(call);
+	} else if (inside || method_is(msg, "BYE") || method_is(msg, "UPDATE"))
+		sip_ua_refuse(ua, msg, 481, "Call/Transaction Does Not Exist");
+	else if (method_is(msg, "OPTIONS"))
+		sip_options_handle(ua, msg);
+	else
+		sip_invite_handle(ua, msg);
+}
+
+/* libre's server transactions come first: what arrives here is new, or an ACK to a 2xx. */
+static bool request_handler(const struct sip_msg *msg, void *arg)
+{
+	struct sip_ua *ua = arg;
+	const char *reason;
+	uint16_t status = sip_check_request(msg, &reason);
+	if (!status) {
+		dispatch(ua, msg);
+		return true;
+	}
+	ua->counters.bad_requests++;
+	/* Without a Via there is nowhere to answer to; an ACK is never answered. */
+	if (pl_isset(&msg->via.sentby) && pl_strcmp(&msg->met, "ACK"))
+		sip_ua_refuse(ua, msg, status, reason);
+	return true;
+}
+
+/* What no transaction of ours waits for. Taken here, because libre would print it as it came. */
+static bool response_handler(const struct sip_msg *msg, void *arg)
+{
+	(void)sip_modify_ack_again(arg, msg);
+	return true;
+}
+
+/* ---- open and close ---- */
+
+static int dns_open(struct sip_ua *ua)
+{
+	struct sa servers[8];
+	uint32_t n = HELIO_ARRAY_LEN(servers);
+	char domain[64];
+	int err = dns_srv_get(domain, sizeof(domain), servers, &n);
+	return err ? err : dnsc_alloc(&ua->dnsc, NULL, servers, n);
+}
+
+static int transports_open(struct sip_ua *ua, const struct sip_ua_conf *conf, char ret_why[256])
+{
+	struct sa laddr;
+	int err = sa_set_str(&laddr, conf->bind, conf->port);
+	if (err) {
+		snprintf(ret_why, 256, "bind address %s: an IPv4 address is needed", conf->bind);
+		return err;
+	}
+	err =
+	    sip_alloc(&ua->sip, ua->dnsc, SIP_BUCKETS, SIP_BUCKETS, 256, conf->server, NULL, NULL);
+	if (!err)
+		err = sip_transp_add(ua->sip, SIP_TRANSP_UDP, &laddr);
+	if (err) {
+		snprintf(ret_why, 256, "SIP on UDP %s:%u: %s", conf->bind, conf->port,
+			 strerror(err));
+		return err;
+	}
+	err = sip_transp_add(ua->sip, SIP_TRANSP_TCP, &laddr);
+	if (err) {
+		snprintf(ret_why, 256, "SIP on TCP %s:%u: %s", conf->bind, conf->port,
+			 strerror(err));
+		return err;
+	}
+	err = sip_listen(&ua->requests, ua->sip, true, request_handler, ua);
+	if (!err)
+		err = sip_listen(&ua->responses, ua->sip, false, response_handler, ua);
+	if (err)
+		snprintf(ret_why, 256, "SIP: %s", strerror(err));
+	return err;
+}
+
+static bool call_orphan(struct le *le, void *arg)
+{
+	struct sip_call *call = le->data;
+	(void)arg;
+	mem_ref(call);
+	call->detached = true;
+	sip_call_end(call, SIP_END_ERROR);
+	call->ua = NULL;
+	mem_deref(call);
+	return false;
+}
+
+static void ua_destructor(void *arg)
+{
+	struct sip_ua *ua = arg;
+	ua->closing = true;
+	if (ua->calls)
+		(void)hash_apply(ua->calls, call_orphan, NULL);
+	tmr_cancel(&ua->reaper);
+	list_flush(&ua->rejected);
+	mem_deref(ua->requests);
+	mem_deref(ua->responses);
+	sip_close(ua->sip, true);
+	mem_deref(ua->sip);
+	mem_deref(ua->dnsc);
+	mem_deref(ua->calls);
+	wheel_close(&ua->wheel);
+}
+
+int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
+		const struct sip_ua_handlers *h, void *arg, char ret_why[256])
+{
+	helio_assert(h->incoming_h && h->ended_h);
+	const char *advertise =
+	    conf->advertise && conf->advertise[0] ? conf->advertise : conf->bind;
+	struct in_addr in;
+	if (inet_pton(AF_INET, advertise, &in) != 1 || in.s_addr == 0) {
+		snprintf(ret_why, 256, "advertise address %s: an IPv4 address is needed",
+			 advertise);
+		return EINVAL;
+	}
+	struct sip_ua *ua = mem_zalloc(sizeof(*ua), ua_destructor);
+	if (!ua)
+		return ENOMEM;
+	ua->wheel.fd = -1;
+	ua->h = *h;
+	ua->arg = arg;
+	ua->port = conf->port;
+	ua->calls_max = conf->calls_max;
+	ua->session_expires_s = conf->session_expires_s;
+	ua->t1_ms = conf->t1_ms ? conf->t1_ms : T1_DEFAULT_MS;
+	(void)str_copy(ua->address, sizeof(ua->address), advertise);
+	int err = wheel_open(&ua->wheel);
+	if (!err)
+		err = hash_alloc(&ua->calls, SIP_BUCKETS);
+	if (!err && conf->resolve_names)
+		err = dns_open(ua);
+	if (err)
+		snprintf(ret_why, 256, "SIP: %s", strerror(err));
+	else
+		err = transports_open(ua, conf, ret_why);
+	if (err) {
+		mem_deref(ua);
+		return err;
+	}
+	*ret = ua;
+	return 0;
+}
+
+struct sip_ua *sip_ua_close(struct sip_ua *ua)
+{
+	return mem_deref(ua);
+}
+
+void sip_ua_drain(struct sip_ua *ua, bool on)
+{
+	ua->draining = on;
+}
+
+const struct sip_ua_counters *sip_ua_counters(const struct sip_ua *ua)
+{
+	return &ua->counters;
+}
+
+uint32_t sip_ua_pending(const struct sip_ua *ua)
+{
+	return ua->requests_n;
+}
