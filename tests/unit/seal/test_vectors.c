@@ -70,7 +70,8 @@ static void run(json_t *v, enum seal_pattern pattern, size_t handshake_messages)
 	start(v, "init", pattern, true, &hs[0]);
 	start(v, "resp", pattern, false, &hs[1]);
 	assert_true(json_array_size(messages) > handshake_messages);
-	json_array_foreach(messages, i, m) {
+	json_array_foreach(messages, i, m)
+	{
 		uint8_t wire[BYTES_MAX], back[BYTES_MAX];
 		size_t n = 0, back_n = 0, from = i % 2, to = 1 - from;
 		struct bytes plain = get(m, "payload"), want = get(m, "ciphertext");
@@ -82,12 +83,11 @@ static void run(json_t *v, enum seal_pattern pattern, size_t handshake_messages)
 							     &back_n, &session[to]),
 					 0);
 		} else {
-			assert_int_equal(seal_encrypt(&session[from], plain.p, plain.n, wire,
-						      sizeof(wire), &n),
-					 0);
-			assert_int_equal(seal_decrypt(&session[to], wire, n, back, sizeof(back),
-						      &back_n),
-					 0);
+			assert_int_equal(
+			    seal_encrypt(&session[from], plain.p, plain.n, wire, sizeof(wire), &n),
+			    0);
+			assert_int_equal(
+			    seal_decrypt(&session[to], wire, n, back, sizeof(back), &back_n), 0);
 		}
 		assert_int_equal(n, want.n);
 		assert_memory_equal(wire, want.p, n);
@@ -106,14 +106,15 @@ static void every_published_vector_passes(void **state)
 		enum seal_pattern pattern;
 		size_t messages;
 	} known[] = {
-		{"Noise_IK_25519_ChaChaPoly_BLAKE2b", SEAL_IK, 2},
-		{"Noise_NK_25519_ChaChaPoly_BLAKE2b", SEAL_NK, 2},
-		{"Noise_XX_25519_ChaChaPoly_BLAKE2b", SEAL_XX, 3},
+	    {"Noise_IK_25519_ChaChaPoly_BLAKE2b", SEAL_IK, 2},
+	    {"Noise_NK_25519_ChaChaPoly_BLAKE2b", SEAL_NK, 2},
+	    {"Noise_XX_25519_ChaChaPoly_BLAKE2b", SEAL_XX, 3},
 	};
 	size_t ran = 0, i;
 	json_t *root = json_load_file(TEST_DATA_DIR "/noise_vectors.json", 0, NULL), *v;
 	assert_non_null(root);
-	json_array_foreach(json_object_get(root, "vectors"), i, v) {
+	json_array_foreach(json_object_get(root, "vectors"), i, v)
+	{
 		const char *name = json_string_value(json_object_get(v, "protocol_name"));
 		size_t k = 0;
 		while (k < HELIO_ARRAY_LEN(known) && strcmp(known[k].name, name) != 0)
