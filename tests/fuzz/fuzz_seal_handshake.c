@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = 0;
 	if (size < 1 || seal_init())
 		return 0;
-	enum seal_pattern pattern = (enum seal_pattern)(data[0] % 3);
+	enum seal_pattern pattern = (enum seal_pattern)((data[0] & 3) % 3);
 	bool initiator = data[0] & 4;
 	struct seal_keypair device = fixed(1), node = fixed(2), e = fixed(3);
 	seal_handshake_init_pattern(&hs, pattern, initiator, initiator ? &device : &node,
