@@ -21,16 +21,14 @@ static const char help[] =
     "helio-keys makes and shows the keys of a Heliograph cluster.\n"
     "\n"
     "Most clusters need one command, run by the operator and again after each change:\n"
-    "  helio-keys from-config CLUSTER.yaml   everything that is missing for every daemon of the "
-    "file,\n"
-    "                                        in the folder that its paths.keys names\n"
+    "  helio-keys from-config CLUSTER.yaml   everything that is missing for every daemon of\n"
+    "                                        the file, in the folder its paths.keys names\n"
     "\n"
     "One piece at a time:\n"
     "  helio-keys init DIR [--cluster NAME]  the cluster's signing key and ticket key\n"
     "  helio-keys site DIR SITE              the key that seals the journal of a site\n"
     "  helio-keys daemon DIR NAME --site SITE --addr N --role node|broker|gateway [--days 365]\n"
-    "                                        its CURVE pair; a node's Noise key and certificate "
-    "too\n"
+    "                                        its CURVE pair; a node's Noise key, certificate\n"
     "  helio-keys operator DIR NAME          a CURVE pair for a person with helioctl\n"
     "  helio-keys show DIR                   what is there, when it ends, what is wrong (exit 1)\n"
     "\n"
@@ -77,6 +75,11 @@ static int cmd_operator(struct options *o)
 	return keys_operator(&o->keys, o->args[1]);
 }
 
+static int cmd_from_config(struct options *o)
+{
+	return keys_from_config(&o->keys, o->args[0], o->daemon.days);
+}
+
 static int cmd_show(struct options *o)
 {
 	return keys_show(&o->keys);
@@ -88,6 +91,7 @@ static const struct command {
 	const char *usage;
 	int (*run)(struct options *o);
 } commands[] = {
+    {"from-config", 1, "from-config CLUSTER.yaml [--days N] [--renew]", cmd_from_config},
     {"init", 1, "init DIR [--cluster NAME]", cmd_init},
     {"site", 2, "site DIR SITE", cmd_site},
     {"daemon", 2, "daemon DIR NAME --site SITE --addr N --role node|broker|gateway", cmd_daemon},
