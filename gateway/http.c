@@ -320,6 +320,9 @@ int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 		if (user)
 			session_end(user);
 		return 0;
+	/* libwebsockets turns a CONNECT into a raw socket that may idle for ever. */
+	case LWS_CALLBACK_RAW_ADOPT:
+	case LWS_CALLBACK_RAW_RX: return -1;
 	default: return 0;
 	}
 }

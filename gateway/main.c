@@ -166,8 +166,8 @@ static int listen_http(struct gateway *gw, char why[256])
 	    .timeout_secs_ah_idle = (l->handshake_ms + 999) / 1000,
 	    .user = gw,
 	    .rlimit_nofile = (int)(2 * l->connections + 1024),
-	    .options =
-		LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+	    .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		       LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DISABLE_IPV6,
 	};
 	gw->lws = lws_create_context(&info);
 	if (!gw->lws) {
