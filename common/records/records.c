@@ -1,0 +1,256 @@
+/*
+ *   call loop ── records_put ──► queue in memory ──► writer thread ── one transaction ──► SQLite
+ *                 (never waits)   (bounded)           (a batch; retried while it fails)
+ *
+ * A record leaves the queue only when its transaction is committed. While the disk is full the
+ * queue grows to QUEUE_MAX; then records_put refuses and counts.
+ */
+#include "common/records/records.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/base.h"
+#include "common/records/records_internal.h"
+
+enum {
+	QUEUE_MAX = 20000, /* 26 MB; at 10 calls a second half an hour of a full disk */
+	BATCH_MAX = 256,   /* one transaction, one fsync */
+	RETRY_MS = 500,    /* between tries while the disk is full: cheap, soon noticed */
+	CLOSE_TRIES = 3,
+};
+
+struct entry {
+	struct entry *next;
+	bool is_wrap;
+	struct record rec; /* of a wrap: call, disposition, note */
+};
+
+struct records {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct entry *head, **tail;
+	struct records_counters counters;
+	bool stop;
+	struct records_db db; /* the writer thread's */
+	sqlite3 *reader;      /* the caller's */
+};
+
+static int batch_write(struct records_db *db, const struct entry *first, unsigned n)
+{
+	int err = records_db_begin(db);
+
+	while (!err && n) {
+		err = first->is_wrap ? records_db_wrap(db, first->rec.call, first->rec.disposition,
+						       first->rec.note)
+				     : records_db_put(db, &first->rec);
+		/* ->next of the last one belongs to who appends. */
+		if (--n)
+			first = first->next;
+	}
+	if (!err)
+		err = records_db_commit(db);
+	if (err)
+		records_db_rollback(db);
+	return err;
+}
+
+/* Called with the lock held; entries up to n are ours: others only append behind them. */
+static void batch_drop(struct records *r, unsigned n, bool written)
+{
+	for (; n; n--) {
+		struct entry *e = r->head;
+		r->head = e->next;
+		if (!r->head)
+			r->tail = &r->head;
+		r->counters.pending--;
+		if (!written)
+			r->counters.dropped++;
+		else if (!e->is_wrap)
+			r->counters.written++;
+		free(e);
+	}
+}
+
+static void wait_retry(struct records *r)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += RETRY_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	/* New records wake it too early: the deadline stands, or a full disk is tried at each. */
+	while (!r->stop && !pthread_cond_timedwait(&r->wake, &r->lock, &until))
+		;
+}
+
+static unsigned batch_size(const struct records *r)
+{
+	unsigned n = 0;
+
+	for (const struct entry *e = r->head; e && n < BATCH_MAX; e = e->next)
+		n++;
+	return n;
+}
+
+static void *writer(void *arg)
+{
+	struct records *r = arg;
+	unsigned tries = 0;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stop || r->head) {
+		unsigned n = batch_size(r);
+		if (!n) {
+			pthread_cond_wait(&r->wake, &r->lock);
+			continue;
+		}
+		const struct entry *first = r->head;
+		pthread_mutex_unlock(&r->lock);
+		int err = batch_write(&r->db, first, n);
+		pthread_mutex_lock(&r->lock);
+		if (!err) {
+			batch_drop(r, n, true);
+			continue;
+		}
+		r->counters.errors++;
+		if (r->stop && ++tries >= CLOSE_TRIES) {
+			batch_drop(r, (unsigned)r->counters.pending, false);
+			break;
+		}
+		wait_retry(r);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+static int thread_start(struct records *r)
+{
+	pthread_condattr_t attr;
+	sigset_t all, old;
+
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	/* Signals belong to the daemon's loop. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int err = pthread_create(&r->thread, NULL, writer, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err) {
+		pthread_cond_destroy(&r->wake);
+		pthread_mutex_destroy(&r->lock);
+	}
+	return err;
+}
+
+int records_open(struct records **ret, const char *path, char ret_why[256])
+{
+	struct records *r = calloc(1, sizeof(*r));
+
+	ret_why[0] = '\0';
+	if (!r)
+		return ENOMEM;
+	r->tail = &r->head;
+	int err = records_db_open(&r->db, path, ret_why);
+	if (!err) {
+		err = records_reader_open(&r->reader, path);
+		if (!err)
+			err = thread_start(r);
+		if (err) {
+			str_copy(ret_why, 256, strerror(err));
+			sqlite3_close(r->reader);
+			records_db_close(&r->db);
+		}
+	}
+	if (err) {
+		free(r);
+		return err;
+	}
+	*ret = r;
+	return 0;
+}
+
+struct records *records_close(struct records *r)
+{
+	if (!r)
+		return NULL;
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	/* The reader first: the last connection to leave checkpoints the WAL, and it must be able
+	 * to. */
+	sqlite3_close(r->reader);
+	records_db_close(&r->db);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+	return NULL;
+}
+
+static int append(struct records *r, const struct record *rec, bool is_wrap)
+{
+	struct entry *e = malloc(sizeof(*e));
+	int err = 0;
+
+	if (e)
+		*e = (struct entry){.is_wrap = is_wrap, .rec = *rec};
+	pthread_mutex_lock(&r->lock);
+	if (!e || r->counters.pending >= QUEUE_MAX) {
+		r->counters.dropped++;
+		err = e ? ENOSPC : ENOMEM;
+	} else {
+		*r->tail = e;
+		r->tail = &e->next;
+		r->counters.pending++;
+		pthread_cond_signal(&r->wake);
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (err)
+		free(e);
+	return err;
+}
+
+int records_put(struct records *r, const struct record *rec)
+{
+	return append(r, rec, false);
+}
+
+int records_wrap(struct records *r, const char *call, const char *disposition, const char *note)
+{
+	struct record rec = {0};
+
+	/* Too long a note is cut: better than none. */
+	str_copy(rec.call, sizeof(rec.call), call);
+	str_copy(rec.disposition, sizeof(rec.disposition), disposition ? disposition : "");
+	str_copy(rec.note, sizeof(rec.note), note ? note : "");
+	return append(r, &rec, true);
+}
+
+json_t *records_query(struct records *r, uint32_t limit, const char *queue, const char *agent,
+		      const char *call, int64_t after_ms)
+{
+	return records_reader_query(r->reader, limit, queue, agent, call, after_ms);
+}
+
+json_t *records_totals(struct records *r)
+{
+	return records_reader_totals(r->reader);
+}
+
+void records_counters_get(struct records *r, struct records_counters *ret)
+{
+	pthread_mutex_lock(&r->lock);
+	*ret = r->counters;
+	pthread_mutex_unlock(&r->lock);
+}
