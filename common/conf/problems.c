@@ -156,6 +156,9 @@ const char *near_find(const char *word, size_t n, const char *(*at)(size_t i, co
 	for (size_t i = 0; i < n; i++) {
 		const char *candidate = at(i, arg);
 		unsigned d = distance(word, candidate);
+		/* The start of a longer word is meant more often than a word as short. */
+		if (strlen(word) >= 3 && !strncmp(word, candidate, strlen(word)))
+			d = 1;
 		if (d < least) {
 			least = d;
 			best = candidate;

@@ -86,8 +86,10 @@ void section_read(struct reader *r, enum section s, const struct yaml_node *at,
 	const struct option *o = section_options(s, &n);
 
 	if (map && map->kind != YAML_MAP) {
-		if (!is_empty(map))
-			bad(r, map, "a map of keys and values", NULL, "%s is needed here", "a map");
+		if (!is_empty(map)) {
+			bad(r, map, "keys and values", NULL, "a map is needed here");
+			return;
+		}
 		map = NULL;
 	}
 	if (map)

@@ -443,7 +443,7 @@ bool value_read(struct reader *r, const struct option *o, const struct yaml_node
 	if (simple_parse(r, o, v->text, dst))
 		return true;
 	bad(r, v, allowed, remedy_of(o, v, remedy, sizeof(remedy)), "%s%s",
-	    *v->text ? problem_quote(q, sizeof(q), v->text) : "nothing",
+	    *v->text ? problem_quote(q, sizeof(q), v->text) : "an empty value",
 	    o->type == OPT_ZONE ? " is not a time zone this machine knows" : " does not fit");
 	return false;
 }
