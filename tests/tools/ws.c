@@ -91,7 +91,7 @@ static int read_response(struct ws *ws)
 		return EPROTO;
 	memcpy(head, ws->buf, len);
 	head[len] = '\0';
-	if (sscanf(head, "HTTP/1.1 %d", &ws->status) != 1)
+	if (sscanf(head, "HTTP/1.%*1[01] %d", &ws->status) != 1)
 		return EPROTO;
 	if (ws->status != 101)
 		return ECONNREFUSED;

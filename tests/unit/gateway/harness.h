@@ -90,6 +90,7 @@ struct node {
 	struct mesh *mesh;
 	uint16_t addr, gateway;
 	uint32_t boot;
+	bool reached; /* the gateway's link to it is up */
 };
 struct node *node_new(const struct fixture *f, const char *name, uint32_t boot);
 void node_free(struct node *n);
@@ -105,7 +106,7 @@ GwFrame node_expect(struct node *n, GwFrame_Kind kind, uint8_t *payload, size_t 
 		    size_t *ret_len);
 /* Nothing comes within ms. */
 bool node_is_quiet(struct node *n, int ms);
-/* Says its status until the gateway counts `live` nodes. */
+/* Says its status until the gateway counts `live` nodes and can send to this one. */
 void node_wait_live(const struct fixture *f, struct node *n, const char *cert, size_t live);
 
 #endif
