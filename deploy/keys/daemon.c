@@ -38,6 +38,14 @@ static int check(const struct keys_daemon *d)
 	return 0;
 }
 
+bool keys_cert_due(const struct seal_cert *c, int64_t now_s)
+{
+	int64_t ahead_s = (c->not_after_s - c->not_before_s) / 3;
+	if (ahead_s > (int64_t)KEYS_RENEW_DAYS * DAY_S)
+		ahead_s = (int64_t)KEYS_RENEW_DAYS * DAY_S;
+	return c->not_after_s - now_s < ahead_s;
+}
+
 /* Is the certificate there good for this key, this daemon and some time yet? */
 static bool cert_good(const struct keys *k, const char *path, const struct seal_cert *want)
 {
@@ -52,7 +60,7 @@ static bool cert_good(const struct keys *k, const char *path, const struct seal_
 	       seal_cert_open(&c, bytes, n, cluster_pub, now_s) == 0 &&
 	       strcmp(c.cluster, want->cluster) == 0 && strcmp(c.node, want->node) == 0 &&
 	       c.addr == want->addr && memcmp(c.noise_pub, want->noise_pub, SEAL_KEY_LEN) == 0 &&
-	       c.not_after_s - now_s >= (int64_t)KEYS_RENEW_DAYS * DAY_S;
+	       !keys_cert_due(&c, now_s);
 }
 
 static int cert_write(struct keys *k, const char *path, const struct seal_cert *cert)

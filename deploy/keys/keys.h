@@ -76,6 +76,8 @@ int keys_cluster_name(const struct keys *k, char name[KEYS_NAME_SIZE]);
 int keys_init(struct keys *k, const char *cluster);
 int keys_site(struct keys *k, const char *site);
 int keys_daemon(struct keys *k, const struct keys_daemon *d);
+struct seal_cert;
+bool keys_cert_due(const struct seal_cert *c, int64_t now_s);
 int keys_operator(struct keys *k, const char *name);
 int keys_from_config(struct keys *k, const char *file, unsigned days);
 int keys_show(struct keys *k);

@@ -80,7 +80,7 @@ static void show_cert(const struct keys *k, struct problems *ps, const struct ke
 		if (cert.addr != c->addr || strcmp(cert.node, c->name) != 0)
 			problem(ps, "%s is for %s, address %u; remedy: helio-keys daemon …", path,
 				cert.node, cert.addr);
-		if (days < KEYS_RENEW_DAYS)
+		if (keys_cert_due(&cert, now_s))
 			problem(ps,
 				"%s ends in %lld days; remedy: run `helio-keys from-config` again",
 				path, days);
