@@ -211,7 +211,7 @@ static void the_latest_state_wins_over_those_not_yet_written(void **state)
 static void five_hundred_agents_arrive(void **state)
 {
 	struct look *l = *state;
-	char name[16];
+	char name[24];
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "agent%d", i);
 		struct presence_agent a = agent_make(name, name, "idle", 0, 1);
@@ -296,7 +296,7 @@ static void what_is_not_a_name_or_too_many_is_refused(void **state)
 {
 	struct look *l = *state;
 	struct presence_agent a = agent_make("", "s1", "idle", 1, 1);
-	char name[16];
+	char name[24];
 	assert_int_equal(presence_put(l->p[0], &a), EINVAL);
 	assert_int_equal(presence_drop(l->p[0], "nobody"), ENOENT);
 	int err = 0;

@@ -79,7 +79,7 @@ static bool is_down(void *arg)
 static void put_all(struct scene *s, const char *state, uint64_t version)
 {
 	for (int i = 0; i < AGENTS; i++) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof(name), "agent%d", i);
 		struct presence_agent a = agent_make(name, name, state, 0, version);
 		assert_int_equal(presence_put(s->p[0], &a), 0);
@@ -90,7 +90,7 @@ static int until_all(struct scene *s, const char *state)
 {
 	int err = 0;
 	for (int i = 0; !err && i < AGENTS; i++) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof(name), "agent%d", i);
 		err = until_field(s, name, "state", state);
 	}
@@ -119,7 +119,7 @@ static void a_frozen_redis_holds_nobody_up_and_is_right_after_the_thaw(void **st
 	assert_false(presence_is_up(s->p[0]));
 	put_all(s, "talking", 3);
 	for (int i = 0; i < AGENTS; i += 2) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof(name), "agent%d", i);
 		assert_int_equal(presence_drop(s->p[0], name), 0);
 	}
@@ -150,7 +150,7 @@ static void a_redis_killed_and_empty_is_filled_again(void **state)
 	assert_string_equal(redis_field(s->c, "agent0", "state"), "");
 	assert_int_equal(until_field(s, "agent7", "state", "talking"), 0);
 	for (int i = 9; i < AGENTS; i++) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof(name), "agent%d", i);
 		assert_int_equal(until_field(s, name, "state", "idle"), 0);
 	}

@@ -56,7 +56,7 @@ static void names_are_found_as_long_as_they_are_there(void **state)
 	for (int i = 0; i < NAMES; i++)
 		at[i] = HELD_NONE;
 	for (int step = 0; step < STEPS; step++) {
-		char name[16];
+		char name[24];
 		seed = seed * 1664525 + 1013904223;
 		uint32_t k = (seed >> 8) % NAMES;
 		snprintf(name, sizeof(name), "n%u", k);
@@ -76,7 +76,7 @@ static void names_are_found_as_long_as_they_are_there(void **state)
 static void a_full_table_says_so_and_takes_again_after_a_removal(void **state)
 {
 	struct held *h = *state;
-	char name[16];
+	char name[24];
 	for (int i = 0; i < HELD_MAX; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		uint32_t e = held_add(h, name, HELD_PUT);
