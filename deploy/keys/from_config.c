@@ -13,7 +13,7 @@ static const char *role_name(enum conf_role role)
 	case CONF_BROKER: return "broker";
 	case CONF_GATEWAY: return "gateway";
 	}
-	helio_assert(!"a role of conf.h that is not known here");
+	helio_assert_fail("role of conf.h is known", __FILE__, __LINE__, __func__);
 }
 
 static int make_all(struct keys *k, const struct conf *conf, unsigned days)
