@@ -86,6 +86,7 @@ static bool cseq_ok(const struct sip_msg *msg)
 	return !sip_number(&num, INT32_MAX, &v) && v == msg->cseq.num;
 }
 
+/* Reasons name no header: simple parsers (SIPp is one) find header names in the status line. */
 uint16_t sip_check_request(const struct sip_msg *msg, const char **ret_reason)
 {
 	uint32_t v;
@@ -95,22 +96,22 @@ uint16_t sip_check_request(const struct sip_msg *msg, const char **ret_reason)
 		return (status);      \
 	} while (0)
 	if (!pl_isset(&msg->via.sentby))
-		REFUSE(400, "Missing Via");
+		REFUSE(400, "Bad Request");
 	if (!one(msg, SIP_HDR_CALL_ID) || !one(msg, SIP_HDR_CSEQ) || !one(msg, SIP_HDR_FROM) ||
 	    !one(msg, SIP_HDR_TO))
 		REFUSE(400, "Missing or Repeated Header");
 	if (!token_ok(&msg->met) || !pl_isset(&msg->callid))
 		REFUSE(400, "Bad Request");
 	if (pl_cmp(&msg->cseq.met, &msg->met) || !cseq_ok(msg))
-		REFUSE(400, "Bad CSeq");
+		REFUSE(400, "Bad Sequence");
 	if (sip_msg_hdr_count(msg, SIP_HDR_CONTENT_LENGTH) > 1 ||
 	    sip_msg_hdr_count(msg, SIP_HDR_MAX_FORWARDS) > 1)
 		REFUSE(400, "Repeated Header");
 	if (pl_isset(&msg->clen) &&
 	    (sip_number(&msg->clen, UINT32_MAX, &v) || v > mbuf_get_left(msg->mb)))
-		REFUSE(400, "Bad Content-Length");
+		REFUSE(400, "Bad Length of Body");
 	if (pl_isset(&msg->maxfwd) && sip_number(&msg->maxfwd, 255, &v))
-		REFUSE(400, "Bad Max-Forwards");
+		REFUSE(400, "Bad Hop Limit");
 	if (msg->callid.l >= SIP_CALLID_SIZE || msg->from.tag.l >= SIP_TAG_SIZE ||
 	    msg->to.tag.l >= SIP_TAG_SIZE)
 		REFUSE(400, "Header Too Long");

@@ -50,13 +50,13 @@ static bool route_add(const struct sip_hdr *hdr, const struct sip_msg *msg, void
 uint16_t sip_dialog_start(struct sip_call *call, const struct sip_msg *msg, const char **ret_reason)
 {
 	struct sip_dialog *d = &call->dlg;
-	*ret_reason = "Bad Contact";
+	*ret_reason = "Bad Remote Target";
 	if (contact_copy(d->remote_target, msg))
 		return 400;
-	*ret_reason = "Bad From or To";
+	*ret_reason = "Bad Party";
 	if (party_copy(d->local_uri, &msg->to) || party_copy(d->remote_uri, &msg->from))
 		return 400;
-	*ret_reason = "Bad Record-Route";
+	*ret_reason = "Bad Route Set";
 	if (sip_msg_hdr_apply(msg, true, SIP_HDR_RECORD_ROUTE, route_add, d))
 		return 400;
 	d->version = 1;

@@ -37,7 +37,7 @@ static void in_dialog(struct sip_ua *ua, struct sip_call *call, const struct sip
 {
 	if (!sip_dialog_cseq_take(call, msg)) {
 		ua->counters.bad_requests++;
-		sip_ua_refuse(ua, msg, 500, "CSeq Out of Order");
+		sip_ua_refuse(ua, msg, 500, "Request Out of Order");
 		return;
 	}
 	if (method_is(msg, "INVITE"))
