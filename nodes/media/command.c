@@ -2,7 +2,10 @@
 #include "nodes/media/internal.h"
 
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
+
+#include "nodes/media/webrtc.h"
 
 static void run_close(struct thread *t, struct leg *leg)
 {
@@ -24,22 +27,13 @@ static void run_detach(struct thread *t, struct leg *leg, struct command *cmd)
 	thread_adopt(to, cmd);
 }
 
-static void set_address(struct sockaddr_in *sa, uint32_t ip4, uint16_t port)
-{
-	*sa = (struct sockaddr_in){
-	    .sin_family = AF_INET,
-	    .sin_port = htons(port),
-	    .sin_addr.s_addr = htonl(ip4),
-	};
-}
-
 static void run_remote(struct thread *t, struct leg *leg, const struct media_remote *r)
 {
 	bool moved = ntohl(leg->to.sin_addr.s_addr) != r->ip4 || !leg->has_remote;
 	/* A repeated offer with the same address keeps a port that symmetric RTP has found. */
 	if (moved || !leg->latched)
-		set_address(&leg->to, r->ip4, r->port);
-	set_address(&leg->to_rtcp, r->ip4, (uint16_t)(r->port + 1));
+		leg_set_address(&leg->to, r->ip4, r->port);
+	leg_set_address(&leg->to_rtcp, r->ip4, (uint16_t)(r->port + 1));
 	if (moved)
 		leg->latched = false;
 	leg->codec = r->codec;
@@ -62,6 +56,9 @@ static void run_add(struct thread *t, struct leg *leg)
 
 void command_free(struct command *cmd)
 {
+	if (cmd->type == CMD_WEB_ANSWER)
+		free(cmd->web);
+	OPENSSL_cleanse(cmd, sizeof(*cmd)); /* it may have carried a key */
 	free(cmd);
 }
 
@@ -74,8 +71,8 @@ void command_run(struct thread *t, struct command *cmd)
 	case CMD_DETACH: run_detach(t, leg, cmd); return;
 	case CMD_CLOSE: run_close(t, leg); break;
 	case CMD_REMOTE: run_remote(t, leg, &cmd->remote); break;
-	case CMD_TRUNK_REMOTE: break;
-	case CMD_WEB_ANSWER: break;
+	case CMD_TRUNK_REMOTE: trunk_set_remote(t, leg, &cmd->trunk); break;
+	case CMD_WEB_ANSWER: webrtc_set_remote(t, leg, cmd->web); break;
 	case CMD_PLAY: play_set(t, leg, cmd->play.greeting, cmd->play.music); break;
 	case CMD_BRIDGE: relay_bridge(t, leg, cmd->other); break;
 	case CMD_UNBRIDGE: relay_unbridge(leg); break;

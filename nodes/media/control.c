@@ -1,11 +1,15 @@
 /* The control thread's verbs: checked here, done on the leg's thread. */
 #include "nodes/media/internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "nodes/media/webrtc.h"
 
 /* Hands a finished leg to its thread; on error nothing is left. */
 static int leg_add(struct media *m, struct leg *leg)
@@ -41,6 +45,184 @@ int media_leg_remote(struct media *m, struct media_leg handle, const struct medi
 	if (leg && leg->kind != LEG_PLAIN)
 		return EINVAL;
 	return media_command(m, leg, &(struct command){.type = CMD_REMOTE, .remote = *remote});
+}
+
+/* ---- trunks */
+
+int media_leg_trunk(struct media *m, uint32_t group, enum media_codec codec, struct media_leg *ret,
+		    struct media_trunk *ret_local)
+{
+	struct leg *leg;
+	struct in_addr in;
+	if (codec > MEDIA_OPUS)
+		return EINVAL;
+	int err = media_leg_make(m, group, LEG_TRUNK, codec, &leg);
+	if (err)
+		return err;
+	err = trunk_new(leg);
+	if (err) {
+		media_leg_unmake(leg);
+		return err;
+	}
+	struct media_leg handle = leg->handle;
+	struct media_trunk local = *leg->trunk;
+	inet_pton(AF_INET, m->advertise, &in);
+	local.ip4 = ntohl(in.s_addr);
+	err = leg_add(m, leg);
+	if (!err) {
+		*ret = handle;
+		*ret_local = local;
+	}
+	OPENSSL_cleanse(&local, sizeof(local));
+	return err;
+}
+
+int media_leg_trunk_remote(struct media *m, struct media_leg handle,
+			   const struct media_trunk *remote)
+{
+	struct leg *leg = media_find(m, handle);
+	if (!leg)
+		return ENOENT;
+	/* leg->codec of a trunk never changes, so it may be read here */
+	if (leg->kind != LEG_TRUNK || remote->codec != leg->codec || !remote->port)
+		return EINVAL;
+	struct slot *s = &m->slots[leg->slot];
+	if (s->answered && CRYPTO_memcmp(s->trunk_key, remote->key, sizeof(s->trunk_key)))
+		return EEXIST;
+	struct command cmd = {.type = CMD_TRUNK_REMOTE, .trunk = *remote};
+	int err = media_command(m, leg, &cmd);
+	OPENSSL_cleanse(&cmd, sizeof(cmd));
+	if (!err) {
+		s->answered = true;
+		memcpy(s->trunk_key, remote->key, sizeof(s->trunk_key));
+	}
+	return err;
+}
+
+/* ---- WebRTC */
+
+/* Takes d. */
+static int web_command(struct media *m, struct leg *leg, struct web_description *d)
+{
+	int err = media_command(m, leg, &(struct command){.type = CMD_WEB_ANSWER, .web = d});
+	if (err)
+		free(d);
+	else
+		m->slots[leg->slot].answered = true;
+	return err;
+}
+
+static int web_make(struct media *m, uint32_t group, enum media_codec codec, bool controlling,
+		    struct leg **ret)
+{
+	int err = media_leg_make(m, group, LEG_WEBRTC, codec, ret);
+	if (err)
+		return err;
+	err = webrtc_new(*ret, controlling);
+	if (err)
+		media_leg_unmake(*ret);
+	return err;
+}
+
+int media_leg_webrtc(struct media *m, uint32_t group, enum media_codec codec, struct media_leg *ret,
+		     char ret_offer[MEDIA_SDP_MAX])
+{
+	struct leg *leg;
+	struct web_description d;
+	if (codec > MEDIA_OPUS)
+		return EINVAL;
+	int err = web_make(m, group, codec, false, &leg);
+	if (err)
+		return err;
+	struct media_leg handle = leg->handle;
+	webrtc_describe(leg, &d);
+	err = websdp_write(ret_offer, &d);
+	if (err) {
+		media_leg_unmake(leg);
+		return err;
+	}
+	err = leg_add(m, leg);
+	if (!err)
+		*ret = handle;
+	return err;
+}
+
+int media_leg_webrtc_answer(struct media *m, struct media_leg handle, const char *answer,
+			    char ret_why[96])
+{
+	struct leg *leg = media_find(m, handle);
+	struct web_description d;
+	int err = 0;
+	if (!leg || leg->kind != LEG_WEBRTC || m->slots[leg->slot].answered) {
+		str_copy(ret_why, 96, leg ? "this leg expects no answer" : "this leg is gone");
+		return leg ? EINVAL : ENOENT;
+	}
+	err = websdp_parse(&d, answer, ret_why);
+	if (err)
+		return err;
+	if (d.setup == WEB_ACTPASS || d.lite) {
+		str_copy(ret_why, 96, "an answer says setup:active or passive, and no ice-lite");
+		return EINVAL;
+	}
+	if (d.codec != leg->codec) { /* its thread changes it at the answer only: not yet */
+		str_copy(ret_why, 96, "the answer names a codec that was not offered");
+		return EINVAL;
+	}
+	struct web_description *copy = malloc(sizeof(*copy));
+	if (!copy) {
+		str_copy(ret_why, 96, "not enough memory");
+		return ENOMEM;
+	}
+	*copy = d;
+	return web_command(m, leg, copy);
+}
+
+static int check_offer(struct web_description *d, const char *offer, char ret_why[96])
+{
+	int err = websdp_parse(d, offer, ret_why);
+	if (!err && (!d->port || d->setup == WEB_ACTIVE)) {
+		str_copy(ret_why, 96,
+			 d->port ? "the offer says setup:active" : "no IPv4 host candidate");
+		err = EINVAL;
+	}
+	return err;
+}
+
+int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, struct media_leg *ret,
+			  char ret_answer[MEDIA_SDP_MAX], char ret_why[96])
+{
+	struct leg *leg;
+	struct web_description *d = malloc(sizeof(*d)), own;
+	str_copy(ret_why, 96, "not enough memory");
+	int err = d ? check_offer(d, offer, ret_why) : ENOMEM;
+	if (!err && (err = web_make(m, group, d->codec, true, &leg)))
+		str_copy(ret_why, 96, strerror(err));
+	if (err) {
+		free(d);
+		return err;
+	}
+	struct media_leg handle = leg->handle;
+	webrtc_describe(leg, &own);
+	own.pt = d->pt;
+	own.dtmf_pt = d->dtmf_pt;
+	str_copy(own.mid, sizeof(own.mid), d->mid);
+	err = websdp_write(ret_answer, &own);
+	if (err) {
+		free(d);
+		media_leg_unmake(leg);
+		return err;
+	}
+	err = leg_add(m, leg);
+	if (err) {
+		free(d);
+		return err;
+	}
+	err = web_command(m, leg, d);
+	if (err)
+		media_leg_close(m, handle);
+	else
+		*ret = handle;
+	return err;
 }
 
 /* ---- sounds */

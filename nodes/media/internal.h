@@ -36,8 +36,8 @@ enum {
 };
 
 struct dtls_identity;
+struct guard;
 struct leg;
-struct srtp;
 struct thread;
 struct webrtc;
 struct web_description;
@@ -105,8 +105,9 @@ struct leg {
 	uint32_t rtt_us, loss_permille;
 	struct player play;
 	/* made only when needed */
-	struct srtp *srtp;
-	uint32_t srtp_remote_ssrc; /* trunk: the only one accepted */
+	struct guard *guard;       /* SRTP */
+	uint32_t remote_ssrc;      /* trunk: the only one accepted; else 0 */
+	struct media_trunk *trunk; /* our end of it */
 	struct webrtc *web;
 	struct opus_coder *opus;
 	struct ear *ear;
@@ -177,6 +178,8 @@ struct slot {
 	uint32_t generation, next_free;
 	uint16_t port;
 	bool pair, closing;
+	bool answered; /* WebRTC: has its remote description; trunk: the far key */
+	uint8_t trunk_key[MEDIA_KEY_LEN];
 	uint32_t thread;
 	/* published by the media thread */
 	_Atomic uint64_t rx_packets, tx_packets, rx_bytes, rx_lost, rx_bad;
@@ -247,6 +250,10 @@ void leg_send(struct thread *t, struct leg *leg, const struct rtp_slot *at, uint
 	      size_t payload_len);
 bool leg_may_send(const struct leg *leg);
 uint32_t leg_rate(const struct leg *leg); /* clock of its codec */
+/* SRTP or SRTCP in t->rx, told apart by payload type (RFC 5761). */
+void leg_secure_packet(struct thread *t, struct leg *leg, size_t len);
+void leg_heard_anything(struct thread *t, struct leg *leg);
+void leg_set_address(struct sockaddr_in *ret, uint32_t ip4, uint16_t port);
 void leg_sweep(struct thread *t, struct leg *leg);
 void leg_stats(const struct leg *leg, struct media_stats *ret);
 void leg_event(struct leg *leg, enum media_event_type type, const char *why);
@@ -256,6 +263,12 @@ void relay_audio(struct thread *t, struct leg *from, struct leg *to, const struc
 void relay_dtmf(struct thread *t, struct leg *from, struct leg *to, const struct rtp_packet *p);
 void relay_bridge(struct thread *t, struct leg *a, struct leg *b);
 void relay_unbridge(struct leg *a);
+
+/* trunk.c */
+int trunk_new(struct leg *leg);
+struct media_trunk *trunk_free(struct media_trunk *local);
+void trunk_set_remote(struct thread *t, struct leg *leg, const struct media_trunk *remote);
+void trunk_packet(struct thread *t, struct leg *leg, const struct sockaddr_in *from, size_t len);
 
 /* play.c */
 void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,

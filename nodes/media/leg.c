@@ -8,12 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "nodes/media/bytes.h"
+#include "nodes/media/srtp.h"
+#include "nodes/media/webrtc.h"
+
 void leg_free(struct leg *leg)
 {
+	webrtc_free(leg->web); /* first: its goodbye needs the socket */
 	for (int i = 0; i < 2; i++)
 		if (leg->fd[i] >= 0)
 			close(leg->fd[i]);
 	free(leg->ear);
+	guard_free(leg->guard);
+	trunk_free(leg->trunk);
 	free(leg);
 }
 
@@ -57,6 +64,8 @@ void leg_send(struct thread *t, struct leg *leg, const struct rtp_slot *at, uint
 {
 	size_t len = RTP_HEADER_LEN + payload_len;
 	rtp_write_header(t->tx, at->marker, pt, (uint16_t)at->ext, at->ts, leg->out.ssrc);
+	if (leg->guard && guard_protect_rtp(leg->guard, t->tx, &len, RTP_HEADER_LEN, at->ext))
+		return;
 	if (sendto(leg->fd[0], t->tx, len, MSG_DONTWAIT, (struct sockaddr *)&leg->to,
 		   sizeof(leg->to)) != (ssize_t)len)
 		return; /* a full buffer or an ICMP error: as if the network lost it */
@@ -85,7 +94,7 @@ static void hear_dtmf(struct leg *leg, const struct rtp_packet *p)
 	}
 }
 
-static void heard_anything(struct thread *t, struct leg *leg)
+void leg_heard_anything(struct thread *t, struct leg *leg)
 {
 	leg->heard_us = t->now_us;
 	if (leg->silent) {
@@ -103,7 +112,7 @@ void leg_heard(struct thread *t, struct leg *leg, uint8_t *buf, size_t len)
 		leg->count.rx_bad++;
 		return;
 	}
-	heard_anything(t, leg);
+	leg_heard_anything(t, leg);
 	leg->count.rx_packets++;
 	leg->count.rx_bytes += len;
 	rtp_in_update(&leg->in, &p, leg_rate(leg), t->now_us);
@@ -157,6 +166,28 @@ static void plain_rtp(struct thread *t, struct leg *leg, const struct sockaddr_i
 		leg->count.rx_bad++;
 }
 
+void leg_set_address(struct sockaddr_in *ret, uint32_t ip4, uint16_t port)
+{
+	*ret = (struct sockaddr_in){
+	    .sin_family = AF_INET,
+	    .sin_port = htons(port),
+	    .sin_addr.s_addr = htonl(ip4),
+	};
+}
+
+void leg_secure_packet(struct thread *t, struct leg *leg, size_t len)
+{
+	bool rtcp = len > 1 && (t->rx[1] & 0x7f) >= 64 && (t->rx[1] & 0x7f) <= 95;
+	if (rtcp)
+		return;
+	bool wrong =
+	    leg->remote_ssrc && (len < RTP_HEADER_LEN || get32(t->rx + 8) != leg->remote_ssrc);
+	if (wrong || guard_unprotect_rtp(leg->guard, t->rx, &len))
+		leg->count.rx_bad++;
+	else
+		leg_heard(t, leg, t->rx, len);
+}
+
 void leg_readable(struct thread *t, struct leg *leg, bool rtcp)
 {
 	struct sockaddr_in from;
@@ -169,8 +200,14 @@ void leg_readable(struct thread *t, struct leg *leg, bool rtcp)
 		leg->count.rx_bad++;
 		return;
 	}
-	if (!rtcp)
-		plain_rtp(t, leg, &from, (size_t)n);
+	switch (leg->kind) {
+	case LEG_PLAIN:
+		if (!rtcp)
+			plain_rtp(t, leg, &from, (size_t)n);
+		break;
+	case LEG_TRUNK: trunk_packet(t, leg, &from, (size_t)n); break;
+	case LEG_WEBRTC: webrtc_packet(t, leg, &from, (size_t)n); break;
+	}
 }
 
 /* ---- what time brings */
@@ -213,6 +250,8 @@ static void sweep_second(struct thread *t, struct leg *leg)
 
 void leg_sweep(struct thread *t, struct leg *leg)
 {
+	if (leg->web)
+		webrtc_sweep(t, leg);
 	sweep_silence(t, leg);
 	sweep_second(t, leg);
 	if (leg->ear)

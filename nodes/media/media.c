@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "nodes/media/dtls.h"
 #include "nodes/media/g711.h"
 
 /* A handle is generation << 20 | slot; generation 1… so that 0 is none. */
@@ -256,6 +257,11 @@ static int start(struct media *m, const struct media_conf *conf, char ret_why[25
 		m->slot_free = i;
 	}
 	g711_init();
+	err = dtls_identity_new(&m->identity);
+	if (err) {
+		snprintf(ret_why, 256, "OpenSSL cannot make a P-256 certificate");
+		return err;
+	}
 	err = check_bind(m, ret_why);
 	if (!err)
 		err = start_events(m, ret_why);
@@ -302,6 +308,7 @@ struct media *media_stop(struct media *m)
 		sound_free(&m->sounds[i].sound);
 		free(m->sounds[i].path);
 	}
+	dtls_identity_free(m->identity);
 	pthread_mutex_destroy(&m->event_lock);
 	free(m->slots);
 	free(m);
