@@ -58,8 +58,8 @@ static int read_whole(int fd, char *buf, size_t size, size_t *ret_n)
 int seal_file_read_some(const char *path, void *dst, size_t size, size_t *ret_n, bool secret)
 {
 	char text[TEXT_MAX + 1];
-	size_t n;
-	int fd;
+	size_t n = 0;
+	int fd = -1;
 	int err = open_checked(path, secret, &fd);
 	if (err)
 		return err;
@@ -89,7 +89,7 @@ int seal_file_read_some(const char *path, void *dst, size_t size, size_t *ret_n,
 int seal_file_read(const char *path, void *dst, size_t n, bool secret)
 {
 	uint8_t bytes[FILE_BYTES_MAX];
-	size_t got;
+	size_t got = 0;
 	int err = seal_file_read_some(path, bytes, sizeof(bytes), &got, secret);
 	if (!err && got != n)
 		err = EINVAL;
