@@ -32,7 +32,7 @@ static bool stored_ok(const char stored[128])
 	    sscanf(stored, "$argon2id$v=19$m=%9u,t=%9u,p=1$%n", &kib, &passes, &end) != 2 ||
 	    end == 0)
 		return false;
-	/* needs_rehash returns -1 for what it cannot parse; it also reads past nothing. */
+	/* needs_rehash is asked only whether it can parse the whole: -1 if not. */
 	return kib <= SEAL_PASSWORD_KIB_MAX && passes <= SEAL_PASSWORD_PASSES_MAX &&
 	       crypto_pwhash_str_needs_rehash(stored, crypto_pwhash_OPSLIMIT_INTERACTIVE,
 					      crypto_pwhash_MEMLIMIT_INTERACTIVE) >= 0;

@@ -157,11 +157,13 @@ int seal_unbox(const uint8_t key[SEAL_KEY_LEN], const void *ad, size_t ad_len, c
 	       size_t len, void *out, size_t out_size, size_t *ret_len);
 
 /* ---- key files ------------------------------------------------------------------------------
+ * <keys>/cluster.name (one line of text: the cluster these keys are of)
  * <keys>/cluster.pub, cluster.key (hex; the secret stays with the operator, 0600)
  * <keys>/ticket.key, site-<site>.key (32 bytes hex)
  * <keys>/noise/<node>.key (32 hex), noise/<node>.cert (hex of the binary form)
- * <keys>/curve/<daemon>.pub, .key (Z85, as czmq's zcert reads them; .pub carries metadata name,
- * site, addr) */
+ * <keys>/curve/<daemon>.pub, .key (Z85, as czmq's zcert reads them; both carry metadata name,
+ * site, addr (decimal), role: node, broker, gateway, or operator with site "" and addr 0)
+ * All are made by deploy/keys/helio-keys. */
 /* Reads exactly n bytes of hex (one line). EINVAL, or errno; refuses a secret that others can read
  * with EPERM when secret is true. */
 int seal_file_read(const char *path, void *dst, size_t n, bool secret);
