@@ -17,14 +17,14 @@ export type AgentState = (typeof AGENT_STATES)[number];
 
 /** One JSON message is at most this long (PROTOCOL.md); a longer one is never sent or parsed. */
 export const MESSAGE_MAX = 16 * 1024;
-/** Notes travel inside one message with room to spare, also when every character is escaped. */
-export const NOTE_MAX = 1000;
+/** A note in a record, in bytes of UTF-8 (the node refuses a longer one whole). */
+export const NOTE_MAX_BYTES = 511;
 
 export type ToNode =
 	| { t: 'login'; name: string; password: string; audio: 'webrtc'; lang: string }
 	| {
 		t: 'resume'; ticket: string; session: string; audio: 'webrtc'; lang: string;
-		have_rtc: boolean; rtc_ufrag?: string;
+		keep_rtc: boolean;
 	}
 	| { t: 'rtc.answer'; sdp: string }
 	| { t: 'ready' }
@@ -90,6 +90,21 @@ export type FromNode =
 	| { t: 'taken_over' }
 	| { t: 'pong'; n: number }
 	| { t: 'error'; what: string; why: string; remedy: string };
+
+/** Cuts a note to what a record holds, never inside a character. */
+export function noteThatFits(note: string): string {
+	const encoder = new TextEncoder();
+	if (encoder.encode(note).length <= NOTE_MAX_BYTES) return note;
+	const chars = Array.from(note);
+	let bytes = 0;
+	let n = 0;
+	for (const c of chars) {
+		bytes += encoder.encode(c).length;
+		if (bytes > NOTE_MAX_BYTES) break;
+		n++;
+	}
+	return chars.slice(0, n).join('');
+}
 
 type Fields = Record<string, unknown>;
 

@@ -56,7 +56,7 @@ export interface Today { answered: number; missed: number; rejected: number; tal
 export interface Notice {
 	id: number;
 	kind: 'info' | 'warn';
-	key: string;       // a text's key under notice.*, or '' when the node's own words are shown
+	key: string;       // notice.KEY is its text; without one, the node's own words are shown
 	text: string;
 	remedy: string;
 	at: number;
@@ -82,6 +82,7 @@ export interface State {
 	soundBlocked: boolean;
 	queues: Queue[];
 	stats: { lossPermille: number; jitterMs: number; rttMs: number; at: number } | null;
+	ear: { lossPermille: number; jitterMs: number; rttMs: number } | null; // what arrives here
 	today: Today;
 	notices: Notice[];
 	say: { n: number; key: string; caller: string; queue: string; urgent: boolean };
@@ -94,6 +95,7 @@ export type Action =
 	| { a: 'signin_failed'; why: string; retryMs: number }
 	| { a: 'link'; status: LinkStatus; attempt: number; retryMs: number }
 	| { a: 'rtt'; rttMs: number }
+	| { a: 'ear'; ear: State['ear'] }
 	| { a: 'message'; m: FromNode }
 	| { a: 'intent'; what: Exclude<Pending, null>; reason?: PauseReason }
 	| { a: 'mute'; on: boolean }
@@ -141,6 +143,7 @@ export function initialState(): State {
 		soundBlocked: false,
 		queues: [],
 		stats: null,
+		ear: null,
 		today: NO_TODAY,
 		notices: [],
 		say: { n: 0, key: '', caller: '', queue: '', urgent: false },
@@ -174,6 +177,8 @@ export function reduce(state: State, action: Timed): State {
 		return onLink(state, action, at);
 	case 'rtt':
 		return { ...state, link: { ...state.link, rttMs: action.rttMs } };
+	case 'ear':
+		return { ...state, ear: action.ear };
 	case 'message':
 		return onMessage(state, action.m, at);
 	case 'intent':
@@ -280,6 +285,16 @@ function onMessage(state: State, m: FromNode, at: number): State {
 		};
 	case 'ring': {
 		const { t: _t, ringMs, ...call } = m;
+		// After a resume the node says again whose call it is, in the middle of it.
+		if (state.desk.state === 'talking') {
+			return {
+				...state, call: {
+					...call, since: state.call?.since ?? state.desk.since,
+					muted: state.call?.offer === call.offer && state.call.muted,
+				},
+			};
+		}
+		if (state.ring?.offer === call.offer) return state;
 		const next: State = {
 			...state, missed: null, pending: { what: null, since: 0 },
 			ring: { ...call, ringMs, endsAt: ringMs ? at + ringMs : 0, queuedAt: at - m.waitedMs },
@@ -306,7 +321,7 @@ function onMessage(state: State, m: FromNode, at: number): State {
 		return state;
 	case 'error':
 		return notice(
-			{ ...state, pending: { what: null, since: 0 } }, 'warn', m.why, m.what, m.remedy, at);
+			{ ...state, pending: { what: null, since: 0 } }, 'warn', m.what, m.why, m.remedy, at);
 	}
 }
 
@@ -316,6 +331,9 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	const about = m.call ? withoutTalk(m.call) : null;
 	const since = at - m.state.sinceMs;
 	const known = m.state.state;
+	const back = state.session?.id === m.session;
+	// In its grace a session says so first and its real state right after: keep what is on screen.
+	const grace = known === 'grace' && back;
 	const next: State = {
 		...state,
 		phase: 'desk',
@@ -323,21 +341,24 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 		signin: { busy: false, why: '', retryAt: 0 },
 		known: { name: m.agent.name, display: m.agent.display },
 		session: { id: m.session, node: m.node, agent: m.agent },
-		desk: { state: known, reason: m.state.reason, since },
+		desk: grace || (back && state.desk.state === known)
+			? state.desk : { state: known, reason: m.state.reason, since },
 		pending: { what: null, since: 0 },
-		ring: null,
-		call: null,
-		wrap: null,
+		ring: grace ? state.ring : null,
+		call: grace ? state.call : null,
+		wrap: grace ? state.wrap : null,
 		leg: m.sdp && state.leg.status !== 'up' ? { status: 'connecting', why: '' } : state.leg,
 		queues: m.queues.map((q) => state.queues.find((old) => old.name === q.name)
 			?? { ...q, waiting: 0, longestMs: 0, idle: 0, at: 0 }),
 	};
-	if ((known === 'talking' || known === 'committed') && m.call && about) {
+	if (known === 'talking' && m.call && about) {
 		const mine = state.call?.offer === about.offer ? state.call : null;
 		next.call = {
 			...about, muted: mine?.muted ?? false,
 			since: m.call.talkMs ? at - m.call.talkMs : mine?.since ?? since,
 		};
+	} else if (known === 'talking' && back) {
+		next.call = state.call;
 	} else if (known === 'ringing' && about) {
 		const mine = state.ring?.offer === about.offer ? state.ring : null;
 		next.ring = mine ?? { ...about, ringMs: 0, endsAt: 0, queuedAt: at - about.waitedMs };
@@ -348,18 +369,18 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 		next.wrap = mine ? { ...mine, endsAt: wrapEnd(m.state, at) }
 			: newWrap(offer, about ?? gone, m.state.wrapMs, m.call?.talkMs ?? 0, '', at);
 	}
-	const back = state.session !== null;
 	return say(next, back ? 'resumed' : 'welcome', false);
 }
 
 function onState(state: State, m: StateInfo, at: number): State {
 	const since = at - m.sinceMs;
-	const next: State = { ...state, desk: { state: m.state, reason: m.reason, since } };
+	const next: State = {
+		...state, desk: { state: m.state, reason: m.reason, since },
+		pending: { what: null, since: 0 },
+	};
 	if (state.desk.state === m.state && state.desk.reason === m.reason) {
-		// The same state again: keep our own start unless the node's differs by what one can see.
-		if (Math.abs(state.desk.since - since) < 1500) next.desk.since = state.desk.since;
-	} else {
-		next.pending = { what: null, since: 0 };
+		// The same state again, after a resume too: the earlier start is the true one.
+		next.desk.since = Math.min(state.desk.since, since);
 	}
 	switch (m.state) {
 	case 'reserved':
@@ -378,15 +399,18 @@ function onState(state: State, m: StateInfo, at: number): State {
 			next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs,
 				state.call ? at - state.call.since : 0, '', at);
 		} else if (m.wrapMs) {
-			next.wrap = { ...next.wrap, endsAt: at + m.wrapMs, wrapMs: m.wrapMs };
+			next.wrap = {
+				...next.wrap, endsAt: at + m.wrapMs, wrapMs: Math.max(m.wrapMs, next.wrap.wrapMs),
+			};
 		}
 		next.call = null;
 		return next;
 	}
+	case 'grace':
+		return next;
 	case 'idle':
 	case 'not_ready':
 	case 'off':
-	case 'grace':
 		next.ring = null;
 		next.call = null;
 		next.wrap = null;
@@ -431,12 +455,13 @@ function onTalk(state: State, offer: string, at: number): State {
 		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '',
 	};
 	const next: State = {
-		...state, desk, ring: null, wrap: null, missed: null, stats: null,
+		...state, desk, ring: null, wrap: null, missed: null, stats: null, ear: null,
 		pending: { what: null, since: 0 },
 		call: { ...from, since: at, muted: false },
-		today: { ...state.today, answered: state.today.answered + 1 },
+		// Only what rang here counts: after a reload the same call comes up again.
+		today: state.ring ? { ...state.today, answered: state.today.answered + 1 } : state.today,
 	};
-	return say(next, 'talking', false);
+	return state.ring ? say(next, 'talking', false) : next;
 }
 
 function onEnd(
@@ -446,11 +471,15 @@ function onEnd(
 	const about = state.call ? withoutCall(state.call) : state.wrap?.about ?? null;
 	const talkMs = m.talkMs || (state.call ? at - state.call.since : 0);
 	const next: State = {
-		...state, ring: null, call: null, stats: null, pending: { what: null, since: 0 },
+		...state, ring: null, call: null, stats: null, ear: null, pending: { what: null, since: 0 },
 		today: { ...state.today, talkMs: state.today.talkMs + talkMs },
 	};
 	if (state.wrap) {
-		next.wrap = { ...state.wrap, talkMs, why: m.why, about: state.wrap.about ?? about };
+		next.wrap = {
+			...state.wrap, talkMs, why: m.why, about: state.wrap.about ?? about,
+			wrapMs: m.wrapMs || state.wrap.wrapMs,
+			endsAt: m.wrapMs ? at + m.wrapMs : state.wrap.endsAt,
+		};
 	} else if (m.wrapMs > 0) {
 		next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs, talkMs, m.why, at);
 		next.desk = { state: 'wrap', reason: '', since: at };
@@ -528,10 +557,10 @@ export type Quality = 'good' | 'fair' | 'poor' | 'lost';
  * where people begin to notice (ITU-T G.114: 150 ms one way; G.113: a few per cent of loss). */
 export function quality(state: State): Quality {
 	if (state.link.status !== 'open') return 'lost';
-	const s = state.stats;
-	const rtt = Math.max(state.link.rttMs, s ? s.rttMs : 0);
-	const loss = s ? s.lossPermille : 0;
-	const jitter = s ? s.jitterMs : 0;
+	const both = [state.stats, state.ear];
+	const rtt = Math.max(state.link.rttMs, ...both.map((s) => s?.rttMs ?? 0));
+	const loss = Math.max(...both.map((s) => s?.lossPermille ?? 0));
+	const jitter = Math.max(...both.map((s) => s?.jitterMs ?? 0));
 	if (rtt > 600 || loss > 80 || jitter > 80) return 'poor';
 	if (rtt > 300 || loss > 20 || jitter > 30) return 'fair';
 	return 'good';

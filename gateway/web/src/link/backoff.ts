@@ -1,0 +1,21 @@
+// How long to wait before the next try. The first is almost at once (a gateway that was restarted,
+// a Wi-Fi that changed); then it doubles to a cap, with jitter over the whole span, so that five
+// hundred desks that lost one gateway do not come back in step.
+
+const FIRST_MS = 250;
+const CAP_MS = 5000;       // a person watches: longer feels like nothing happens
+const CAP_LATE_MS = 15000; // after some minutes nobody does
+const LATE_AFTER = 20;
+
+/** attempt counts from 0; random is in [0, 1). */
+export function backoffMs(attempt: number, random: number): number {
+	if (attempt <= 0) return Math.floor(random * FIRST_MS);
+	const cap = attempt > LATE_AFTER ? CAP_LATE_MS : CAP_MS;
+	const span = Math.min(cap, FIRST_MS * 2 ** Math.min(attempt, 10));
+	return Math.floor(span / 4 + random * (span * 3) / 4);
+}
+
+/** Which door to try: its own twice, then the others in turn; so a dead gateway is left soon. */
+export function doorFor(attempt: number, doors: number): number {
+	return doors <= 1 || attempt < 2 ? 0 : (attempt - 1) % doors;
+}

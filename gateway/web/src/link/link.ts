@@ -1,0 +1,226 @@
+// The sealed link to a node: a WebSocket through any gateway, the handshake, and what keeps it alive.
+//
+//	idle ─open()─► connecting ─CERT, MSG1, MSG2─► sealed ─silence, close, refusal─► lost ─backoff─┐
+//	                   ▲────────────────────────────────────────────────────────────────────────────┘
+//
+// It carries messages and knows nothing of their meaning. Who owns it says after `sealed` who he is.
+import { MESSAGE_MAX, parseFromNode, type FromNode, type ToNode } from '../protocol';
+import {
+	Bye, Frame, Handshake, makeFrame, openCert, prologueFor, readFrame, SealError,
+	type KeyPair, type Session,
+} from '../seal';
+import { backoffMs, doorFor } from './backoff';
+
+export type LinkPhase = 'idle' | 'connecting' | 'sealed' | 'lost';
+export interface LinkEvents {
+	/** retryMs: until the next try; 0: none is planned. */
+	phase(phase: LinkPhase, attempt: number, retryMs: number): void;
+	message(m: FromNode): void;
+	rtt(ms: number): void;
+	/** The node's certificate was refused: trying again would only hide it. The link is idle. */
+	refused(why: string): void;
+}
+export interface LinkOptions {
+	/** Addresses to try, the page's own first: ws(s)://host[:port]. */
+	doors: string[];
+	cluster: string;
+	clusterPub: Uint8Array;
+	device: KeyPair;
+	/** The agent's home site, once known. */
+	site: () => string;
+	events: LinkEvents;
+}
+
+const OPEN_MAX_MS = 8000;    // TCP, TLS and the handshake over a bad line; then another door
+const PING_MS = 5000;        // PROTOCOL.md
+const SILENCE_MAX_MS = 15000;
+/** Timers that come this late mean that the machine slept: the node has given the link up. */
+const ASLEEP_MS = 20000;
+const TICK_MS = 1000;
+
+export class Link {
+	phase: LinkPhase = 'idle';
+	/** What the node said of itself in the handshake. */
+	node = '';
+	private ws: WebSocket | null = null;
+	private session: Session | null = null;
+	private attempt = 0;
+	private heardAt = 0;
+	private startedAt = 0;
+	private pingAt = 0;
+	private pings = new Map<number, number>();
+	private pingN = 0;
+	private tickAt = 0;
+	private ticker: ReturnType<typeof setInterval> | null = null;
+	private retry: ReturnType<typeof setTimeout> | null = null;
+
+	constructor(private readonly o: LinkOptions) {}
+
+	/** Connects, and stays connected until close(). */
+	open(): void {
+		if (this.phase === 'connecting' || this.phase === 'sealed') return;
+		this.attempt = 0;
+		this.connect();
+	}
+
+	close(): void {
+		this.drop();
+		this.say('idle', 0);
+	}
+
+	/** Gives the present connection up and makes a new one at once. */
+	renew(): void {
+		if (this.phase === 'idle') return;
+		this.drop();
+		this.attempt = 0;
+		this.connect();
+	}
+
+	/** The line may be back (online, tab shown): do not wait for the timer. */
+	hurry(): void {
+		if (this.phase === 'lost' && this.retry) this.connect();
+	}
+
+	/** False: there is no sealed session, and nothing was sent. */
+	send(message: ToNode): boolean {
+		const ws = this.ws;
+		if (!this.session || !ws || ws.readyState !== WebSocket.OPEN) return false;
+		const bytes = new TextEncoder().encode(JSON.stringify(message));
+		if (bytes.length > MESSAGE_MAX) return false;
+		ws.send(makeFrame(Frame.Data, this.session.encrypt(bytes)));
+		return true;
+	}
+
+	private connect(): void {
+		this.drop();
+		const door = this.o.doors[doorFor(this.attempt, this.o.doors.length)] ?? '';
+		const site = this.o.site();
+		this.say('connecting', 0);
+		this.startedAt = this.tickAt = Date.now();
+		this.ticker = setInterval(() => this.tick(), TICK_MS);
+		let ws: WebSocket;
+		try {
+			ws = new WebSocket(
+				`${door}/desk${site ? `?site=${encodeURIComponent(site)}` : ''}`, 'heliograph.1');
+		} catch {
+			this.lost();
+			return;
+		}
+		this.ws = ws;
+		ws.binaryType = 'arraybuffer';
+		let handshake: Handshake | null = null;
+		ws.onmessage = (event: MessageEvent<unknown>) => {
+			if (ws !== this.ws || !(event.data instanceof ArrayBuffer)) return;
+			this.heardAt = Date.now();
+			try {
+				handshake = this.onFrame(new Uint8Array(event.data), handshake);
+			} catch (e) {
+				// Tampered, truncated, out of order: this session is over, a new one is made.
+				if (!(e instanceof SealError)) throw e;
+				if (e.fault === 'stale' || (this.phase === 'connecting' && !handshake)) {
+					this.close();
+					this.o.events.refused(e.message);
+				} else {
+					this.lost();
+				}
+			}
+		};
+		ws.onclose = () => {
+			if (ws === this.ws) this.lost();
+		};
+	}
+
+	private onFrame(data: Uint8Array, handshake: Handshake | null): Handshake | null {
+		const { type, body } = readFrame(data);
+		switch (type) {
+		case Frame.Cert: {
+			if (handshake || this.session) throw new SealError('turn', 'a second certificate');
+			const cert = openCert(body, this.o.clusterPub, Date.now() / 1000);
+			if (cert.cluster !== this.o.cluster)
+				throw new SealError('bad', 'the certificate is of another cluster');
+			const hs = new Handshake({
+				initiator: true, own: this.o.device, remoteStatic: cert.noisePub,
+				prologue: prologueFor(body),
+			});
+			this.ws?.send(makeFrame(Frame.Msg1, hs.write(new TextEncoder().encode('{"v":1}'))));
+			this.node = cert.node;
+			return hs;
+		}
+		case Frame.Msg2:
+			if (!handshake) throw new SealError('turn', 'no handshake goes on');
+			handshake.read(body);
+			this.session = handshake.session;
+			this.attempt = 0;
+			this.pingAt = Date.now();
+			this.say('sealed', 0);
+			return null;
+		case Frame.Data: {
+			if (!this.session) throw new SealError('turn', 'nothing is sealed yet');
+			const m = parseFromNode(new TextDecoder().decode(this.session.decrypt(body)));
+			if (m?.t === 'pong') this.onPong(m.n);
+			else if (m) this.o.events.message(m);
+			return handshake;
+		}
+		case Frame.Bye:
+			// A hint by the gateway, which cannot be trusted with more than "try again".
+			if (body[0] === Bye.NoNode || body[0] === Bye.Limit) this.attempt++;
+			this.lost();
+			return null;
+		default:
+			throw new SealError('turn', 'not for this side');
+		}
+	}
+
+	private onPong(n: number): void {
+		const sentAt = this.pings.get(n);
+		if (sentAt === undefined) return;
+		this.pings.clear();
+		this.o.events.rtt(Math.max(0, Math.round(performance.now() - sentAt)));
+	}
+
+	private tick(): void {
+		const now = Date.now();
+		const slept = now - this.tickAt > ASLEEP_MS;
+		this.tickAt = now;
+		if (this.phase === 'connecting') {
+			if (now - this.startedAt > OPEN_MAX_MS) this.lost();
+			return;
+		}
+		if (this.phase !== 'sealed') return;
+		if (slept || now - this.heardAt > SILENCE_MAX_MS) {
+			this.lost();
+			return;
+		}
+		if (now - this.pingAt < PING_MS) return;
+		this.pingAt = now;
+		this.pings.set(++this.pingN, performance.now());
+		this.send({ t: 'ping', n: this.pingN });
+	}
+
+	private lost(): void {
+		this.drop();
+		const wait = backoffMs(this.attempt++, Math.random());
+		this.retry = setTimeout(() => this.connect(), wait);
+		this.say('lost', wait);
+	}
+
+	private drop(): void {
+		if (this.retry) clearTimeout(this.retry);
+		if (this.ticker) clearInterval(this.ticker);
+		this.retry = this.ticker = null;
+		this.pings.clear();
+		this.session?.close();
+		this.session = null;
+		const ws = this.ws;
+		this.ws = null;
+		if (ws) {
+			ws.onmessage = ws.onclose = null;
+			ws.close();
+		}
+	}
+
+	private say(phase: LinkPhase, retryMs: number): void {
+		this.phase = phase;
+		this.o.events.phase(phase, this.attempt, retryMs);
+	}
+}

@@ -1,0 +1,100 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { installKeys } from '../keys';
+import type { Notice } from '../state';
+import { useNow, useView } from './context';
+import { KeysDialog, SignoutDialog, SoundDialog } from './dialogs';
+import { Header, type Open } from './header';
+import { AlertIcon, CrossIcon, InfoIcon, SpeakerIcon } from './icons';
+import { Button } from './parts';
+import { Side } from './side';
+import { Stage } from './stage';
+
+export function Desk() {
+	const { app, s, t } = useView();
+	const [open, setOpen] = useState<Open>(null);
+	const opened = useRef(open);
+	opened.current = open;
+	useEffect(() => installKeys(app, {
+		dialogOpen: () => opened.current !== null,
+		openSound: () => setOpen('sound'),
+		openHelp: () => setOpen('keys'),
+	}), [app]);
+	// A caller is waiting: whatever dialog is open gives way.
+	const ringing = s.ring?.offer;
+	useEffect(() => {
+		if (ringing) setOpen(null);
+	}, [ringing]);
+	const close = (): void => setOpen(null);
+	return (
+		<div class="desk">
+			<a class="skip" href="#stage-word">{t('app.skip')}</a>
+			<Header open={setOpen} />
+			<main class="work">
+				<div class="work-main">
+					<Banners />
+					<Stage />
+					<p class="keys-hint wide-only">{app.prefs.keys ? t('keys.hint') : ''}</p>
+				</div>
+				<Side />
+			</main>
+			{open === 'sound' && <SoundDialog onClose={close} />}
+			{open === 'keys' && <KeysDialog onClose={close} />}
+			{open === 'signout' && <SignoutDialog onClose={close} />}
+		</div>
+	);
+}
+
+function Banners() {
+	const { app, s, t } = useView();
+	return (
+		<div class="banners">
+			{s.link.status !== 'open' && <LinkBanner />}
+			{s.soundBlocked && (
+				<div class="banner warn" role="alert" data-testid="sound-blocked">
+					<SpeakerIcon size={22} />
+					<div>
+						<p class="strong">{t('sound.blocked')}</p>
+						<Button id="unlock" onClick={() => app.unlock()}>{t('do.sound')}</Button>
+					</div>
+				</div>
+			)}
+			{s.notices.map((n) => <NoticeBanner key={n.id} n={n} />)}
+		</div>
+	);
+}
+
+function LinkBanner() {
+	const { app, s, t } = useView();
+	const now = useNow(app, 1000, s.link.retryAt);
+	const left = s.link.retryAt - now;
+	return (
+		<div class="banner warn" role="status" data-testid="link-banner">
+			<span class="spinner" aria-hidden="true" />
+			<div>
+				<p class="strong">{t(s.call ? 'link.banner_call' : 'link.banner')}</p>
+				{left > 1000 && (
+					<p aria-live="off">{t('link.next', { time: app.speaker.length(left) })}</p>
+				)}
+			</div>
+		</div>
+	);
+}
+
+function NoticeBanner({ n }: { n: Notice }) {
+	const { app, t, find } = useView();
+	const known = find(`notice.${n.key}`);
+	return (
+		<div class={`banner ${n.kind}`} role={n.kind === 'warn' ? 'alert' : 'status'}
+			data-testid="notice" data-key={n.key}>
+			{n.kind === 'warn' ? <AlertIcon size={22} /> : <InfoIcon size={22} />}
+			<div>
+				<p>{known ?? t('notice.unknown')}</p>
+				{!known && (n.text || n.remedy) && (
+					<p class="soft" lang="en">{[n.text, n.remedy].filter(Boolean).join(' · ')}</p>
+				)}
+			</div>
+			<Button id="dismiss" kind="quiet" class="icon-only" label={t('do.dismiss')}
+				icon={<CrossIcon size={18} />} onClick={() => app.dispatch({ a: 'dismiss', id: n.id })} />
+		</div>
+	);
+}

@@ -1,0 +1,54 @@
+import { quality } from '../state';
+import { useView } from './context';
+import { BarsIcon, DoorIcon, KeyboardIcon, Logo, SpeakerIcon } from './icons';
+import { Button, LanguagePicker, ThemeButton } from './parts';
+
+export type Open = 'sound' | 'keys' | 'signout' | null;
+
+export function Header({ open }: { open: (what: Open) => void }) {
+	const { s, t } = useView();
+	const agent = s.session?.agent;
+	return (
+		<header class="top">
+			<div class="top-brand">
+				<Logo size={32} /><span class="brand-name">{t('app.title')}</span>
+			</div>
+			<div class="who">
+				<span class="who-name" data-testid="who">{agent?.display}</span>
+				<span class="who-site" data-testid="site">{agent?.site}</span>
+			</div>
+			<LinkMark />
+			<div class="top-tools">
+				<Button id="open-sound" kind="quiet" icon={<SpeakerIcon size={20} />}
+					label={t('settings.title')} class="icon-only" onClick={() => open('sound')} />
+				<Button id="open-keys" kind="quiet" icon={<KeyboardIcon size={20} />}
+					label={t('keys.title')} class="icon-only wide-only" onClick={() => open('keys')} />
+				<LanguagePicker />
+				<ThemeButton />
+				<Button id="signout" kind="quiet" icon={<DoorIcon size={20} />} label={t('do.signout')}
+					class="icon-only" onClick={() => open('signout')} />
+			</div>
+		</header>
+	);
+}
+
+function LinkMark() {
+	const { app, s, t } = useView();
+	const mark = quality(s);
+	const filled = { good: 4, fair: 3, poor: 1, lost: 0 } as const;
+	const facts = [];
+	const rtt = Math.max(s.link.rttMs, s.stats?.rttMs ?? 0);
+	if (rtt >= 0 && mark !== 'lost') facts.push(t('link.rtt', { ms: rtt }));
+	if (s.stats) {
+		facts.push(t('link.loss', { percent: app.speaker.percent(s.stats.lossPermille) }));
+		facts.push(t('link.jitter', { ms: s.stats.jitterMs }));
+	}
+	return (
+		<div class={`link-mark ${mark}`} data-testid="link-mark" data-quality={mark}
+			title={facts.join(' · ')}>
+			<BarsIcon filled={filled[mark]} />
+			<span class="link-words">{t(`link.${mark}`)}</span>
+			<span class="visually-hidden">{facts.join(', ')}</span>
+		</div>
+	);
+}
