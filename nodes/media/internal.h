@@ -37,6 +37,7 @@ enum {
 
 struct dtls_identity;
 struct guard;
+struct opus_coder;
 struct leg;
 struct thread;
 struct webrtc;
@@ -263,6 +264,8 @@ void relay_audio(struct thread *t, struct leg *from, struct leg *to, const struc
 void relay_dtmf(struct thread *t, struct leg *from, struct leg *to, const struct rtp_packet *p);
 void relay_bridge(struct thread *t, struct leg *a, struct leg *b);
 void relay_unbridge(struct leg *a);
+/* The leg's coder, made at first use; NULL: out of memory. */
+struct opus_coder *relay_opus(struct leg *leg);
 
 /* trunk.c */
 int trunk_new(struct leg *leg);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "nodes/media/bytes.h"
+#include "nodes/media/opus_coder.h"
 #include "nodes/media/srtp.h"
 #include "nodes/media/webrtc.h"
 
@@ -20,6 +21,7 @@ void leg_free(struct leg *leg)
 			close(leg->fd[i]);
 	free(leg->ear);
 	guard_free(leg->guard);
+	opus_coder_free(leg->opus);
 	trunk_free(leg->trunk);
 	free(leg);
 }
@@ -94,6 +96,18 @@ static void hear_dtmf(struct leg *leg, const struct rtp_packet *p)
 	}
 }
 
+static void hear_with_ear(struct leg *leg, const struct rtp_packet *p)
+{
+	int16_t pcm[OPUS_CODER_SAMPLES_MAX];
+	if (leg->codec != MEDIA_OPUS) {
+		ear_hear(leg->ear, leg->codec, p->payload, p->payload_len);
+		return;
+	}
+	struct opus_coder *c = relay_opus(leg);
+	if (c)
+		ear_hear_pcm(leg->ear, pcm, opus_coder_decode(c, pcm, p->payload, p->payload_len));
+}
+
 void leg_heard_anything(struct thread *t, struct leg *leg)
 {
 	leg->heard_us = t->now_us;
@@ -118,17 +132,20 @@ void leg_heard(struct thread *t, struct leg *leg, uint8_t *buf, size_t len)
 	rtp_in_update(&leg->in, &p, leg_rate(leg), t->now_us);
 	if (p.pt == PT_COMFORT_NOISE && p.pt != leg->pt)
 		return;
-	bool dtmf = p.pt == leg->dtmf_pt;
-	if (dtmf)
-		hear_dtmf(leg, &p);
-	else if (leg->ear)
-		ear_hear(leg->ear, leg->codec, p.payload, p.payload_len);
 	struct leg *to = leg->peer;
-	if (!to || leg->muted || !leg->recv || !leg_may_send(to))
+	if (to && (leg->muted || !leg->recv || !leg_may_send(to)))
+		to = NULL;
+	/* where Opus is decoded for the relay anyway, the ear listens there */
+	bool decoded = to && leg->codec == MEDIA_OPUS && to->codec != MEDIA_OPUS;
+	if (p.pt == leg->dtmf_pt) {
+		hear_dtmf(leg, &p);
+		if (to)
+			relay_dtmf(t, leg, to, &p);
 		return;
-	if (dtmf)
-		relay_dtmf(t, leg, to, &p);
-	else
+	}
+	if (leg->ear && !decoded)
+		hear_with_ear(leg, &p);
+	if (to)
 		relay_audio(t, leg, to, &p);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/media/g711.h"
+#include "nodes/media/opus_coder.h"
 
 static bool wants_ticks(const struct leg *leg)
 {
@@ -59,22 +60,35 @@ static const uint8_t *next_frame(struct thread *t, struct leg *leg, enum media_c
 	return frames + (size_t)FRAME_SAMPLES * p->frame++;
 }
 
-void play_tick(struct thread *t, struct leg *leg)
+/* Twenty milliseconds into dst; 0: nothing to say. */
+static size_t make_frame(struct thread *t, struct leg *leg, uint8_t *dst)
 {
-	struct rtp_slot at;
 	int16_t pcm[FRAME_SAMPLES];
-	uint8_t *dst = t->tx + RTP_HEADER_LEN;
-	size_t len = FRAME_SAMPLES;
+	bool opus = leg->codec == MEDIA_OPUS;
 	if (leg->play.hz) {
 		make_tone(&leg->play, pcm);
-		g711_encode(leg->codec, dst, pcm, FRAME_SAMPLES);
+		if (!opus)
+			g711_encode(leg->codec, dst, pcm, FRAME_SAMPLES);
 	} else {
 		const uint8_t *frame = next_frame(t, leg, leg->codec);
 		if (!frame)
-			return;
-		memcpy(dst, frame, FRAME_SAMPLES);
+			return 0;
+		if (opus)
+			g711_decode(MEDIA_PCMU, pcm, frame, FRAME_SAMPLES);
+		else
+			memcpy(dst, frame, FRAME_SAMPLES);
 	}
-	if (!leg_may_send(leg)) {
+	if (!opus)
+		return FRAME_SAMPLES;
+	struct opus_coder *c = relay_opus(leg);
+	return c ? opus_coder_encode(c, dst, PAYLOAD_MAX, pcm, FRAME_SAMPLES) : 0;
+}
+
+void play_tick(struct thread *t, struct leg *leg)
+{
+	struct rtp_slot at;
+	size_t len = make_frame(t, leg, t->tx + RTP_HEADER_LEN);
+	if (!len || !leg_may_send(leg)) {
 		leg->play.fresh = true;
 		return;
 	}

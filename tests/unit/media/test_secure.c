@@ -133,6 +133,31 @@ static void tone_crosses_webrtc_with_pcmu(void **state)
 	webrtc_carries(MEDIA_PCMU, 3);
 }
 
+static void tone_crosses_webrtc_with_opus(void **state)
+{
+	(void)state;
+	webrtc_carries(MEDIA_OPUS, 1);
+}
+
+static void tone_crosses_an_opus_trunk(void **state)
+{
+	struct engine phones, a, b;
+	struct media_leg caller, in, out, trunk_in, trunk_out, agent;
+	(void)state;
+	engine_start(&phones, 44300, 44399, 1);
+	engine_start(&a, 44400, 44499, 1);
+	engine_start(&b, 44500, 44599, 1);
+	plain_pair(&phones, &caller, &a, &in, MEDIA_PCMU);
+	trunk_pair(&a, &trunk_out, &b, &trunk_in, MEDIA_OPUS);
+	webrtc_pair(&b, &out, &phones, &agent, MEDIA_OPUS);
+	media_bridge(a.m, in, trunk_out);
+	media_bridge(b.m, trunk_in, out);
+	assert_two_way(&phones, caller, &phones, agent);
+	engine_stop(&phones);
+	engine_stop(&a);
+	engine_stop(&b);
+}
+
 static void a_wrong_fingerprint_is_refused(void **state)
 {
 	struct engine node, agent;
@@ -278,6 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tone_crosses_a_trunk_between_two_nodes),
 	    cmocka_unit_test(tone_crosses_webrtc_with_pcmu),
+	    cmocka_unit_test(tone_crosses_webrtc_with_opus),
+	    cmocka_unit_test(tone_crosses_an_opus_trunk),
 	    cmocka_unit_test(a_wrong_fingerprint_is_refused),
 	    cmocka_unit_test(replayed_and_tampered_srtp_is_dropped_and_counted),
 	    cmocka_unit_test(a_leg_of_webrtc_answers_nobody_without_the_password),
