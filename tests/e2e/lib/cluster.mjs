@@ -1,0 +1,266 @@
+// A real cluster for tests: real daemons, real redis-server, on loopback addresses of its own, in a
+// temporary folder, all of it gone at the end. Used by tests/e2e/cluster and tests/bench.
+//
+//   const c = await Cluster.start({ sites: ['oslo', 'manila'], agents: [{ name: 'a', site: 'manila' }] })
+//   const agent = c.agent('a', ['--answer-after', '100ms'])
+//   const caller = c.caller('oslo', 'support', ['--tone', '440'])
+//   await agent.event('talk'); ... ; await c.stop()
+
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync, openSync, closeSync, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
+export const bin = process.env.HELIO_BIN ?? join(root, 'build/release/bin')
+
+// Asks again until what() is truthy: a wait for a condition, with a deadline that names it.
+export async function until(what, condition, ms = 10000) {
+	const end = Date.now() + ms
+	for (;;) {
+		const got = await condition()
+		if (got) return got
+		if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+		await new Promise((r) => setTimeout(r, 20))
+	}
+}
+
+// A program that prints one JSON object a line; events can be awaited by type and filter.
+export class Lines {
+	constructor(command, args, options = {}) {
+		this.name = command.split('/').pop()
+		this.events = []
+		this.waiters = []
+		this.stderr = ''
+		this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+		let rest = ''
+		this.child.stdout.setEncoding('utf8').on('data', (text) => {
+			rest += text
+			const lines = rest.split('\n')
+			rest = lines.pop()
+			for (const line of lines) this.take(line)
+		})
+		this.child.stderr.setEncoding('utf8').on('data', (t) => (this.stderr = (this.stderr + t).slice(-8000)))
+		this.exited = new Promise((r) => this.child.on('close', (code, signal) => {
+			this.code = code ?? -1
+			this.signal = signal
+			for (const w of this.waiters.splice(0)) w.fail()
+			r(this.code)
+		}))
+	}
+	take(line) {
+		let event
+		try { event = JSON.parse(line) } catch { return }
+		event.seen_ms = performance.now()
+		this.events.push(event)
+		this.waiters = this.waiters.filter((w) => !w.try(event))
+	}
+	// The first event, past or to come, of this type for which filter holds.
+	event(type, ms = 10000, filter = () => true) {
+		const match = (e) => (e.event ?? e.t ?? e.type) === type && filter(e)
+		const past = this.events.find(match)
+		if (past) return Promise.resolve(past)
+		return new Promise((resolve, reject) => {
+			const fail = (why) => reject(new Error(`${this.name}: no "${type}" ${why}; had ${JSON.stringify(this.events.slice(-8))} ${this.stderr.slice(-1500)}`))
+			const timer = setTimeout(() => fail(`within ${ms} ms`), ms)
+			this.waiters.push({
+				try: (e) => match(e) && (clearTimeout(timer), resolve(e), true),
+				fail: () => { clearTimeout(timer); fail('before it ended') },
+			})
+			if (this.code !== undefined) { clearTimeout(timer); fail('and it has ended') }
+		})
+	}
+	async stop(signal = 'SIGTERM') {
+		if (this.code === undefined) this.child.kill(signal)
+		return this.exited
+	}
+}
+
+export class Cluster {
+	static async start(options = {}) {
+		const c = new Cluster(options)
+		try {
+			c.prepare()
+			await c.up()
+		} catch (e) {
+			await c.stop()
+			throw e
+		}
+		return c
+	}
+
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', gatewayArgs = [] }) {
+		this.sites = sites
+		this.nodes = nodes
+		this.agents = agents
+		this.base = base
+		this.plain = plain
+		this.limits = limits
+		this.queues = queues ?? { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' }
+		this.gatewayArgs = gatewayArgs
+		this.dir = mkdtempSync(join(tmpdir(), 'helio-e2e-'))
+		this.config = join(this.dir, 'cluster.yaml')
+		this.children = new Map()
+		this.lines = []
+	}
+	ip(site) { return `127.0.${this.base + this.sites.indexOf(site)}.1` }
+	gateway(site) { return `${this.ip(site)}:8080` }
+	queueUri(site, queue, node = 1) { return `sip:${queue}@${this.ip(site)}:${5058 + 2 * node}` }
+
+	prepare() {
+		const sound = (name) => join(root, 'deploy/audio', name)
+		const site = (name, i) => {
+			const ip = this.ip(name)
+			const nodes = Array.from({ length: this.nodes }, (_, k) =>
+				`      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
+			return `  ${name}:
+    number: ${i + 1}
+    timezone: Europe/Oslo
+    languages: [en]
+    brokers:
+      ${name}-b1: {ordinal: 64, address: ${ip}, mesh: 7001}
+    nodes:
+${nodes.join('\n')}
+    gateways:
+      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080}
+`
+		}
+		const queues = Object.entries(this.queues).map(([name, text]) =>
+			`  ${name}: {display: ${name}, greeting: ${sound('moment.wav')}, music: ${sound('music.wav')}, ${text}}`)
+		writeFileSync(this.config, `cluster: e2e
+agents: agents.yaml
+paths: {keys: keys, state: state, run: run, web: ${join(root, 'gateway/web/dist')}}
+presence: {redis: [127.0.${this.base}.1:6400]}
+allow_plain_agents: ${this.plain}
+sites:
+${this.sites.map(site).join('')}skills: [lang.en, lang.nb]
+queues:
+${queues.join('\n')}
+`)
+		// One hash for all: Argon2id costs 0.1 s each, and the password is not what is tested.
+		const hash = this.agents.length ? this.hash('secret') : ''
+		const agent = (a) => `  ${a.name}: {display: "${a.display ?? a.name}", site: ${a.site ?? this.sites[0]}, language: en, codec: ${a.codec ?? 'pcmu'}, skills: [${(a.skills ?? ['lang.en']).join(', ')}], password: "${hash}"}`
+		writeFileSync(join(this.dir, 'agents.yaml'), `version: 1\nagents:${this.agents.length ? '' : ' {}'}\n${this.agents.map(agent).join('\n')}\n`, { mode: 0o600 })
+		writeFileSync(join(this.dir, 'password'), 'secret', { mode: 0o600 })
+		for (const d of ['run', 'state']) mkdirSync(join(this.dir, d), { mode: 0o700, recursive: true })
+		this.must('helio-keys', ['from-config', this.config])
+		this.must('helioctl', ['config', 'check', this.config])
+	}
+	hash(password) {
+		const file = join(this.dir, 'hash')
+		const probe = join(this.dir, 'probe')
+		mkdirSync(probe, { recursive: true })
+		writeFileSync(join(probe, 'cluster.yaml'), readFileSync(this.config))
+		writeFileSync(join(probe, 'agents.yaml'), 'version: 1\nagents:\n  probe: {display: Probe, site: ' + this.sites[0] + ', language: en, codec: pcmu, skills: [lang.en], password: "!"}\n', { mode: 0o600 })
+		const r = spawnSync(join(bin, 'helioctl'), ['agent', 'passwd', 'probe', '--password-stdin', '--config', join(probe, 'cluster.yaml')], { input: password, encoding: 'utf8' })
+		if (r.status !== 0) throw new Error(`helioctl agent passwd: ${r.stderr}${r.stdout}`)
+		const found = /"(\$argon2id\$[^"]+)"/.exec(readFileSync(join(probe, 'agents.yaml'), 'utf8')) ?? /(\$argon2id\$[^\s,}"']+)/.exec(readFileSync(join(probe, 'agents.yaml'), 'utf8'))
+		writeFileSync(file, found[1])
+		return found[1]
+	}
+	must(program, args) {
+		const r = spawnSync(join(bin, program), args, { encoding: 'utf8' })
+		if (r.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${r.status}\n${r.stderr}${r.stdout}`)
+		return r.stdout
+	}
+
+	// A process of the cluster, by name; its log is DIR/NAME.log.
+	launch(name, command, args) {
+		const log = openSync(join(this.dir, `${name}.log`), 'a')
+		const child = spawn(command, args, { stdio: ['ignore', log, log] })
+		closeSync(log)
+		const entry = { child, command, args, code: undefined }
+		entry.exited = new Promise((r) => child.on('close', (code, signal) => {
+			entry.code = code
+			entry.signal = signal
+			r(code)
+		}))
+		child.on('error', (e) => { entry.error = e })
+		this.children.set(name, entry)
+		return entry
+	}
+	redis() {
+		return this.launch('redis', 'redis-server', ['--bind', `127.0.${this.base}.1`, '--port', '6400', '--save', '', '--appendonly', 'no', '--dir', this.dir, '--daemonize', 'no'])
+	}
+	daemon(role, name, extra = []) {
+		return this.launch(name, join(bin, `helio-${role}`), ['--config', this.config, '--name', name, ...extra])
+	}
+	async up() {
+		this.redis()
+		for (const s of this.sites) {
+			this.daemon('broker', `${s}-b1`)
+			for (let k = 1; k <= this.nodes; k++) this.daemon('node', `${s}${k}`)
+			this.daemon('gateway', `${s}-g1`, this.gatewayArgs)
+		}
+		await this.healthy()
+	}
+	async healthy(ms = 20000) {
+		await until('every daemon answers and every gateway sees a node', async () => {
+			for (const [name, e] of this.children)
+				if (e.code !== undefined) throw new Error(`${name} ended with ${e.code ?? e.signal}: ${this.log(name).slice(-3000)}`)
+			if (spawnSync(join(bin, 'helioctl'), ['status', '--config', this.config]).status !== 0) return false
+			for (const s of this.sites) {
+				const r = await fetch(`http://${this.gateway(s)}/healthz`).catch(() => null)
+				if (!r?.ok) return false
+			}
+			return true
+		}, ms)
+	}
+	log(name) {
+		const file = join(this.dir, `${name}.log`)
+		return existsSync(file) ? readFileSync(file, 'utf8') : ''
+	}
+	pid(name) { return this.children.get(name).child.pid }
+	signal(name, signal) { this.children.get(name).child.kill(signal) }
+	async kill(name, signal = 'SIGKILL') {
+		const e = this.children.get(name)
+		if (e.code === undefined && e.signal === undefined) e.child.kill(signal)
+		await e.exited
+		this.children.delete(name)
+		return e
+	}
+	ctl(...args) {
+		const r = spawnSync(join(bin, 'helioctl'), [...args, '--json', '--config', this.config], { encoding: 'utf8' })
+		try { return JSON.parse(r.stdout) } catch { throw new Error(`helioctl ${args.join(' ')}: ${r.status} ${r.stdout}${r.stderr}`) }
+	}
+	records() { return this.ctl('records', '--limit', '1000').records }
+	calls() { return this.ctl('calls').calls }
+	agentsNow() { return this.ctl('agents').agents }
+	redisCli(...args) {
+		return spawnSync('redis-cli', ['-h', `127.0.${this.base}.1`, '-p', '6400', ...args], { encoding: 'utf8', timeout: 3000 }).stdout?.trim() ?? ''
+	}
+
+	agent(name, args = [], site = undefined) {
+		const home = site ?? this.agents.find((a) => a.name === name)?.site ?? this.sites[0]
+		const l = new Lines(join(bin, 'helio-agent'), ['--gateway', this.gateway(home), '--name', name, '--password-file', join(this.dir, 'password'), '--json', ...args])
+		this.lines.push(l)
+		return l
+	}
+	caller(site, queue, args = [], node = 1) {
+		const l = new Lines(join(bin, 'helio-caller'), ['--to', this.queueUri(site, queue, node), '--json', ...args])
+		this.lines.push(l)
+		return l
+	}
+	// Stops everything; throws if a daemon had ended by itself or did not end cleanly (a sanitizer's
+	// report is a bad exit code).
+	async stop() {
+		await Promise.all(this.lines.map((l) => l.stop()))
+		const bad = []
+		for (const [name, e] of this.children) {
+			if (e.code === undefined) {
+				e.child.kill('SIGCONT')
+				e.child.kill('SIGTERM')
+			}
+		}
+		for (const [name, e] of this.children) {
+			const timer = setTimeout(() => e.child.kill('SIGKILL'), 15000)
+			await e.exited
+			clearTimeout(timer)
+			if (e.code !== 0) bad.push(`${name} ended with ${e.code ?? e.signal}:\n${this.log(name).slice(-4000)}`)
+		}
+		this.children.clear()
+		if (!process.env.HELIO_KEEP) rmSync(this.dir, { recursive: true, force: true })
+		if (bad.length) throw new Error(bad.join('\n'))
+	}
+}
