@@ -162,7 +162,8 @@ int seal_unbox(const uint8_t key[SEAL_KEY_LEN], const void *ad, size_t ad_len, c
  * <keys>/ticket.key, site-<site>.key (32 bytes hex)
  * <keys>/noise/<node>.key (32 hex), noise/<node>.cert (hex of the binary form)
  * <keys>/curve/<daemon>.pub, .key (Z85, as czmq's zcert reads them; both carry metadata name,
- * site, addr (decimal), role: node, broker, gateway, or operator with site "" and addr 0)
+ * site, addr (decimal), role: node, broker or gateway)
+ * <keys>/operators/<name>.pub, operator-<name>.key (the same for a person: role operator, addr 0)
  * All are made by deploy/keys/helio-keys. */
 /* Reads exactly n bytes of hex (one line). EINVAL, or errno; refuses a secret that others can read
  * with EPERM when secret is true. */

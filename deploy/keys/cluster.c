@@ -122,7 +122,7 @@ int keys_site(struct keys *k, const char *site)
 int keys_operator(struct keys *k, const char *name)
 {
 	struct keys_daemon d = {.name = name, .role = "operator"};
-	if (keys_name_check("operator", name) || keys_open(k, false))
+	if (keys_name_check("operator", name) || keys_open(k, false) || keys_open(k, true))
 		return 1;
 	return keys_curve_make(k, &d);
 }

@@ -103,12 +103,20 @@ static int make_new(struct keys *k, const struct keys_daemon *d, const char *pub
 	return 0;
 }
 
+int keys_curve_paths(const struct keys *k, const char *name, bool is_operator,
+		     char key[KEYS_PATH_MAX], char pub[KEYS_PATH_MAX])
+{
+	return is_operator ? keys_path(k, key, "operator-%s.key", name) ||
+				 keys_path(k, pub, "operators/%s.pub", name)
+			   : keys_path(k, key, "curve/%s.key", name) ||
+				 keys_path(k, pub, "curve/%s.pub", name);
+}
+
 int keys_curve_make(struct keys *k, const struct keys_daemon *d)
 {
 	char key[KEYS_PATH_MAX], pub[KEYS_PATH_MAX];
 	struct keys_curve c, p;
-	if (keys_path(k, key, "curve/%s.key", d->name) ||
-	    keys_path(k, pub, "curve/%s.pub", d->name))
+	if (keys_curve_paths(k, d->name, strcmp(d->role, "operator") == 0, key, pub))
 		return 1;
 	if (k->force || (!keys_exists(key) && !keys_exists(pub)))
 		return make_new(k, d, pub, key);

@@ -5,7 +5,10 @@
  *   DIR/cluster.key   -> cluster.pub      Ed25519: signs node certificates, pinned by browsers
  *   DIR/ticket.key                        seals device tickets; the same on every node
  *   DIR/site-SITE.key                     seals the journal of one site
- *   DIR/curve/NAME.key -> curve/NAME.pub  ZeroMQ CURVE, one pair per daemon or operator
+ *   DIR/curve/NAME.key -> curve/NAME.pub  ZeroMQ CURVE, one pair per daemon
+ *   DIR/operator-NAME.key -> operators/NAME.pub
+ *                                         the same for a person; who lies in operators/ is let in
+ *                                         at the daemons' admin ports
  *   DIR/noise/NODE.key -> noise/NODE.cert Noise static key of a node, signed by cluster.key
  *
  * What stands right of an arrow can always be made again from what stands left of it; so the left
@@ -68,6 +71,9 @@ int keys_random_file(struct keys *k, const char *path, size_t n, const char *aft
 
 /* ---- curve.c -------------------------------------------------------------------------------- */
 int keys_curve_read(const char *path, struct keys_curve *ret); /* errno, prints nothing */
+/* Where the pair of a daemon, or of an operator, lies. */
+int keys_curve_paths(const struct keys *k, const char *name, bool is_operator,
+		     char key[KEYS_PATH_MAX], char pub[KEYS_PATH_MAX]);
 int keys_curve_make(struct keys *k, const struct keys_daemon *d);
 
 /* ---- cluster.c, daemon.c, show.c, from_config.c: the subcommands -------------------------------

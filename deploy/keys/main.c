@@ -43,10 +43,12 @@ static const char help[] =
     "What goes where\n"
     "  cluster.key                  stays with the operator: it can make any machine a node\n"
     "  cluster.pub, cluster.name,\n"
-    "  curve/*.pub                  every machine\n"
+    "  curve/*.pub, operators/      every machine\n"
     "  curve/NAME.key               the machine of daemon NAME\n"
     "  noise/NODE.key, NODE.cert    the machine of that node\n"
-    "  ticket.key, site-SITE.key    the nodes (of that site)\n";
+    "  ticket.key, site-SITE.key    the nodes (of that site)\n"
+    "  operator-NAME.key            that person, and nowhere else; taking NAME.pub out of\n"
+    "                               operators/ shuts them out\n";
 
 static int cmd_init(struct options *o)
 {

@@ -95,12 +95,12 @@ static void show_cert(const struct keys *k, struct problems *ps, const struct ke
 				 : strerror(err));
 }
 
-static void show_daemon(const struct keys *k, struct problems *ps, const char *name,
-			const uint8_t cluster_pub[SEAL_KEY_LEN])
+static void show_pair(const struct keys *k, struct problems *ps, const char *name, bool is_operator,
+		      const uint8_t cluster_pub[SEAL_KEY_LEN])
 {
 	char pub[KEYS_PATH_MAX], key[KEYS_PATH_MAX], noise[KEYS_PATH_MAX];
 	struct keys_curve c;
-	if (keys_path(k, pub, "curve/%s.pub", name) || keys_path(k, key, "curve/%s.key", name) ||
+	if (keys_curve_paths(k, name, is_operator, key, pub) ||
 	    keys_path(k, noise, "noise/%s.key", name))
 		return;
 	int err = keys_curve_read(pub, &c);
@@ -146,26 +146,35 @@ static void show_sites(const struct keys *k, struct problems *ps)
 	free(list);
 }
 
-int keys_show(struct keys *k)
+static int show_pairs(const struct keys *k, struct problems *ps, const char *folder,
+		      bool is_operator, const uint8_t cluster_pub[SEAL_KEY_LEN])
 {
 	char path[KEYS_PATH_MAX];
-	uint8_t cluster_pub[SEAL_KEY_LEN];
 	struct dirent **list = NULL;
+	if (keys_path(k, path, "%s", folder))
+		return 1;
+	int n = scandir(path, &list, is_pub, alphasort);
+	for (int i = 0; i < n; i++) {
+		list[i]->d_name[strlen(list[i]->d_name) - 4] = '\0';
+		show_pair(k, ps, list[i]->d_name, is_operator, cluster_pub);
+		free(list[i]);
+	}
+	free(list);
+	return 0;
+}
+
+int keys_show(struct keys *k)
+{
+	uint8_t cluster_pub[SEAL_KEY_LEN];
 	static struct problems ps;
 	if (keys_open(k, false) || show_cluster(k, &ps, cluster_pub))
 		return 1;
 	show_sites(k, &ps);
-	if (keys_path(k, path, "curve"))
-		return 1;
-	int n = scandir(path, &list, is_pub, alphasort);
 	printf("\n%-24s %-9s %-16s %-7s  %-9s %s\n", "NAME", "ROLE", "SITE", "ADDRESS", "SECRET",
 	       "CERTIFICATE");
-	for (int i = 0; i < n; i++) {
-		list[i]->d_name[strlen(list[i]->d_name) - 4] = '\0';
-		show_daemon(k, &ps, list[i]->d_name, cluster_pub);
-		free(list[i]);
-	}
-	free(list);
+	if (show_pairs(k, &ps, "curve", false, cluster_pub) ||
+	    show_pairs(k, &ps, "operators", true, cluster_pub))
+		return 1;
 	for (unsigned i = 0; i < ps.n && i < HELIO_ARRAY_LEN(ps.text); i++)
 		fprintf(stderr, "problem: %s\n", ps.text[i]);
 	if (ps.n > HELIO_ARRAY_LEN(ps.text))

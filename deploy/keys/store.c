@@ -97,9 +97,12 @@ int keys_open(struct keys *k, bool create)
 				  k->dir);
 	if (create && keys_folder(k->dir))
 		return 1;
-	return !create ? 0
-		       : keys_path(k, path, "curve") || keys_folder(path) ||
-			     keys_path(k, path, "noise") || keys_folder(path);
+	static const char *const folders[] = {"curve", "noise", "operators"};
+	for (size_t i = 0; create && i < HELIO_ARRAY_LEN(folders); i++) {
+		if (keys_path(k, path, "%s", folders[i]) || keys_folder(path))
+			return 1;
+	}
+	return 0;
 }
 
 void keys_made(struct keys *k, const char *path)

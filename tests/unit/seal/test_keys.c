@@ -145,12 +145,13 @@ static void a_nodes_certificate_opens_with_the_clusters_key(void **state)
 static void secrets_are_for_their_owner_only(void **state)
 {
 	(void)state;
-	static const char *const secrets[] = {"k/cluster.key",     "k/ticket.key",
-					      "k/site-oslo.key",   "k/curve/oslo1.key",
-					      "k/noise/oslo1.key", "k/curve/oslo-b1.key"};
+	static const char *const secrets[] = {
+	    "k/cluster.key",     "k/ticket.key",        "k/site-oslo.key",    "k/curve/oslo1.key",
+	    "k/noise/oslo1.key", "k/curve/oslo-b1.key", "k/operator-anna.key"};
 	struct stat st;
 	umask(0);
 	start_cluster();
+	assert_int_equal(keys("operator k anna"), 0);
 	umask(022);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(secrets); i++) {
 		assert_int_equal(stat(in_dir(secrets[i]), &st), 0);
@@ -202,7 +203,6 @@ static void nothing_is_replaced_without_force(void **state)
 	static const char *const refused[] = {
 	    "daemon k oslo1 --site oslo --addr 1.2 --role node",
 	    "daemon k oslo1 --site manila --addr 1.1 --role node",
-	    "operator k oslo1",
 	    "init k --cluster moonline",
 	};
 	start_cluster();
@@ -268,6 +268,28 @@ static void a_certificate_near_its_end_is_signed_anew_with_the_same_key(void **s
 	said("kept  k/noise/oslo1.cert");
 	assert_int_equal(keys("daemon k oslo1 --site oslo --addr 1.1 --role node --renew"), 0);
 	said("made  k/noise/oslo1.cert");
+}
+
+static void an_operators_secret_lies_outside_the_folder_that_daemons_read(void **state)
+{
+	(void)state;
+	start_cluster();
+	assert_int_equal(keys("operator k anna"), 0);
+	assert_int_equal(shell("cd %s/k && test \"$(ls operators)\" = anna.pub", dir), 0);
+	zcertstore_t *store = zcertstore_new(in_dir("k/operators"));
+	zcert_t *key = zcert_load(in_dir("k/operator-anna.key"));
+	assert_non_null(store);
+	assert_non_null(key);
+	/* What ZAP does with a caller's key. */
+	zcert_t *found = zcertstore_lookup(store, zcert_public_txt(key));
+	assert_non_null(found);
+	assert_string_equal(zcert_meta(found, "name"), "anna");
+	assert_string_equal(zcert_meta(found, "role"), "operator");
+	zcertstore_destroy(&store);
+	zcert_destroy(&key);
+	fingerprint_take();
+	assert_int_equal(keys("operator k anna"), 0);
+	assert_int_equal(fingerprint_changed(), 0);
 }
 
 static void show_tells_what_is_wrong_and_no_secret(void **state)
@@ -367,6 +389,7 @@ int main(void)
 	    cmocka_unit_test(nothing_is_replaced_without_force),
 	    cmocka_unit_test(a_public_key_without_its_secret_is_left_alone),
 	    cmocka_unit_test(a_certificate_near_its_end_is_signed_anew_with_the_same_key),
+	    cmocka_unit_test(an_operators_secret_lies_outside_the_folder_that_daemons_read),
 	    cmocka_unit_test(show_tells_what_is_wrong_and_no_secret),
 	    cmocka_unit_test(mistakes_are_answered_with_a_remedy),
 	    cmocka_unit_test(from_config_completes_the_keys_of_every_daemon),
