@@ -87,7 +87,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 	if (!err)
 		err = boot_next(state, &n->boot);
 	if (err) {
-		snprintf(why, 256, "%s: %s; the folder must be writable", state, strerror(err));
+		snprintf(why, 256, "%.150s: %s; it must be writable", state, strerror(err));
 		return err;
 	}
 	*what = "records";

@@ -91,14 +91,14 @@ static int cert_read(struct node *n, const char *path, char ret_why[256])
 	int err = 0;
 	if (!f || !fgets(hex, sizeof(hex), f)) {
 		err = f ? EINVAL : errno;
-		snprintf(ret_why, 256, "%s: %s; run helio-keys from-config", path, strerror(err));
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path, strerror(err));
 	} else {
 		hex[strcspn(hex, "\r\n")] = '\0';
 		n->cert_len = strlen(hex) / 2;
 		if (n->cert_len > sizeof(n->cert) || hex_decode(n->cert, n->cert_len, hex)) {
 			err = EINVAL;
 			snprintf(ret_why, 256,
-				 "%s is no certificate in hex; make it anew with "
+				 "%.180s is no certificate in hex; make it anew with "
 				 "helio-keys",
 				 path);
 		}
@@ -116,7 +116,7 @@ static int cert_check(struct desk *d, const char *keys, char ret_why[256])
 	snprintf(path, sizeof(path), "%s/cluster.pub", keys);
 	int err = seal_file_read(path, cluster_pub, sizeof(cluster_pub), false);
 	if (err) {
-		snprintf(ret_why, 256, "%s: %s; run helio-keys init", path, strerror(err));
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys init", path, strerror(err));
 		return err;
 	}
 	err = seal_cert_open(&cert, d->n->cert, d->n->cert_len, cluster_pub, wall_ms() / 1000);
@@ -149,7 +149,7 @@ static int keys_read(struct desk *d, char ret_why[256])
 		err = seal_file_read(path, d->ticket_key, sizeof(d->ticket_key), true);
 	}
 	if (err) {
-		snprintf(ret_why, 256, "%s: %s; run helio-keys from-config", path, strerror(err));
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path, strerror(err));
 		return err;
 	}
 	snprintf(path, sizeof(path), "%s/noise/%s.cert", n->conf->keys_dir, n->self->name);
