@@ -106,7 +106,7 @@ struct call {
 };
 int calls_open(struct node *n, char ret_why[256]);
 void calls_close(struct node *n);
-struct call *call_find(const struct node *n, uint64_t id);
+struct call *node_call_find(const struct node *n, uint64_t id);
 void calls_fx(struct node *n, const struct acd_fx *fx);
 void calls_wrap(struct node *n, uint64_t call, const char *disposition, const char *note);
 

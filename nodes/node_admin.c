@@ -100,7 +100,7 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 	struct acd_call_view v;
 	(void)req;
 	while (acd_call_next(n->acd, &it, mono_us(), &v)) {
-		const struct call *c = call_find(n, v.call.v);
+		const struct call *c = node_call_find(n, v.call.v);
 		const struct conf_agent *a =
 		    v.parties_n ? conf_agent_by_id(n->conf, v.parties[0].agent.v) : NULL;
 		const struct conf_daemon *node =

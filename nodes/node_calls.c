@@ -22,7 +22,7 @@ static uint32_t call_key(uint64_t id)
 	return hash_fast((const char *)&id, sizeof(id));
 }
 
-struct call *call_find(const struct node *n, uint64_t id)
+struct call *node_call_find(const struct node *n, uint64_t id)
 {
 	return list_ledata(hash_lookup(n->calls, call_key(id), call_match, &id));
 }
@@ -139,7 +139,7 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 	int err = sip_call_accept(sip, c->rtp_port, (uint32_t)view.cepoch);
 	if (err) {
 		log_warn("call.accept", "err=%s", log_quote(strerror(err)));
-		c = call_find(n, id);
+		c = node_call_find(n, id);
 		if (c)
 			call_gone(n, c, ACD_CAUSE_MEDIA_FAILED);
 		return;
@@ -319,7 +319,7 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 
 void calls_fx(struct node *n, const struct acd_fx *fx)
 {
-	struct call *c = call_find(n, fx->call.v);
+	struct call *c = node_call_find(n, fx->call.v);
 	if (!c)
 		return;
 	switch ((enum acd_call_state)fx->call_state) {
@@ -349,7 +349,7 @@ void calls_fx(struct node *n, const struct acd_fx *fx)
 
 void calls_wrap(struct node *n, uint64_t id, const char *disposition, const char *note)
 {
-	struct call *c = call_find(n, id);
+	struct call *c = node_call_find(n, id);
 	if (c) { /* noted while talking: goes into the record when it is written */
 		(void)str_copy(c->disposition, sizeof(c->disposition), disposition);
 		c->note = mem_deref(c->note);

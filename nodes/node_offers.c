@@ -108,7 +108,7 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 	struct offer *o = offer_find(n, msg->offer.v, side);
 	enum media_codec codec = MEDIA_PCMU;
 	if (grant) {
-		const struct call *c = call_find(n, msg->call.v);
+		const struct call *c = node_call_find(n, msg->call.v);
 		if (!c)
 			return ENOENT;
 		if (!o)

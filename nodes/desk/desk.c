@@ -91,7 +91,8 @@ static int cert_read(struct node *n, const char *path, char ret_why[256])
 	int err = 0;
 	if (!f || !fgets(hex, sizeof(hex), f)) {
 		err = f ? EINVAL : errno;
-		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path, strerror(err));
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path,
+			 strerror(err));
 	} else {
 		hex[strcspn(hex, "\r\n")] = '\0';
 		n->cert_len = strlen(hex) / 2;
@@ -149,7 +150,8 @@ static int keys_read(struct desk *d, char ret_why[256])
 		err = seal_file_read(path, d->ticket_key, sizeof(d->ticket_key), true);
 	}
 	if (err) {
-		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path, strerror(err));
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path,
+			 strerror(err));
 		return err;
 	}
 	snprintf(path, sizeof(path), "%s/noise/%s.cert", n->conf->keys_dir, n->self->name);

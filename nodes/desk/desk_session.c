@@ -113,7 +113,7 @@ void session_bridge(struct session *s)
 	struct node *n = s->desk->n;
 	struct media_leg other = {0};
 	if (s->owner == n->self->addr) {
-		const struct call *c = call_find(n, s->call);
+		const struct call *c = node_call_find(n, s->call);
 		if (c)
 			other = c->leg;
 	} else {
@@ -329,7 +329,7 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	const char *caller = "", *caller_name = "";
 	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
 	if (fx->peer.v == n->self->addr) {
-		const struct call *c = call_find(n, fx->call.v);
+		const struct call *c = node_call_find(n, fx->call.v);
 		caller = c && c->caller ? c->caller : "";
 		caller_name = c && c->caller_name ? c->caller_name : "";
 	} else {
