@@ -82,6 +82,9 @@ enum acd_cause {
 	ACD_CAUSE_LIMIT,
 };
 
+/* A node may hold both registers of one offer, so an address does not tell who speaks. */
+enum acd_side { ACD_SIDE_OWNER = 1, ACD_SIDE_AGENT = 2 };
+
 /* Why an agent is not ready. */
 enum acd_reason {
 	ACD_REASON_NONE, ACD_REASON_SIGNED_IN, ACD_REASON_PAUSE, ACD_REASON_MISSED,
@@ -104,7 +107,8 @@ enum acd_msg_type {
 	ACD_MSG_CALL_DOWN,     /* call, version */
 	ACD_MSG_AGENT_UP,      /* agent, session, skills, age_us (idle for), version, state */
 	ACD_MSG_AGENT_DOWN,    /* agent, session, version */
-	ACD_MSG_DIGEST,        /* digest over all that this node announces, count, version */
+	ACD_MSG_DIGEST,        /* digest over all that this node announces, count, version; the
+				* broker echoes its own, which tells the node that a broker lives */
 	ACD_MSG_SYNC_REQ,      /* broker -> node: send everything */
 	ACD_MSG_SYNC_BEGIN,    /* version; forget what is older … */
 	ACD_MSG_SYNC_END,      /* … once this arrives with the same count */
@@ -153,7 +157,8 @@ struct acd_msg {
 	struct acd_addr peer;
 	uint8_t site;
 	uint8_t priority;      /* 0 is the most urgent class */
-	uint8_t state;         /* enum acd_agent_state or acd_call_state */
+	uint8_t state;         /* enum acd_agent_state or acd_call_state; in KEEP, RELEASE, RELEASED
+				* and NACK, which go both ways, the sender's enum acd_side */
 	uint8_t cause;         /* enum acd_cause */
 };
 

@@ -1,0 +1,438 @@
+/* Building the state in the memory handed in, and the step: event first, then what it stirred up.
+ */
+#include "common/acd/acd_internal.h"
+
+#include <string.h>
+
+/* --- the arena ----------------------------------------------------------------------------------
+ * Called twice: with mem NULL to count bytes, then to place the arrays. */
+struct arena {
+	unsigned char *mem;
+	size_t used;
+};
+
+static void *cut(struct arena *a, size_t n, size_t size)
+{
+	void *p = a->mem ? a->mem + a->used : NULL;
+
+	a->used += (n * size + 15) / 16 * 16;
+	return p;
+}
+
+static void cut_table(struct arena *a, struct table *t, uint32_t max)
+{
+	uint32_t cap = 4;
+
+	while (cap < 2 * max + 2)
+		cap *= 2;
+	t->keys = cut(a, cap, sizeof(*t->keys));
+	t->values = cut(a, cap, sizeof(*t->values));
+	t->mask = cap - 1;
+	t->n = 0;
+	if (a->mem)
+		memset(t->keys, 0, cap * sizeof(*t->keys));
+}
+
+static void cut_freelist(struct arena *a, struct freelist *f, uint32_t max)
+{
+	f->next = cut(a, max, sizeof(*f->next));
+	f->head = max > 0 ? 0 : NIL;
+	f->max = max;
+	f->n = 0;
+	for (uint32_t i = 0; a->mem && i < max; i++)
+		f->next[i] = i + 1 < max ? i + 1 : NIL;
+}
+
+static uint32_t count_needs(const struct acd_conf *conf)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		uint32_t j = 0;
+		while (j < i && conf->queues[j].skills.bits != conf->queues[i].skills.bits)
+			j++;
+		n += j == i;
+	}
+	return n;
+}
+
+static void cut_node(struct arena *a, struct acd *acd, const struct acd_conf *conf)
+{
+	bool node = conf->role == ACD_ROLE_NODE;
+	uint32_t calls = node ? conf->calls_max : 0, agents = node ? conf->agents_max : 0;
+
+	acd->endings_max = node ? calls + agents + 256 : 0;
+	acd->calls = cut(a, calls, sizeof(*acd->calls));
+	cut_freelist(a, &acd->call_free, calls);
+	cut_table(a, &acd->call_by_id, calls);
+	acd->agents = cut(a, agents, sizeof(*acd->agents));
+	cut_freelist(a, &acd->agent_free, agents);
+	cut_table(a, &acd->agent_by_session, agents);
+	cut_table(a, &acd->agent_by_offer, agents);
+	acd->endings = cut(a, acd->endings_max, sizeof(*acd->endings));
+	cut_freelist(a, &acd->ending_free, acd->endings_max);
+	cut_table(a, &acd->ending_by_key, acd->endings_max);
+	acd->stations = cut(a, ACD_BROKERS_PER_SITE_MAX, sizeof(*acd->stations));
+}
+
+static void cut_matcher(struct arena *a, struct acd *acd, const struct acd_conf *conf)
+{
+	acd->mnodes_n = conf->role == ACD_ROLE_BROKER ? conf->nodes_n : 1;
+	acd->claims_max = 2 * conf->agents_max + conf->calls_max + 256;
+	acd->classes_max = conf->agents_max < CLASSES_MAX ? conf->agents_max : CLASSES_MAX;
+	acd->mnodes = cut(a, acd->mnodes_n, sizeof(*acd->mnodes));
+	acd->mcalls = cut(a, conf->calls_max, sizeof(*acd->mcalls));
+	cut_freelist(a, &acd->mcall_free, conf->calls_max);
+	cut_table(a, &acd->mcall_by_id, conf->calls_max);
+	acd->magents = cut(a, conf->agents_max, sizeof(*acd->magents));
+	cut_freelist(a, &acd->magent_free, conf->agents_max);
+	cut_table(a, &acd->magent_by_session, conf->agents_max);
+	acd->claims = cut(a, acd->claims_max, sizeof(*acd->claims));
+	cut_freelist(a, &acd->claim_free, acd->claims_max);
+	cut_table(a, &acd->claim_by_offer, acd->claims_max);
+	acd->classes = cut(a, acd->classes_max, sizeof(*acd->classes));
+	cut_freelist(a, &acd->class_free, acd->classes_max);
+	cut_table(a, &acd->class_by_skills, acd->classes_max);
+	acd->links = cut(a, (size_t)acd->classes_max * acd->needs_n, sizeof(*acd->links));
+	acd->peers_n = 0;
+	for (uint32_t i = 0; conf->role == ACD_ROLE_BROKER && i < conf->brokers_n; i++)
+		acd->peers_n += site_of(conf->brokers[i]) != site_of(conf->self);
+	acd->peers = cut(a, acd->peers_n, sizeof(*acd->peers));
+	acd->slots = cut(a, (size_t)acd->queues_n * acd->peers_n, sizeof(*acd->slots));
+}
+
+static void cut_timers(struct arena *a, struct acd *acd, const struct acd_conf *conf)
+{
+	uint32_t n[TM_COUNT] = {
+	    [TM_TICK] = 1,
+	    [TM_ISLAND] = 1,
+	    [TM_CALL] = acd->call_free.max,
+	    [TM_AGENT] = acd->agent_free.max,
+	    [TM_GRACE] = acd->agent_free.max,
+	    [TM_ENDING] = acd->endings_max,
+	    [TM_CLAIM] = acd->claims_max,
+	    [TM_RIPE] = conf->calls_max,
+	    [TM_ADVERT] = conf->queues_n,
+	    [TM_IDLE_ADVERT] = conf->queues_n,
+	};
+
+	acd->timer_base[0] = 0;
+	for (uint32_t k = 0; k < TM_COUNT; k++)
+		acd->timer_base[k + 1] = acd->timer_base[k] + n[k];
+	acd->timer = cut(a, acd->timer_base[TM_COUNT], sizeof(*acd->timer));
+	heap_init(&acd->timers);
+	for (uint32_t s = 0; a->mem && s < acd->timer_base[TM_COUNT]; s++) {
+		heap_node_init(&acd->timer[s].node);
+		acd->timer[s].at = 0;
+	}
+}
+
+static size_t layout(struct acd *acd, unsigned char *mem, const struct acd_conf *conf)
+{
+	struct arena a = {mem, 0};
+
+	cut(&a, 1, sizeof(*acd));
+	acd->queues_n = conf->queues_n;
+	acd->needs_n = count_needs(conf);
+	acd->calls_max = conf->calls_max;
+	acd->agents_max = conf->agents_max;
+	acd->out = cut(&a, OUTBOX_MAX, sizeof(*acd->out));
+	acd->boots = cut(&a, (ACD_SITES_MAX + 1) * ADDR_ORDINALS, sizeof(*acd->boots));
+	acd->queues = cut(&a, acd->queues_n, sizeof(*acd->queues));
+	acd->queue_next = cut(&a, acd->queues_n, sizeof(*acd->queue_next));
+	acd->needs = cut(&a, acd->needs_n, sizeof(*acd->needs));
+	cut_table(&a, &acd->queue_by_id, acd->queues_n);
+	cut_node(&a, acd, conf);
+	cut_matcher(&a, acd, conf);
+	cut_timers(&a, acd, conf);
+	return a.used;
+}
+
+static bool queues_ok(const struct acd_conf *conf)
+{
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		if (conf->queues[i].id.v == 0)
+			return false;
+		for (uint32_t j = 0; j < i; j++)
+			if (conf->queues[i].id.v == conf->queues[j].id.v)
+				return false;
+	}
+	return true;
+}
+
+static bool conf_ok(const struct acd_conf *conf)
+{
+	bool node = conf->role == ACD_ROLE_NODE;
+
+	if (node ? !addr_is_node(conf->self.v) : !addr_is_broker(conf->self.v))
+		return false;
+	if (conf->calls_max == 0 || conf->calls_max > ENTRIES_MAX || conf->agents_max == 0 ||
+	    conf->agents_max > ENTRIES_MAX || conf->queues_n > QUEUES_MAX ||
+	    conf->nodes_n > ACD_NODES_PER_SITE_MAX || conf->brokers_n > BROKERS_MAX ||
+	    conf->boot >= 1u << ID_BOOT_BITS)
+		return false;
+	uint32_t own = 0;
+	for (uint32_t i = 0; i < conf->brokers_n; i++)
+		own += site_of(conf->brokers[i]) == site_of(conf->self);
+	return own <= ACD_BROKERS_PER_SITE_MAX && queues_ok(conf);
+}
+
+size_t acd_size(const struct acd_conf *conf)
+{
+	struct acd acd;
+
+	return conf_ok(conf) ? layout(&acd, NULL, conf) : 0;
+}
+
+static void init_families(struct acd *acd)
+{
+	acd->family[HK_TIMER] = (struct heap_family){(unsigned char *)&acd->timer->node,
+						     sizeof(struct timer), less_timer};
+	acd->family[HK_MCALL] = (struct heap_family){(unsigned char *)&acd->mcalls->node,
+						     sizeof(struct mcall), less_mcall};
+	acd->family[HK_SLOT] = (struct heap_family){(unsigned char *)&acd->slots->node,
+						    sizeof(struct slot), less_slot};
+	acd->family[HK_QUEUE] = (struct heap_family){(unsigned char *)&acd->queues->node,
+						     sizeof(struct queue), less_queue};
+	acd->family[HK_MAGENT] = (struct heap_family){(unsigned char *)&acd->magents->node,
+						      sizeof(struct magent), less_magent};
+	acd->family[HK_LINK] = (struct heap_family){(unsigned char *)&acd->links->node,
+						    sizeof(struct link), less_link};
+}
+
+static void init_neighbours(struct acd *acd, const struct acd_conf *conf)
+{
+	uint32_t peer = 0;
+
+	memset(acd->mnodes, 0, acd->mnodes_n * sizeof(*acd->mnodes));
+	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
+		acd->mnodes[i].addr = acd->role == ACD_ROLE_BROKER ? conf->nodes[i] : conf->self;
+		acd->mnodes[i].calls = acd->mnodes[i].agents = NIL;
+	}
+	memset(acd->slots, 0, (size_t)acd->queues_n * acd->peers_n * sizeof(*acd->slots));
+	for (uint32_t i = 0; i < acd->queues_n * acd->peers_n; i++)
+		heap_node_init(&acd->slots[i].node);
+	for (uint32_t i = 0; i < conf->brokers_n; i++) {
+		struct acd_addr b = conf->brokers[i];
+		if (site_of(b) != site_of(conf->self)) {
+			if (acd->role == ACD_ROLE_BROKER)
+				acd->peers[peer++].addr = b;
+		} else if (acd->role == ACD_ROLE_NODE) {
+			acd->stations[acd->stations_n++] = (struct station){.addr = b};
+		}
+	}
+}
+
+struct acd *acd_init(void *mem, const struct acd_conf *conf)
+{
+	struct acd *acd = mem;
+
+	helio_assert(conf_ok(conf));
+	memset(acd, 0, sizeof(*acd));
+	layout(acd, mem, conf);
+	acd->role = conf->role;
+	acd->self = conf->self;
+	acd->boot = conf->boot;
+	acd->tm = conf->timers;
+	acd->matching = acd->role == ACD_ROLE_BROKER;
+	acd->ending_oldest = acd->ending_youngest = NIL;
+	memset(acd->boots, 0, (ACD_SITES_MAX + 1) * ADDR_ORDINALS * sizeof(*acd->boots));
+	memset(acd->calls, 0, acd->call_free.max * sizeof(*acd->calls));
+	memset(acd->agents, 0, acd->agent_free.max * sizeof(*acd->agents));
+	memset(acd->endings, 0, acd->endings_max * sizeof(*acd->endings));
+	memset(acd->mcalls, 0, acd->mcall_free.max * sizeof(*acd->mcalls));
+	memset(acd->magents, 0, acd->magent_free.max * sizeof(*acd->magents));
+	memset(acd->claims, 0, acd->claims_max * sizeof(*acd->claims));
+	init_families(acd);
+	memset(acd->queues, 0, acd->queues_n * sizeof(*acd->queues));
+	for (uint32_t i = 0; i < acd->queues_n; i++) {
+		acd->queues[i].conf = conf->queues[i];
+		table_put(&acd->queue_by_id, conf->queues[i].id.v, i);
+	}
+	init_neighbours(acd, conf);
+	pool_init(acd);
+	return acd;
+}
+
+/* --- the step ------------------------------------------------------------------------------------
+ */
+
+uint32_t *boot_of(struct acd *acd, struct acd_addr a)
+{
+	unsigned ordinal = addr_ordinal(a.v);
+
+	if (ordinal == 0 || ordinal >= ADDR_ORDINALS || site_of(a) == 0)
+		return NULL;
+	return &acd->boots[site_of(a) * ADDR_ORDINALS + ordinal];
+}
+
+uint32_t queue_find(const struct acd *acd, struct acd_queue_id id)
+{
+	return table_get(&acd->queue_by_id, id.v);
+}
+
+uint64_t acd_id_next(struct acd *acd)
+{
+	/* 28 bits: after 2^28 ids of one boot the oldest, weeks gone, are used again. */
+	acd->seq = (acd->seq + 1) & ((1u << ID_SEQ_BITS) - 1);
+	if (acd->seq == 0)
+		acd->seq = 1;
+	return (uint64_t)acd->self.v << (ID_SEQ_BITS + ID_BOOT_BITS) |
+	       (uint64_t)acd->boot << ID_SEQ_BITS | acd->seq;
+}
+
+static recv_fn *const receivers[ACD_MSG_TYPE_COUNT] = {
+    [ACD_MSG_CALL_UP] = recv_call_up,
+    [ACD_MSG_CALL_DOWN] = recv_call_down,
+    [ACD_MSG_AGENT_UP] = recv_agent_up,
+    [ACD_MSG_AGENT_DOWN] = recv_agent_down,
+    [ACD_MSG_DIGEST] = recv_digest,
+    [ACD_MSG_SYNC_REQ] = recv_sync_req,
+    [ACD_MSG_SYNC_BEGIN] = recv_sync_begin,
+    [ACD_MSG_SYNC_END] = recv_sync_end,
+    [ACD_MSG_ADVERT] = recv_advert,
+    [ACD_MSG_AGENT_ADVERT] = recv_agent_advert,
+    [ACD_MSG_RESERVE] = recv_reserve,
+    [ACD_MSG_RESERVE_NACK] = recv_reserve_nack,
+    [ACD_MSG_CLAIM] = recv_claim,
+    [ACD_MSG_CLAIM_NACK] = recv_claim_nack,
+    [ACD_MSG_PICK] = recv_pick,
+    [ACD_MSG_PICK_NACK] = recv_pick_nack,
+    [ACD_MSG_PICK_OK] = recv_pick_ok,
+    [ACD_MSG_GRANT] = recv_grant,
+    [ACD_MSG_RINGING] = recv_ringing,
+    [ACD_MSG_COMMIT] = recv_commit,
+    [ACD_MSG_BRIDGED] = recv_bridged,
+    [ACD_MSG_KEEP] = recv_keep,
+    [ACD_MSG_RELEASE] = recv_release,
+    [ACD_MSG_RELEASED] = recv_released,
+    [ACD_MSG_NACK] = recv_nack,
+};
+
+static enum acd_verdict ev_msg(struct acd *acd, const struct acd_event *ev)
+{
+	uint32_t *boot = boot_of(acd, ev->from);
+
+	if (!boot || !msg_valid(acd, ev->from, &ev->msg) || !receivers[ev->msg.type])
+		return ACD_REFUSED_INVALID;
+	if (ev->from_boot < *boot)
+		return ACD_REFUSED_STALE;
+	enum acd_verdict v = receivers[ev->msg.type](acd, ev->from, ev->from_boot, &ev->msg);
+	if (v != ACD_OK)
+		return v;
+	*boot = ev->from_boot;
+	if (acd->role == ACD_ROLE_NODE && addr_is_broker(ev->from.v) &&
+	    site_of(ev->from) == site_of(acd->self))
+		island_heard(acd);
+	return ACD_OK;
+}
+
+static enum acd_verdict ev_drain(struct acd *acd, const struct acd_event *ev)
+{
+	if (acd->role != ACD_ROLE_NODE)
+		return ACD_REFUSED_STATE;
+	if (acd->draining != ev->on) {
+		acd->draining = ev->on;
+		agent_announce_all(acd);
+	}
+	return ACD_OK;
+}
+
+static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
+{
+	if (ev->type > ACD_EV_MSG && ev->type < ACD_EV_DRAIN && acd->role != ACD_ROLE_NODE)
+		return ACD_REFUSED_STATE;
+	switch (ev->type) {
+	case ACD_EV_TIME: return ACD_OK;
+	case ACD_EV_MSG: return ev_msg(acd, ev);
+	case ACD_EV_CALL_ARRIVED: return ev_call_arrived(acd, ev);
+	case ACD_EV_CALL_GONE: return ev_call_gone(acd, ev);
+	case ACD_EV_AGENT_SIGN_IN:
+	case ACD_EV_AGENT_SIGN_OUT:
+	case ACD_EV_AGENT_READY:
+	case ACD_EV_AGENT_NOT_READY:
+	case ACD_EV_AGENT_ACCEPT:
+	case ACD_EV_AGENT_REJECT:
+	case ACD_EV_AGENT_HANGUP:
+	case ACD_EV_AGENT_WRAP_DONE:
+	case ACD_EV_SESSION_LOST:
+	case ACD_EV_SESSION_RESUMED: return ev_agent(acd, ev);
+	case ACD_EV_MEDIA_FAILED: return ev_media_failed(acd, ev);
+	case ACD_EV_DRAIN: return ev_drain(acd, ev);
+	case ACD_EV_TYPE_COUNT: break;
+	}
+	return ACD_REFUSED_INVALID;
+}
+
+/* Everything that an event stirs up and that may be longer than one batch of effects. */
+static bool pump_once(struct acd *acd)
+{
+	/* Matches first: an advert must not offer to others what somebody here takes. */
+	return match_some(acd) || advert_some(acd) || timer_fire_next(acd) ||
+	       announce_sync_some(acd);
+}
+
+static bool pump(struct acd *acd)
+{
+	while (fx_room(acd))
+		if (!pump_once(acd))
+			return false;
+	return true;
+}
+
+/* The first event tells what time it is; timers start from there. */
+static void start(struct acd *acd)
+{
+	acd->started = true;
+	acd->broker_heard = acd->now;
+	/* A matcher with an empty memory waits for what the nodes hold, so that the first caller it
+	 * hears of is not taken for the oldest; but not longer than a stall nobody notices. */
+	acd->hold_until = acd->role == ACD_ROLE_BROKER ? after_ms(acd, acd->tm.advert_ms) : 0;
+	timer_set(acd, TM_TICK, 0, acd->now);
+	if (acd->role == ACD_ROLE_NODE && acd->stations_n > 0)
+		timer_set(acd, TM_ISLAND, 0, after_ms(acd, acd->tm.broker_silent_ms));
+	else
+		timer_set(acd, TM_ISLAND, 0,
+			  acd->role == ACD_ROLE_NODE ? acd->now : acd->hold_until);
+	for (uint32_t i = 0; acd->role == ACD_ROLE_BROKER && i < acd->mnodes_n; i++) {
+		fx_send(acd, acd->mnodes[i].addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
+		acd->mnodes[i].asked = true;
+		acd->mnodes[i].asked_at = acd->now;
+	}
+}
+
+enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct acd_effects *ret_fx)
+{
+	enum acd_verdict v = ACD_REFUSED_LIMIT;
+
+	ret_fx->n = 0;
+	if (acd->out_n < OUTBOX_REFUSE) {
+		acd_time_us before = acd->now;
+		if (ev->now > acd->now)
+			acd->now = ev->now;
+		v = handle(acd, ev);
+		if (v == ACD_OK) {
+			if (!acd->started)
+				start(acd);
+			pump(acd);
+		} else {
+			acd->now = before;
+		}
+	}
+	fx_drain(acd, ret_fx);
+	ret_fx->more = acd->out_n > 0 || acd_deadline(acd) <= acd->now;
+	return v;
+}
+
+acd_time_us acd_deadline(const struct acd *acd)
+{
+	if (!acd->started || acd->out_n > 0 || acd->round.on)
+		return acd->now;
+	if (acd->matching && acd->unheld &&
+	    (acd->dirty_needs.head != NIL || acd->dirty_classes.head != NIL))
+		return acd->now;
+	for (uint32_t i = 0; i < acd->stations_n; i++)
+		if (acd->stations[i].sync_on)
+			return acd->now;
+	return acd->timers.root == NIL ? UINT64_MAX : acd->timer[acd->timers.root].at;
+}

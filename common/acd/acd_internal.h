@@ -1,0 +1,602 @@
+/*
+ * Inside the core. Read in this order: this page, acd.c (the step), call.c and agent.c (the two
+ * registers), recv_*.c (the messages between them), match.c and claim.c (who meets whom).
+ *
+ *                     acd_step
+ *                        │ event                                   effects ▲
+ *   ┌────────────────────▼─────────────────────────────────────────────────┴──────┐
+ *   │ node:   call register ◄─ recv_grant/bridge/release ─► agent register        │ outbox.c
+ *   │              └──────── announce.c (UP, DOWN, DIGEST, SYNC) ────┘            │
+ *   │                              │ to brokers of the site; to itself on an island│
+ *   │ broker: mirror.c  ◄──────────┘                                              │
+ *   │ island: pool.c (needs, classes) ─► match.c ─► claim.c (RESERVE, CLAIM, PICK)│
+ *   │                                       ▲─ advert.c (other sites)             │
+ *   └─────────────────────────────────────────────────────────────────────────────┘
+ *
+ * All memory is one arena that acd_init() cuts into arrays; entries refer to each other by index.
+ * NIL is no index. Times are this daemon's own monotonic microseconds; a point in time derived
+ * from an age may lie before this machine's zero, hence signed.
+ */
+#ifndef HELIO_ACD_INTERNAL_H
+#define HELIO_ACD_INTERNAL_H
+
+#include "common/acd/acd.h"
+#include "common/base/base.h"
+
+#define NIL UINT32_MAX
+
+enum {
+	/* An event gives at most about thirty effects by itself; the rest is made in acd_pump(),
+	 * which stops at ACD_FX_MAX. A shell that ignores `more` is refused before this is full. */
+	OUTBOX_MAX = 8 * ACD_FX_MAX,
+	OUTBOX_REFUSE = 4 * ACD_FX_MAX,
+	/* Distinct skill sets (as far as queues can tell them apart) idle at one site at a time. */
+	CLASSES_MAX = 4096,
+	QUEUES_MAX = 4096,
+	ENTRIES_MAX = 1 << 20,
+	ADDR_ORDINALS = ADDR_BROKER_MAX + 1,
+	BROKERS_MAX = ACD_SITES_MAX * ACD_BROKERS_PER_SITE_MAX,
+};
+
+#define US_PER_MS UINT64_C(1000)
+/* Longer ages are lies or bugs: nobody waits for 100 days. Keeps sums far from overflow. */
+#define AGE_MAX_US (UINT64_C(100) * 24 * 3600 * 1000000)
+/* How long an ended offer is remembered and its RELEASE repeated. Must exceed keep_lost_ms +
+ * await_agent_ms: by then the owner has let go by itself, so that forgetting is harmless. */
+#define ENDING_KEEP_US (UINT64_C(30) * 1000000)
+/* A claim that was served stays known so long, so that a duplicate of CLAIM takes no second call.
+ */
+#define CLAIM_DONE_US (UINT64_C(2) * 1000000)
+
+/* --- heap.c -------------------------------------------------------------------------------------
+ * One intrusive pairing heap serves everything that is ordered: timers, callers of a queue, idle
+ * agents of a class, and so on. Nodes lie inside the entries, so nothing is allocated; insert and
+ * top are O(1), removal of any entry O(log n) amortised.
+ *
+ *      root ──child──► first ──next──► second ──next──► …      prev: left neighbour, or the parent
+ */
+struct hnode {
+	uint32_t child, next, prev; /* prev == HEAP_OUT: in no heap */
+};
+#define HEAP_OUT (UINT32_MAX - 1)
+
+struct heap {
+	uint32_t root, n;
+};
+
+enum heap_kind { HK_TIMER, HK_MCALL, HK_SLOT, HK_QUEUE, HK_MAGENT, HK_LINK, HK_COUNT };
+
+/* Where the nodes of a kind lie, and their order. */
+struct heap_family {
+	unsigned char *first; /* hnode of entry 0 */
+	size_t stride;
+	bool (*less)(const struct acd *acd, uint32_t a, uint32_t b);
+};
+
+void heap_init(struct heap *h);
+void heap_node_init(struct hnode *node);
+static inline bool heap_holds(const struct hnode *node)
+{
+	return node->prev != HEAP_OUT;
+}
+void heap_insert(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t i);
+void heap_remove(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t i);
+/* After the key of i changed. */
+void heap_update(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t i);
+/* Asserts order and links of the whole heap. */
+void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h);
+
+/* --- table.c: 64-bit key -> index, open addressing; and lists of free entries -------------------
+ */
+struct table {
+	uint64_t *keys; /* 0 is empty */
+	uint32_t *values;
+	uint32_t mask, n;
+};
+uint32_t table_get(const struct table *t, uint64_t key); /* NIL if absent */
+void table_put(struct table *t, uint64_t key, uint32_t value);
+void table_del(struct table *t, uint64_t key);
+
+struct freelist {
+	uint32_t *next;
+	uint32_t head, max, n; /* n in use */
+};
+uint32_t freelist_take(struct freelist *f); /* NIL when full */
+void freelist_give(struct freelist *f, uint32_t i);
+
+static inline uint64_t mix64(uint64_t x)
+{
+	x ^= x >> 33;
+	x *= UINT64_C(0xff51afd7ed558ccd);
+	x ^= x >> 33;
+	x *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
+}
+
+/* --- timers.c: every entry that can wait owns one slot of the one timer heap --------------------
+ */
+enum timer_kind {
+	TM_TICK,   /* node: digest; broker: periodic adverts */
+	TM_ISLAND, /* node: no broker heard; broker: the pause before the first match is over */
+	TM_CALL,
+	TM_AGENT,
+	TM_GRACE,
+	TM_ENDING,
+	TM_CLAIM, /* matcher: an attempt that stays unanswered */
+	TM_RIPE,  /* matcher: a caller has waited overflow_after_ms */
+	TM_ADVERT,
+	TM_IDLE_ADVERT, /* matcher: the next advert of a queue may go */
+	TM_COUNT,
+};
+struct timer {
+	struct hnode node;
+	acd_time_us at;
+};
+void timer_set(struct acd *acd, enum timer_kind kind, uint32_t i, acd_time_us at);
+void timer_stop(struct acd *acd, enum timer_kind kind, uint32_t i);
+bool timer_on(const struct acd *acd, enum timer_kind kind, uint32_t i);
+/* Fires the earliest timer that is due; false if none is. */
+bool timer_fire_next(struct acd *acd);
+
+/* --- the call register: calls this node owns ----------------------------------------------------
+ *
+ *   ARRIVED ──► QUEUED ──PICK──► GRANTED ──COMMIT──► BRIDGED ──hung up──► ended
+ *                ▲  ▲               │                │    ▲
+ *                │  └──NACK, RELEASE, time───────────┤    │ KEEP of the same triple
+ *                │      (age kept)                   ▼    │
+ *                └───────await_agent_ms─────── AWAIT_AGENT┘
+ *   from every state: the caller's own BYE or a failed leg ──► ended, and the entry is gone
+ */
+struct call {
+	bool used;
+	uint8_t state, priority;
+	bool announced;
+	bool ringing; /* GRANTED: RINGING came, no more GRANTs */
+	struct acd_call_id id;
+	uint32_t queue;
+	uint64_t cepoch;
+	int64_t queued_at;
+	uint32_t parties_n;
+	struct acd_party party; /* the primary; consult and the rest come with transfers */
+	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue */
+	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
+	uint64_t ann_version;
+};
+
+/* --- the agent register: sessions this node holds -----------------------------------------------
+ *
+ *   SIGN_IN ─► NOT_READY ◄──────── missed, rejected, asked ───────────┐
+ *                 │  ▲                                                │
+ *           READY │  │ NOT_READY                                      │
+ *                 ▼  │       RESERVE           GRANT          ACCEPT  │        BRIDGED
+ *               IDLE ──────────────► RESERVED ───────► RINGING ──► COMMITTED ─────────► TALKING
+ *                 ▲  ◄──claim_ms, NACK──┘   ◄──RELEASE────┘             │                 │
+ *                 │                                                     └── ended ──┐     │ ended
+ *                 └───────────── wrap_up_ms, WRAP_DONE ◄── WRAP ◄───────────────────┴─────┘
+ *   `lost` (GRACE to the outside) lies over any of these: the state underneath goes on.
+ */
+struct agent {
+	bool used, announced;
+	bool lost;        /* its socket is gone; TM_GRACE runs */
+	bool bound;       /* offer is bound to (call, cepoch, owner) */
+	bool ready_after; /* after the work in hand: IDLE, else NOT_READY(reason_after) */
+	bool out_after;   /* signed out while talking: OFF after the call */
+	uint8_t state, reason, reason_after;
+	struct acd_session_id session;
+	struct acd_agent_id id;
+	struct acd_skills skills;
+	struct acd_offer_id offer;
+	struct acd_call_id call;
+	uint64_t cepoch;
+	struct acd_addr owner;   /* node that owns the call */
+	struct acd_addr claimed; /* broker that was asked for a call */
+	uint32_t queue;
+	uint32_t wrap_up_ms;
+	int64_t idle_since;
+	acd_time_us since;
+	uint64_t version, ann_version;
+};
+
+/* --- ending.c: offers that ended here, until the other side knows -------------------------------
+ */
+struct triple {
+	struct acd_offer_id offer;
+	struct acd_call_id call;
+	uint64_t cepoch;
+};
+struct ending {
+	bool used, done; /* done: the other side knows, kept only as a memory */
+	uint8_t side, cause;
+	struct triple t;
+	struct acd_addr peer;
+	acd_time_us forget_at;
+	uint32_t older, younger;
+};
+
+/* --- the matcher's picture of its site ----------------------------------------------------------
+ */
+enum mcall_state { MCALL_WAITING, MCALL_SPOKEN, MCALL_PICKED };
+struct mcall {
+	bool used, ripe; /* ripe: overflow_after_ms has passed */
+	uint8_t state, priority;
+	struct acd_call_id id;
+	uint32_t mnode, queue, claim;
+	int64_t queued_at;
+	uint64_t version, mark;
+	struct hnode node;   /* in queue.calls while WAITING */
+	uint32_t prev, next; /* list of its mnode */
+};
+struct magent {
+	bool used;
+	struct acd_session_id session;
+	struct acd_agent_id id;
+	struct acd_skills skills;
+	uint32_t mnode, cls, claim; /* claim: reserved by this matcher, answer outstanding */
+	int64_t idle_since;
+	uint64_t version, mark;
+	struct hnode node; /* in cls.agents while free */
+	uint32_t prev, next;
+};
+/* A node whose announcements are mirrored (on an island: the node itself, alone). */
+struct mnode {
+	struct acd_addr addr;
+	uint32_t boot;
+	uint64_t sum; /* of all entries, to compare with its DIGEST */
+	uint32_t count;
+	uint32_t calls, agents; /* list heads */
+	uint64_t sync_id;       /* of the SYNC that is coming in, 0 none */
+	uint32_t sync_seen;
+	bool synced;          /* a whole SYNC, or an equal DIGEST, has been seen */
+	acd_time_us asked_at; /* SYNC_REQ, for its rate limit */
+	bool asked;
+};
+
+/* --- pool.c: who can take what ------------------------------------------------------------------
+ *
+ *   queue ──┐                                       ┌── class: idle agents with one skill set,
+ *   queue ──┼─► need: one set of required skills    │          heap by idle time
+ *   queue ──┘   heap of queues with demand, by key  │
+ *               heap of links, by longest idle ◄─ link (class × need, where the set suffices)
+ *
+ * A new caller looks at the top link of its need; a freed agent looks through the needs of its
+ * class. Neither walks over agents or calls.
+ */
+struct key {
+	int64_t at;  /* queued at, on our clock; smaller is older */
+	uint64_t id; /* breaks ties, so that the order is total */
+	uint8_t priority;
+};
+struct queue {
+	struct acd_queue_conf conf;
+	uint32_t need;
+	struct heap calls; /* mcall WAITING */
+	struct heap slots; /* adverts of other sites that we may still claim from */
+	struct hnode node; /* in need.queues while it has demand */
+	struct key key;    /* of its best demand */
+	uint32_t ripe;     /* of calls: how many may overflow by age */
+	uint32_t told;     /* count in our last ADVERT; 0 lets the periodic one rest */
+	uint32_t told_idle;
+	bool advert_dirty, idle_dirty;
+	acd_time_us advert_at, idle_advert_at; /* not before */
+};
+struct need {
+	struct acd_skills skills;
+	struct heap queues, links;
+	uint32_t idle; /* idle agents of all its classes */
+	bool dirty;
+	uint32_t dirty_next;
+	uint32_t first_queue; /* its queues: list through acd.queue_next */
+};
+struct cls {
+	struct acd_skills skills; /* reduced to what needs ask for */
+	struct heap agents;
+	uint32_t links_n, refs;
+	bool used, dirty;
+	uint32_t dirty_next;
+};
+struct link {
+	uint32_t cls, need;
+	struct hnode node; /* in need.links while the class has idle agents */
+};
+/* What a broker of another site said about one queue. */
+struct slot {
+	struct hnode node; /* in queue.slots while budget > 0 */
+	uint64_t version, idle_version;
+	uint32_t boot, idle_boot;
+	uint32_t count, budget;
+	struct key key;
+	acd_time_us heard, idle_heard;
+	uint32_t idle_count;
+	int64_t idle_since;
+	uint32_t want; /* our last `wanted` to it */
+};
+
+/* --- claim.c: one attempt of a matcher to bring an agent and a call together --------------------
+ *
+ *   match ─► RESERVING ──AGENT_DOWN (remote: done)──► gone
+ *               │ CLAIM (local)
+ *   CLAIM ─► PICKING ──PICK_OK──► SERVED ──2 s──► gone
+ *               └──PICK_NACK──► next call, or CLAIM_NACK
+ */
+enum claim_phase { CLAIM_RESERVING, CLAIM_PICKING, CLAIM_SERVED };
+struct claim {
+	bool used;
+	uint8_t phase;
+	struct acd_offer_id offer;
+	struct acd_session_id session;
+	struct acd_agent_id agent;
+	struct acd_addr node; /* the agent's */
+	uint32_t queue, mcall, slot;
+	uint64_t slot_version;
+	struct acd_call_id picked; /* PICKING: for its answer */
+	uint32_t picked_mnode;
+	uint32_t tries;
+};
+
+/* --- the brokers that a node announces to --------------------------------------------------------
+ */
+struct station {
+	struct acd_addr addr;
+	bool sync_on; /* a SYNC is going out, bit by bit */
+	bool sync_begun;
+	uint64_t sync_id;
+	uint32_t sync_at, sync_sent;
+};
+struct peer {
+	struct acd_addr addr; /* a broker of another site */
+};
+
+struct dirty_list {
+	uint32_t head, tail;
+};
+
+struct acd {
+	enum acd_role role;
+	struct acd_addr self;
+	uint32_t boot, seq;
+	struct acd_timers tm;
+	acd_time_us now;
+	bool started, draining, island, matching;
+	bool unheld; /* matcher: the pause for the first SYNCs is over */
+	acd_time_us hold_until;
+
+	/* outbox */
+	uint32_t out_head, out_n;
+	struct acd_fx *out;
+
+	struct heap timers;
+	struct timer *timer;
+	uint32_t timer_base[TM_COUNT + 1];
+	struct heap_family family[HK_COUNT];
+
+	/* boot numbers by address; see boot_of() */
+	uint32_t *boots;
+
+	uint32_t queues_n, needs_n, calls_max, agents_max, endings_max, classes_max;
+	struct queue *queues;
+	uint32_t *queue_next;
+	struct need *needs;
+	struct table queue_by_id;
+
+	/* node */
+	struct call *calls;
+	struct freelist call_free;
+	struct table call_by_id;
+	struct agent *agents;
+	struct freelist agent_free;
+	struct table agent_by_session, agent_by_offer;
+	struct ending *endings;
+	struct freelist ending_free;
+	struct table ending_by_key;
+	uint32_t ending_oldest, ending_youngest;
+	uint32_t stations_n;
+	struct station *stations;
+	uint64_t ann_version, ann_sum;
+	uint32_t ann_count;
+	acd_time_us broker_heard;
+	uint64_t entered, ended[ACD_OUTCOME_FAILED + 1];
+
+	/* matcher */
+	struct mcall *mcalls;
+	struct freelist mcall_free;
+	struct table mcall_by_id;
+	struct magent *magents;
+	struct freelist magent_free;
+	struct table magent_by_session;
+	uint32_t mnodes_n, claims_max;
+	struct mnode *mnodes;
+	struct claim *claims;
+	struct freelist claim_free;
+	struct table claim_by_offer;
+	struct cls *classes;
+	struct freelist class_free;
+	struct table class_by_skills;
+	struct link *links;  /* classes_max × needs_n */
+	uint32_t class_hand; /* where the search for a class out of use goes on */
+	uint64_t needs_mask; /* the skills that any queue asks for */
+	struct dirty_list dirty_needs, dirty_classes;
+	uint32_t peers_n;
+	struct peer *peers;
+	struct slot *slots; /* queues_n × peers_n */
+	uint64_t advert_version;
+	/* an advert round in progress: it may be longer than one step's effects */
+	struct {
+		bool on, idle;
+		uint32_t queue, peer;
+		uint64_t version;
+		uint32_t count;
+	} round;
+};
+
+/* --- acd.c ---------------------------------------------------------------------------------------
+ */
+static inline uint8_t site_of(struct acd_addr a)
+{
+	return (uint8_t)addr_site(a.v);
+}
+static inline bool same_addr(struct acd_addr a, struct acd_addr b)
+{
+	return a.v == b.v;
+}
+static inline int64_t when(const struct acd *acd, uint64_t age_us)
+{
+	return (int64_t)acd->now - (int64_t)age_us;
+}
+static inline uint64_t age(const struct acd *acd, int64_t at)
+{
+	return (int64_t)acd->now > at ? (uint64_t)((int64_t)acd->now - at) : 0;
+}
+static inline acd_time_us after_ms(const struct acd *acd, uint32_t ms)
+{
+	return acd->now + ms * US_PER_MS;
+}
+static inline bool skilled(struct acd_skills has, struct acd_skills needed)
+{
+	return (needed.bits & ~has.bits) == 0;
+}
+uint32_t *boot_of(struct acd *acd, struct acd_addr a); /* NULL: no daemon of the mesh */
+uint32_t queue_find(const struct acd *acd, struct acd_queue_id id);
+
+/* --- outbox.c ------------------------------------------------------------------------------------
+ */
+struct acd_fx *fx_push(struct acd *acd, enum acd_fx_type type); /* zeroed */
+static inline bool fx_room(const struct acd *acd)
+{
+	return acd->out_n < ACD_FX_MAX;
+}
+void fx_send(struct acd *acd, struct acd_addr to, const struct acd_msg *m);
+void fx_drain(struct acd *acd, struct acd_effects *ret_fx);
+
+/* --- validate.c: shape, ranges and the kind of sender; knows nothing of entries ------------------
+ */
+bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg *m);
+
+/* --- call.c --------------------------------------------------------------------------------------
+ */
+enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev);
+uint32_t call_find(const struct acd *acd, struct acd_call_id id);
+bool call_holds(const struct call *c, const struct acd_msg *m, struct acd_addr from);
+struct triple call_triple(const struct call *c);
+void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick);
+void call_send_grant(struct acd *acd, uint32_t i);
+void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause);
+/* Back to the queue with its age. tell: the agent's node does not know yet. */
+void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
+void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause);
+void call_timer(struct acd *acd, uint32_t i);
+
+/* --- agent.c -------------------------------------------------------------------------------------
+ */
+enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_media_failed(struct acd *acd, const struct acd_event *ev);
+uint32_t agent_of_offer(const struct acd *acd, struct acd_offer_id offer);
+bool agent_holds(const struct agent *a, const struct acd_msg *m, struct acd_addr from);
+void agent_set(struct acd *acd, uint32_t i, enum acd_agent_state state, enum acd_reason reason);
+void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_t queue);
+void agent_unreserve(struct acd *acd, uint32_t i);
+void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from,
+		uint32_t queue);
+void agent_talk(struct acd *acd, uint32_t i);
+/* The offer in hand is over. tell: the call's owner does not know yet. */
+void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
+void agent_send(struct acd *acd, uint32_t i, enum acd_msg_type type);
+bool agent_available(const struct acd *acd, const struct agent *a);
+void agent_announce_all(struct acd *acd);
+void agent_timer(struct acd *acd, uint32_t i);
+void agent_grace_timer(struct acd *acd, uint32_t i);
+
+/* --- ending.c ------------------------------------------------------------------------------------
+ */
+void ending_note(struct acd *acd, enum acd_side side, struct triple t, struct acd_addr peer,
+		 enum acd_cause cause, bool tell);
+uint32_t ending_find(const struct acd *acd, enum acd_side side, struct triple t);
+void ending_done(struct acd *acd, uint32_t i);
+void ending_timer(struct acd *acd, uint32_t i);
+void send_triple(struct acd *acd, struct acd_addr to, enum acd_msg_type type, struct triple t,
+		 enum acd_side side, enum acd_cause cause);
+/* "I do not hold this": answers RELEASE if it ended here, else NACK. */
+enum acd_verdict refuse_triple(struct acd *acd, struct acd_addr from, enum acd_side side,
+			       const struct acd_msg *m, enum acd_cause cause);
+static inline struct triple triple_of(const struct acd_msg *m)
+{
+	return (struct triple){m->offer, m->call, m->cepoch};
+}
+
+/* --- recv_*.c: one function per message ----------------------------------------------------------
+ */
+typedef enum acd_verdict recv_fn(struct acd *acd, struct acd_addr from, uint32_t boot,
+				 const struct acd_msg *m);
+recv_fn recv_call_up, recv_call_down, recv_agent_up, recv_agent_down, recv_digest, recv_sync_req,
+    recv_sync_begin, recv_sync_end, recv_advert, recv_agent_advert, recv_reserve, recv_reserve_nack,
+    recv_claim, recv_claim_nack, recv_pick, recv_pick_nack, recv_pick_ok, recv_grant, recv_ringing,
+    recv_commit, recv_bridged, recv_keep, recv_release, recv_released, recv_nack;
+
+/* --- announce.c ----------------------------------------------------------------------------------
+ */
+void announce_call(struct acd *acd, uint32_t i);
+void announce_agent(struct acd *acd, uint32_t i);
+void announce_digest(struct acd *acd);
+bool announce_sync_some(struct acd *acd); /* false: nothing left */
+uint64_t announce_hash(uint64_t id, uint64_t version);
+void call_up_msg(const struct acd *acd, const struct call *c, struct acd_msg *ret);
+void agent_up_msg(const struct acd *acd, const struct agent *a, struct acd_msg *ret);
+
+/* --- island.c ------------------------------------------------------------------------------------
+ */
+void island_heard(struct acd *acd);
+void island_timer(struct acd *acd);
+
+/* --- mirror.c ------------------------------------------------------------------------------------
+ */
+uint32_t mnode_find(const struct acd *acd, struct acd_addr a);
+enum acd_verdict mirror_call_up(struct acd *acd, uint32_t node, const struct acd_msg *m);
+enum acd_verdict mirror_call_down(struct acd *acd, uint32_t node, const struct acd_msg *m);
+enum acd_verdict mirror_agent_up(struct acd *acd, uint32_t node, const struct acd_msg *m);
+enum acd_verdict mirror_agent_down(struct acd *acd, uint32_t node, const struct acd_msg *m);
+void mirror_remove_call(struct acd *acd, uint32_t i);
+void mirror_remove_agent(struct acd *acd, uint32_t i);
+void mirror_forget(struct acd *acd, uint32_t node, uint64_t unless_mark, uint64_t up_to_version);
+void mirror_ripe_timer(struct acd *acd, uint32_t i);
+
+/* --- pool.c --------------------------------------------------------------------------------------
+ */
+void pool_init(struct acd *acd);
+bool key_less(const struct key *a, const struct key *b);
+struct key mcall_key(const struct mcall *c);
+void pool_call_in(struct acd *acd, uint32_t i);
+void pool_call_out(struct acd *acd, uint32_t i);
+void pool_slot_in(struct acd *acd, uint32_t slot);
+void pool_slot_out(struct acd *acd, uint32_t slot);
+bool pool_class_of(struct acd *acd, struct acd_skills skills, uint32_t *ret_cls);
+void pool_class_release(struct acd *acd, uint32_t cls);
+void pool_agent_in(struct acd *acd, uint32_t i);
+void pool_agent_out(struct acd *acd, uint32_t i);
+void pool_need_dirty(struct acd *acd, uint32_t need);
+bool less_mcall(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_slot(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_queue(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_magent(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_link(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_timer(const struct acd *acd, uint32_t a, uint32_t b);
+
+/* --- match.c, claim.c ----------------------------------------------------------------------------
+ */
+bool match_some(struct acd *acd); /* false: nothing left */
+uint32_t claim_new(struct acd *acd, uint64_t offer);
+void claim_free(struct acd *acd, uint32_t i);
+void claim_timer(struct acd *acd, uint32_t i);
+void claim_abort(struct acd *acd, uint32_t i); /* gives back what it holds */
+void claim_forget_all(struct acd *acd);
+
+/* --- advert.c ------------------------------------------------------------------------------------
+ */
+void advert_demand_changed(struct acd *acd, uint32_t queue);
+void advert_idle_changed(struct acd *acd, uint32_t need);
+void advert_tick(struct acd *acd);
+void advert_timer(struct acd *acd, uint32_t queue, bool idle);
+bool advert_some(struct acd *acd);
+bool advert_may_give(const struct acd *acd, uint32_t queue);
+bool slot_alive(const struct acd *acd, const struct slot *s);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * Between sites. A queue that cannot serve its callers here tells every other site how many wait,
+ * how long the first has waited, and how many agents are wanted from that very site: `wanted` adds
+ * up to the number of callers, so that fifty sites do not claim one call. Sites tell their idle
+ * agents, so that the wish goes to those who have some. The first change goes out at once, further
+ * ones not before advert_ms; what still holds is renewed at that pace, each time with a new
+ * version, and a version is claimed from only as often as it wanted.
+ */
+#include "common/acd/acd_internal.h"
+
+enum {
+	/* So many renewals in a row must be lost before an advert is forgotten. */
+	RENEWALS_LOST = 10,
+	IDLE_RENEWALS_LOST = 4,
+};
+
+static struct slot *slot_of(struct acd *acd, uint32_t q, uint32_t peer)
+{
+	return &acd->slots[(size_t)q * acd->peers_n + peer];
+}
+
+bool slot_alive(const struct acd *acd, const struct slot *s)
+{
+	return s->version != 0 &&
+	       acd->now <= s->heard + acd->tm.advert_ms * US_PER_MS * RENEWALS_LOST;
+}
+
+static bool idle_alive(const struct acd *acd, const struct slot *s)
+{
+	return s->idle_count > 0 &&
+	       acd->now <= s->idle_heard + acd->tm.digest_ms * US_PER_MS * IDLE_RENEWALS_LOST;
+}
+
+static bool overflows(const struct acd *acd, const struct queue *queue)
+{
+	return acd->role == ACD_ROLE_BROKER && acd->peers_n > 0 &&
+	       (queue->conf.overflow_no_idle || queue->conf.overflow_timed);
+}
+
+/* How many callers of the queue other sites may take now. */
+static uint32_t on_offer(const struct acd *acd, const struct queue *queue)
+{
+	if (!overflows(acd, queue))
+		return 0;
+	if (queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0)
+		return queue->calls.n;
+	return queue->ripe;
+}
+
+bool advert_may_give(const struct acd *acd, uint32_t q)
+{
+	const struct queue *queue = &acd->queues[q];
+	uint32_t head = queue->calls.root;
+
+	if (head == NIL || !overflows(acd, queue))
+		return false;
+	return acd->mcalls[head].ripe ||
+	       (queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0);
+}
+
+static void arm(struct acd *acd, enum timer_kind kind, uint32_t q, acd_time_us not_before)
+{
+	if (!timer_on(acd, kind, q))
+		timer_set(acd, kind, q, not_before > acd->now ? not_before : acd->now);
+}
+
+void advert_demand_changed(struct acd *acd, uint32_t q)
+{
+	if (overflows(acd, &acd->queues[q]))
+		arm(acd, TM_ADVERT, q, acd->queues[q].advert_at);
+}
+
+void advert_idle_changed(struct acd *acd, uint32_t need)
+{
+	for (uint32_t q = acd->needs[need].first_queue; q != NIL; q = acd->queue_next[q]) {
+		if (!overflows(acd, &acd->queues[q]))
+			continue;
+		arm(acd, TM_IDLE_ADVERT, q, acd->queues[q].idle_advert_at);
+		if (acd->queues[q].calls.n > 0)
+			advert_demand_changed(acd, q);
+	}
+}
+
+/* Renewal of what still holds. */
+void advert_tick(struct acd *acd)
+{
+	for (uint32_t q = 0; acd->peers_n > 0 && q < acd->queues_n; q++) {
+		struct queue *queue = &acd->queues[q];
+		if (queue->told > 0 || on_offer(acd, queue) > 0)
+			arm(acd, TM_ADVERT, q, queue->advert_at);
+		acd_time_us renew = queue->idle_advert_at + acd->tm.digest_ms * US_PER_MS;
+		if (queue->told_idle > 0 && acd->now >= renew)
+			arm(acd, TM_IDLE_ADVERT, q, renew);
+	}
+}
+
+/* --- who is asked for how many
+ * -------------------------------------------------------------------- */
+
+/* The site whose agents have been idle longest, among those not yet asked. One broker speaks for a
+ * site; want == UINT32_MAX marks those not yet looked at. */
+static uint32_t longest_idle_site(struct acd *acd, uint32_t q)
+{
+	uint32_t best = NIL;
+
+	for (uint32_t p = 0; p < acd->peers_n; p++) {
+		const struct slot *s = slot_of(acd, q, p);
+		if (s->want != UINT32_MAX || !idle_alive(acd, s))
+			continue;
+		if (best == NIL || s->idle_since < slot_of(acd, q, best)->idle_since)
+			best = p;
+	}
+	return best;
+}
+
+static void settle_site(struct acd *acd, uint32_t q, uint32_t peer, uint32_t want)
+{
+	for (uint32_t p = 0; p < acd->peers_n; p++)
+		if (site_of(acd->peers[p].addr) == site_of(acd->peers[peer].addr))
+			slot_of(acd, q, p)->want = 0;
+	slot_of(acd, q, peer)->want = want;
+}
+
+static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t turn)
+{
+	uint32_t left = count, p;
+
+	for (p = 0; p < acd->peers_n; p++)
+		slot_of(acd, q, p)->want = UINT32_MAX;
+	while (left > 0 && (p = longest_idle_site(acd, q)) != NIL) {
+		uint32_t idle = slot_of(acd, q, p)->idle_count;
+		uint32_t want = idle < left ? idle : left;
+		settle_site(acd, q, p, want);
+		left -= want;
+	}
+	for (p = 0; p < acd->peers_n; p++)
+		if (slot_of(acd, q, p)->want == UINT32_MAX)
+			slot_of(acd, q, p)->want = 0;
+	/* The rest in turn, so that whoever gets free first need not ask. */
+	uint32_t each = left / acd->peers_n, extra = left % acd->peers_n;
+	for (p = 0; p < acd->peers_n; p++) {
+		uint32_t at = (uint32_t)((p + turn) % acd->peers_n);
+		slot_of(acd, q, at)->want += each + (p < extra);
+	}
+}
+
+/* --- sending
+ * --------------------------------------------------------------------------------------- */
+
+void advert_timer(struct acd *acd, uint32_t q, bool idle)
+{
+	struct queue *queue = &acd->queues[q];
+	uint32_t count = idle ? acd->needs[queue->need].idle : on_offer(acd, queue);
+	uint32_t *told = idle ? &queue->told_idle : &queue->told;
+
+	if (count == 0 && *told == 0)
+		return;
+	*told = count;
+	acd->advert_version++;
+	if (idle) {
+		queue->idle_advert_at = after_ms(acd, acd->tm.advert_ms);
+	} else {
+		queue->advert_at = after_ms(acd, acd->tm.advert_ms);
+		distribute(acd, q, count, acd->advert_version);
+	}
+	acd->round.on = true;
+	acd->round.idle = idle;
+	acd->round.queue = q;
+	acd->round.peer = 0;
+	acd->round.version = acd->advert_version;
+	acd->round.count = count;
+}
+
+static void send_demand(struct acd *acd, const struct queue *queue, uint32_t peer)
+{
+	uint32_t head = queue->calls.root;
+
+	fx_send(acd, acd->peers[peer].addr,
+		&(struct acd_msg){
+		    .type = ACD_MSG_ADVERT,
+		    .queue = queue->conf.id,
+		    .version = acd->round.version,
+		    .count = acd->round.count,
+		    .wanted = slot_of(acd, acd->round.queue, peer)->want,
+		    .priority = head == NIL ? 0 : acd->mcalls[head].priority,
+		    .age_us = head == NIL ? 0 : age(acd, acd->mcalls[head].queued_at),
+		});
+}
+
+static void send_idle(struct acd *acd, const struct queue *queue, uint32_t peer)
+{
+	uint32_t l = acd->needs[queue->need].links.root;
+	int64_t since = (int64_t)acd->now;
+
+	if (l != NIL)
+		since = acd->magents[acd->classes[acd->links[l].cls].agents.root].idle_since;
+	fx_send(acd, acd->peers[peer].addr,
+		&(struct acd_msg){
+		    .type = ACD_MSG_AGENT_ADVERT,
+		    .queue = queue->conf.id,
+		    .version = acd->round.version,
+		    .count = acd->round.count,
+		    .age_us = age(acd, since),
+		});
+}
+
+bool advert_some(struct acd *acd)
+{
+	if (!acd->round.on)
+		return false;
+	const struct queue *queue = &acd->queues[acd->round.queue];
+	if (acd->round.idle)
+		send_idle(acd, queue, acd->round.peer);
+	else
+		send_demand(acd, queue, acd->round.peer);
+	acd->round.on = ++acd->round.peer < acd->peers_n;
+	return true;
+}
+
+/* --- receiving
+ * -------------------------------------------------------------------------------------- */
+
+static struct slot *find(struct acd *acd, struct acd_addr from, const struct acd_msg *m,
+			 uint32_t *ret_q)
+{
+	*ret_q = queue_find(acd, m->queue);
+	if (*ret_q == NIL)
+		return NULL;
+	for (uint32_t p = 0; p < acd->peers_n; p++)
+		if (same_addr(acd->peers[p].addr, from))
+			return slot_of(acd, *ret_q, p);
+	return NULL;
+}
+
+enum acd_verdict recv_advert(struct acd *acd, struct acd_addr from, uint32_t boot,
+			     const struct acd_msg *m)
+{
+	uint32_t q;
+	struct slot *s = find(acd, from, m, &q);
+
+	if (!s)
+		return ACD_REFUSED_UNKNOWN;
+	if (boot < s->boot || (boot == s->boot && m->version <= s->version))
+		return ACD_REFUSED_STALE;
+	uint32_t no = (uint32_t)(s - acd->slots);
+	if (heap_holds(&s->node))
+		pool_slot_out(acd, no);
+	int64_t handicap = (int64_t)(acd->queues[q].conf.remote_handicap_ms * US_PER_MS);
+	s->boot = boot;
+	s->version = m->version;
+	s->count = m->count;
+	s->budget = m->wanted < m->count ? m->wanted : m->count;
+	s->heard = acd->now;
+	s->key = (struct key){
+	    .priority = m->priority, .at = when(acd, m->age_us) + handicap, .id = from.v};
+	if (s->budget > 0)
+		pool_slot_in(acd, no);
+	return ACD_OK;
+}
+
+enum acd_verdict recv_agent_advert(struct acd *acd, struct acd_addr from, uint32_t boot,
+				   const struct acd_msg *m)
+{
+	uint32_t q;
+	struct slot *s = find(acd, from, m, &q);
+
+	if (!s)
+		return ACD_REFUSED_UNKNOWN;
+	if (boot < s->idle_boot || (boot == s->idle_boot && m->version <= s->idle_version))
+		return ACD_REFUSED_STALE;
+	bool more = m->count > s->idle_count;
+	s->idle_boot = boot;
+	s->idle_version = m->version;
+	s->idle_count = m->count;
+	s->idle_since = when(acd, m->age_us);
+	s->idle_heard = acd->now;
+	if (more && on_offer(acd, &acd->queues[q]) > 0)
+		advert_demand_changed(acd, q);
+	return ACD_OK;
+}

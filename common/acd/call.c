@@ -1,0 +1,214 @@
+/* The call register: one writer, this node. Drawn in acd_internal.h. */
+#include "common/acd/acd_internal.h"
+
+#include <string.h>
+
+uint32_t call_find(const struct acd *acd, struct acd_call_id id)
+{
+	return table_get(&acd->call_by_id, id.v);
+}
+
+struct triple call_triple(const struct call *c)
+{
+	return (struct triple){c->party.offer, c->id, c->cepoch};
+}
+
+bool call_holds(const struct call *c, const struct acd_msg *m, struct acd_addr from)
+{
+	return c->parties_n == 1 && c->party.offer.v == m->offer.v && c->id.v == m->call.v &&
+	       c->cepoch == m->cepoch && same_addr(c->party.node, from);
+}
+
+static void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
+		     enum acd_outcome outcome)
+{
+	struct call *c = &acd->calls[i];
+	struct acd_fx *fx = fx_push(acd, ACD_FX_CALL);
+
+	c->state = (uint8_t)state;
+	fx->call = c->id;
+	fx->call_state = c->state;
+	fx->offer = c->party.offer;
+	fx->agent = c->party.agent;
+	fx->session = c->party.session;
+	fx->peer = c->party.node;
+	fx->queue = acd->queues[c->queue].conf.id;
+	fx->cause = (uint8_t)cause;
+	fx->outcome = (uint8_t)outcome;
+	fx->age_us = age(acd, c->queued_at);
+	fx->cepoch = c->cepoch;
+	announce_call(acd, i);
+}
+
+static uint8_t class_of(const struct acd *acd, uint32_t queue, uint8_t priority)
+{
+	unsigned sum = acd->queues[queue].conf.priority + (unsigned)priority;
+
+	return sum > UINT8_MAX ? UINT8_MAX : (uint8_t)sum;
+}
+
+enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
+{
+	uint32_t queue = queue_find(acd, ev->queue);
+
+	if (ev->call.v == 0 || ev->age_us > AGE_MAX_US)
+		return ACD_REFUSED_INVALID;
+	if (queue == NIL)
+		return ACD_REFUSED_UNKNOWN;
+	if (acd->draining)
+		return ACD_REFUSED_DRAINING;
+	if (call_find(acd, ev->call) != NIL)
+		return ACD_REFUSED_STATE;
+	uint32_t i = freelist_take(&acd->call_free);
+	if (i == NIL)
+		return ACD_REFUSED_LIMIT;
+
+	struct call *c = &acd->calls[i];
+	memset(c, 0, sizeof(*c));
+	c->used = true;
+	c->id = ev->call;
+	c->queue = queue;
+	c->priority = class_of(acd, queue, ev->priority);
+	c->queued_at = when(acd, ev->age_us);
+	c->cepoch = 64 + addr_ordinal(acd->self.v);
+	table_put(&acd->call_by_id, c->id.v, i);
+	acd->entered++;
+	call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
+	return ACD_OK;
+}
+
+enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
+{
+	uint32_t i = call_find(acd, ev->call);
+
+	if (i == NIL)
+		return ACD_REFUSED_UNKNOWN;
+	if (ev->cause == ACD_CAUSE_NONE || ev->cause > ACD_CAUSE_LIMIT)
+		return ACD_REFUSED_INVALID;
+	const struct call *c = &acd->calls[i];
+	enum acd_outcome outcome = ACD_OUTCOME_FAILED;
+	if (c->state == ACD_CALL_BRIDGED || c->state == ACD_CALL_AWAIT_AGENT)
+		outcome = ACD_OUTCOME_ANSWERED;
+	else if (ev->cause == ACD_CAUSE_CALLER_HUNG_UP)
+		outcome = ACD_OUTCOME_ABANDONED;
+	if (c->parties_n)
+		ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node,
+			    (enum acd_cause)ev->cause, true);
+	call_end(acd, i, outcome, (enum acd_cause)ev->cause);
+	return ACD_OK;
+}
+
+void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause)
+{
+	struct call *c = &acd->calls[i];
+
+	timer_stop(acd, TM_CALL, i);
+	call_set(acd, i, ACD_CALL_ENDED, cause, outcome);
+	acd->ended[outcome]++;
+	table_del(&acd->call_by_id, c->id.v);
+	memset(c, 0, sizeof(*c));
+	freelist_give(&acd->call_free, i);
+}
+
+void call_send_grant(struct acd *acd, uint32_t i)
+{
+	const struct call *c = &acd->calls[i];
+	const struct acd_queue_conf *q = &acd->queues[c->queue].conf;
+
+	fx_send(acd, c->party.node,
+		&(struct acd_msg){
+		    .type = ACD_MSG_GRANT,
+		    .offer = c->party.offer,
+		    .call = c->id,
+		    .cepoch = c->cepoch,
+		    .agent = c->party.agent,
+		    .session = c->party.session,
+		    .queue = q->id,
+		    .age_us = age(acd, c->queued_at),
+		    .wrap_up_ms = q->wrap_up_ms,
+		    .ring_timeout_ms = q->ring_timeout_ms,
+		    .priority = c->priority,
+		});
+}
+
+void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
+{
+	struct call *c = &acd->calls[i];
+
+	c->parties_n = 1;
+	c->party = (struct acd_party){
+	    .offer = pick->offer,
+	    .agent = pick->agent,
+	    .session = pick->session,
+	    .node = pick->node,
+	};
+	c->ringing = false;
+	c->deadline = after_ms(acd, acd->tm.grant_ms);
+	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.grant_retry_ms));
+	call_set(acd, i, ACD_CALL_GRANTED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
+	call_send_grant(acd, i);
+}
+
+void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause)
+{
+	acd->calls[i].heard = acd->now;
+	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.keep_ms));
+	call_set(acd, i, ACD_CALL_BRIDGED, cause, ACD_OUTCOME_NONE);
+}
+
+void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
+{
+	struct call *c = &acd->calls[i];
+
+	timer_stop(acd, TM_CALL, i);
+	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);
+	c->parties_n = 0;
+	memset(&c->party, 0, sizeof(c->party));
+	call_set(acd, i, ACD_CALL_QUEUED, cause, ACD_OUTCOME_NONE);
+}
+
+static void keep(struct acd *acd, uint32_t i)
+{
+	const struct call *c = &acd->calls[i];
+
+	send_triple(acd, c->party.node, ACD_MSG_KEEP, call_triple(c), ACD_SIDE_OWNER,
+		    ACD_CAUSE_NONE);
+	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.keep_ms));
+}
+
+/* GRANT again or give up; KEEP, and notice that nobody answers. */
+void call_timer(struct acd *acd, uint32_t i)
+{
+	struct call *c = &acd->calls[i];
+
+	switch ((enum acd_call_state)c->state) {
+	case ACD_CALL_GRANTED:
+		if (acd->now >= c->deadline) {
+			call_requeue(acd, i, ACD_CAUSE_TIMEOUT, true);
+		} else if (c->ringing) {
+			timer_set(acd, TM_CALL, i, c->deadline);
+		} else {
+			call_send_grant(acd, i);
+			timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.grant_retry_ms));
+		}
+		return;
+	case ACD_CALL_BRIDGED:
+		if (acd->now >= c->heard + acd->tm.keep_lost_ms * US_PER_MS) {
+			c->deadline = after_ms(acd, acd->tm.await_agent_ms);
+			call_set(acd, i, ACD_CALL_AWAIT_AGENT, ACD_CAUSE_KEEP_LOST,
+				 ACD_OUTCOME_NONE);
+		}
+		keep(acd, i);
+		return;
+	case ACD_CALL_AWAIT_AGENT:
+		if (acd->now >= c->deadline)
+			call_requeue(acd, i, ACD_CAUSE_KEEP_LOST, true);
+		else
+			keep(acd, i);
+		return;
+	case ACD_CALL_NONE:
+	case ACD_CALL_QUEUED:
+	case ACD_CALL_ENDED: break;
+	}
+	helio_assert(false);
+}

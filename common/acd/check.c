@@ -1,0 +1,190 @@
+/* Every rule of DESIGN §3 that one daemon can see, and the soundness of its structures. */
+#include "common/acd/acd_internal.h"
+
+/* L2: nothing that waits for another daemon waits without a timer. */
+static void check_call(const struct acd *acd, uint32_t i)
+{
+	const struct call *c = &acd->calls[i];
+	bool with_agent = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_BRIDGED ||
+			  c->state == ACD_CALL_AWAIT_AGENT;
+
+	helio_assert(call_find(acd, c->id) == i);
+	helio_assert(c->state > ACD_CALL_NONE && c->state < ACD_CALL_ENDED);
+	helio_assert(c->parties_n == (with_agent ? 1 : 0)); /* S2 */
+	helio_assert((c->party.offer.v != 0) == with_agent);
+	helio_assert(timer_on(acd, TM_CALL, i) == with_agent); /* L2 */
+	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
+	helio_assert(c->queue < acd->queues_n);
+	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED);
+}
+
+static void check_agent(const struct acd *acd, uint32_t i)
+{
+	const struct agent *a = &acd->agents[i];
+	bool reserved = a->state == ACD_AGENT_RESERVED;
+	bool bound = a->state == ACD_AGENT_RINGING || a->state == ACD_AGENT_COMMITTED ||
+		     a->state == ACD_AGENT_TALKING;
+
+	helio_assert(table_get(&acd->agent_by_session, a->session.v) == i);
+	helio_assert(a->state != ACD_AGENT_OFF && a->state != ACD_AGENT_GRACE);
+	helio_assert((a->offer.v != 0) == (reserved || bound)); /* S1 */
+	helio_assert(a->bound == bound && (a->call.v != 0) == bound);
+	if (a->offer.v)
+		helio_assert(agent_of_offer(acd, a->offer) == i);
+	helio_assert(timer_on(acd, TM_AGENT, i) ==
+		     (reserved || bound || a->state == ACD_AGENT_WRAP)); /* L2 */
+	helio_assert(timer_on(acd, TM_GRACE, i) == a->lost);
+	helio_assert(a->announced == agent_available(acd, a));
+	if (a->offer.v) /* S8 */
+		helio_assert(skilled(a->skills, acd->queues[a->queue].conf.skills));
+}
+
+/* S3, as far as both registers are here: what is bridged was committed for the same triple. */
+static void check_pair(const struct acd *acd, const struct call *c)
+{
+	if (c->state != ACD_CALL_BRIDGED || !same_addr(c->party.node, acd->self))
+		return;
+	uint32_t i = agent_of_offer(acd, c->party.offer);
+	if (i == NIL) /* ended there, RELEASE on its way */
+		return;
+	const struct agent *a = &acd->agents[i];
+	helio_assert(a->bound && a->call.v == c->id.v && a->cepoch == c->cepoch);
+	helio_assert(a->state == ACD_AGENT_COMMITTED || a->state == ACD_AGENT_TALKING);
+}
+
+static void check_registers(const struct acd *acd)
+{
+	uint32_t calls = 0, agents = 0, offers = 0, endings = 0, announced = 0;
+	uint64_t ended = 0, sum = 0;
+
+	for (uint32_t i = 0; i < acd->call_free.max; i++) {
+		const struct call *c = &acd->calls[i];
+		if (!c->used)
+			continue;
+		calls++;
+		check_call(acd, i);
+		check_pair(acd, c);
+		announced += c->announced;
+		sum += c->announced ? announce_hash(c->id.v, c->ann_version) : 0;
+	}
+	for (uint32_t i = 0; i < acd->agent_free.max; i++) {
+		const struct agent *a = &acd->agents[i];
+		if (!a->used)
+			continue;
+		agents++;
+		offers += a->offer.v != 0;
+		check_agent(acd, i);
+		announced += a->announced;
+		sum += a->announced ? announce_hash(a->session.v, a->ann_version) : 0;
+	}
+	for (uint32_t i = acd->ending_oldest, before = NIL; i != NIL;
+	     before = i, i = acd->endings[i].younger) {
+		endings++;
+		helio_assert(acd->endings[i].used && acd->endings[i].older == before);
+		helio_assert(timer_on(acd, TM_ENDING, i)); /* L2 */
+	}
+	helio_assert(calls == acd->call_free.n && calls == acd->call_by_id.n);
+	helio_assert(agents == acd->agent_free.n && agents == acd->agent_by_session.n);
+	helio_assert(offers == acd->agent_by_offer.n);
+	helio_assert(endings == acd->ending_free.n && endings == acd->ending_by_key.n);
+	helio_assert(announced == acd->ann_count && sum == acd->ann_sum);
+	for (uint32_t o = 0; o <= ACD_OUTCOME_FAILED; o++)
+		ended += acd->ended[o];
+	helio_assert(acd->ended[ACD_OUTCOME_NONE] == 0); /* S4 */
+	helio_assert(acd->entered == ended + calls);     /* S5 */
+}
+
+static void check_mirror(const struct acd *acd)
+{
+	uint32_t calls = 0, agents = 0;
+
+	for (uint32_t n = 0; n < acd->mnodes_n; n++) {
+		const struct mnode *node = &acd->mnodes[n];
+		uint64_t sum = 0;
+		uint32_t count = 0;
+		for (uint32_t i = node->calls, before = NIL; i != NIL;
+		     before = i, i = acd->mcalls[i].next) {
+			const struct mcall *c = &acd->mcalls[i];
+			helio_assert(c->used && c->mnode == n && c->prev == before);
+			helio_assert(heap_holds(&c->node) == (c->state == MCALL_WAITING));
+			helio_assert((c->claim == NIL) == (c->state == MCALL_WAITING));
+			helio_assert(c->claim == NIL || acd->claims[c->claim].mcall == i);
+			sum += announce_hash(c->id.v, c->version);
+			count++;
+			calls++;
+		}
+		for (uint32_t i = node->agents, before = NIL; i != NIL;
+		     before = i, i = acd->magents[i].next) {
+			const struct magent *a = &acd->magents[i];
+			helio_assert(a->used && a->mnode == n && a->prev == before);
+			helio_assert(heap_holds(&a->node) == (a->claim == NIL));
+			helio_assert(a->claim == NIL || acd->claims[a->claim].used);
+			sum += announce_hash(a->session.v, a->version);
+			count++;
+			agents++;
+		}
+		helio_assert(sum == node->sum && count == node->count);
+	}
+	helio_assert(calls == acd->mcall_free.n && calls == acd->mcall_by_id.n);
+	helio_assert(agents == acd->magent_free.n && agents == acd->magent_by_session.n);
+	helio_assert(acd->matching || calls + agents == 0);
+}
+
+static void check_queue(const struct acd *acd, uint32_t q)
+{
+	const struct queue *queue = &acd->queues[q];
+
+	heap_check(acd, HK_MCALL, &queue->calls);
+	heap_check(acd, HK_SLOT, &queue->slots);
+	helio_assert(queue->ripe <= queue->calls.n);
+	helio_assert(heap_holds(&queue->node) ==
+		     (queue->calls.root != NIL || queue->slots.root != NIL));
+	for (uint32_t p = 0; p < acd->peers_n; p++) {
+		const struct slot *s = &acd->slots[(size_t)q * acd->peers_n + p];
+		helio_assert(heap_holds(&s->node) == (s->budget > 0));
+	}
+}
+
+static void check_matcher(const struct acd *acd)
+{
+	uint32_t claims = 0, idle = 0;
+
+	for (uint32_t i = 0; i < acd->claims_max; i++) {
+		const struct claim *cl = &acd->claims[i];
+		if (!cl->used)
+			continue;
+		claims++;
+		helio_assert(table_get(&acd->claim_by_offer, cl->offer.v) == i);
+		helio_assert(timer_on(acd, TM_CLAIM, i)); /* L2 */
+		helio_assert(cl->mcall == NIL || acd->mcalls[cl->mcall].claim == i);
+	}
+	helio_assert(claims == acd->claim_free.n && claims == acd->claim_by_offer.n);
+	for (uint32_t q = 0; q < acd->queues_n; q++)
+		check_queue(acd, q);
+	for (uint32_t i = 0; i < acd->classes_max; i++) {
+		if (!acd->classes[i].used)
+			continue;
+		heap_check(acd, HK_MAGENT, &acd->classes[i].agents);
+		idle += acd->classes[i].agents.n;
+	}
+	for (uint32_t d = 0; d < acd->needs_n; d++) {
+		const struct need *need = &acd->needs[d];
+		heap_check(acd, HK_QUEUE, &need->queues);
+		heap_check(acd, HK_LINK, &need->links);
+		helio_assert(need->idle <= idle && (need->idle > 0) == (need->links.root != NIL));
+		/* The matcher's invariant: nobody waits for whom an able agent is idle. */
+		if (acd->unheld && !need->dirty && acd->dirty_classes.head == NIL &&
+		    need->links.root != NIL)
+			for (uint32_t q = need->first_queue; q != NIL; q = acd->queue_next[q])
+				helio_assert(acd->queues[q].calls.root == NIL);
+	}
+}
+
+void acd_check(const struct acd *acd)
+{
+	helio_assert(acd->out_n <= OUTBOX_MAX);
+	heap_check(acd, HK_TIMER, &acd->timers);
+	check_registers(acd);
+	check_mirror(acd);
+	check_matcher(acd);
+}

@@ -1,0 +1,264 @@
+/* The matcher's attempts, from RESERVE to PICK_OK. Drawn in acd_internal.h. */
+#include "common/acd/acd_internal.h"
+
+#include <string.h>
+
+enum {
+	/* A claim that met so many calls already taken by others is better begun anew. */
+	PICK_TRIES_MAX = 8,
+};
+
+uint32_t claim_new(struct acd *acd, uint64_t offer)
+{
+	uint32_t i = freelist_take(&acd->claim_free);
+
+	if (i == NIL)
+		return NIL;
+	struct claim *cl = &acd->claims[i];
+	memset(cl, 0, sizeof(*cl));
+	cl->used = true;
+	cl->offer.v = offer;
+	cl->phase = CLAIM_RESERVING;
+	cl->mcall = cl->slot = cl->picked_mnode = NIL;
+	table_put(&acd->claim_by_offer, offer, i);
+	return i;
+}
+
+static struct magent *agent_of(struct acd *acd, uint32_t i, uint32_t *ret_ai)
+{
+	*ret_ai = table_get(&acd->magent_by_session, acd->claims[i].session.v);
+	if (*ret_ai == NIL || acd->magents[*ret_ai].claim != i)
+		return NULL;
+	return &acd->magents[*ret_ai];
+}
+
+void claim_free(struct acd *acd, uint32_t i)
+{
+	struct claim *cl = &acd->claims[i];
+	uint32_t ai;
+	struct magent *a = agent_of(acd, i, &ai);
+
+	helio_assert(cl->mcall == NIL);
+	if (a)
+		a->claim = NIL;
+	timer_stop(acd, TM_CLAIM, i);
+	table_del(&acd->claim_by_offer, cl->offer.v);
+	memset(cl, 0, sizeof(*cl));
+	freelist_give(&acd->claim_free, i);
+}
+
+/* The caller that was spoken for waits again. */
+static void give_call_back(struct acd *acd, struct claim *cl)
+{
+	if (cl->mcall == NIL)
+		return;
+	uint32_t c = cl->mcall;
+	cl->mcall = NIL;
+	pool_call_in(acd, c);
+}
+
+static void give_budget_back(struct acd *acd, struct claim *cl)
+{
+	if (cl->slot == NIL)
+		return;
+	struct slot *s = &acd->slots[cl->slot];
+	if (s->version != cl->slot_version || !slot_alive(acd, s))
+		return;
+	if (s->budget++ == 0)
+		pool_slot_in(acd, cl->slot);
+}
+
+void claim_abort(struct acd *acd, uint32_t i)
+{
+	struct claim *cl = &acd->claims[i];
+	uint32_t ai;
+	struct magent *a = agent_of(acd, i, &ai);
+
+	give_call_back(acd, cl);
+	if (cl->phase == CLAIM_RESERVING)
+		give_budget_back(acd, cl);
+	claim_free(acd, i);
+	if (a)
+		pool_agent_in(acd, ai);
+}
+
+void claim_timer(struct acd *acd, uint32_t i)
+{
+	claim_abort(acd, i);
+}
+
+/* After the mirror has been emptied. */
+void claim_forget_all(struct acd *acd)
+{
+	for (uint32_t i = 0; i < acd->claims_max; i++)
+		if (acd->claims[i].used)
+			claim_free(acd, i);
+}
+
+/* The agent is not what we thought: without it until its node announces it anew. */
+enum acd_verdict recv_reserve_nack(struct acd *acd, struct acd_addr from, uint32_t boot,
+				   const struct acd_msg *m)
+{
+	uint32_t i = table_get(&acd->claim_by_offer, m->offer.v), ai;
+
+	(void)boot;
+	if (i == NIL || acd->claims[i].phase != CLAIM_RESERVING ||
+	    !same_addr(acd->claims[i].node, from))
+		return ACD_REFUSED_STALE;
+	bool had = agent_of(acd, i, &ai) != NULL;
+	if (had)
+		mirror_remove_agent(acd, ai);
+	claim_abort(acd, i);
+	return ACD_OK;
+}
+
+static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id offer, uint32_t q,
+		       enum acd_cause cause)
+{
+	const struct queue *queue = &acd->queues[q];
+	uint32_t head = queue->calls.root;
+
+	fx_send(acd, to,
+		&(struct acd_msg){
+		    .type = ACD_MSG_CLAIM_NACK,
+		    .offer = offer,
+		    .queue = queue->conf.id,
+		    .cause = (uint8_t)cause,
+		    .version = acd->advert_version,
+		    .count = queue->calls.n,
+		    .age_us = head == NIL ? 0 : age(acd, acd->mcalls[head].queued_at),
+		});
+}
+
+/* May this claim have the head of the queue? Other sites only what overflows. */
+static bool claimable(const struct acd *acd, uint32_t q, struct acd_addr node)
+{
+	uint32_t head = acd->queues[q].calls.root;
+
+	if (head == NIL)
+		return false;
+	return site_of(node) == site_of(acd->self) || advert_may_give(acd, q);
+}
+
+static void pick(struct acd *acd, uint32_t i)
+{
+	struct claim *cl = &acd->claims[i];
+	struct queue *queue = &acd->queues[cl->queue];
+	uint32_t c = queue->calls.root;
+
+	pool_call_out(acd, c);
+	acd->mcalls[c].state = MCALL_PICKED;
+	acd->mcalls[c].claim = i;
+	cl->mcall = c;
+	cl->phase = CLAIM_PICKING;
+	cl->picked = acd->mcalls[c].id;
+	cl->picked_mnode = acd->mcalls[c].mnode;
+	cl->tries++;
+	timer_set(acd, TM_CLAIM, i, after_ms(acd, acd->tm.reserve_ms));
+	fx_send(acd, acd->mnodes[cl->picked_mnode].addr,
+		&(struct acd_msg){
+		    .type = ACD_MSG_PICK,
+		    .offer = cl->offer,
+		    .call = cl->picked,
+		    .agent = cl->agent,
+		    .session = cl->session,
+		    .queue = queue->conf.id,
+		    .node = cl->node,
+		});
+}
+
+enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot,
+			    const struct acd_msg *m)
+{
+	uint32_t i = table_get(&acd->claim_by_offer, m->offer.v);
+	uint32_t q = queue_find(acd, m->queue);
+
+	(void)boot;
+	if (q == NIL || !acd->matching)
+		return ACD_REFUSED_UNKNOWN;
+	if (!skilled(m->skills, acd->queues[q].conf.skills))
+		return ACD_REFUSED_INVALID;
+	if (i != NIL) {
+		struct claim *cl = &acd->claims[i];
+		if (cl->phase != CLAIM_RESERVING || cl->slot != NIL || cl->queue != q ||
+		    cl->session.v != m->session.v || !same_addr(cl->node, from))
+			return ACD_REFUSED_STALE; /* a duplicate, mostly */
+		/* Who claims is reserved, even if AGENT_DOWN is late. */
+		uint32_t ai;
+		if (agent_of(acd, i, &ai))
+			mirror_remove_agent(acd, ai);
+		give_call_back(acd, cl);
+		if (!claimable(acd, q, from)) {
+			claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
+			claim_free(acd, i);
+			return ACD_OK;
+		}
+		pick(acd, i);
+		return ACD_OK;
+	}
+	if (!claimable(acd, q, from) || (i = claim_new(acd, m->offer.v)) == NIL) {
+		claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
+		return ACD_REFUSED_STATE;
+	}
+	struct claim *cl = &acd->claims[i];
+	cl->session = m->session;
+	cl->agent = m->agent;
+	cl->node = from;
+	cl->queue = q;
+	pick(acd, i);
+	return ACD_OK;
+}
+
+static uint32_t picking(const struct acd *acd, struct acd_addr from, const struct acd_msg *m)
+{
+	uint32_t i = table_get(&acd->claim_by_offer, m->offer.v);
+
+	if (i == NIL)
+		return NIL;
+	const struct claim *cl = &acd->claims[i];
+	if (cl->phase != CLAIM_PICKING || cl->picked.v != m->call.v ||
+	    !same_addr(acd->mnodes[cl->picked_mnode].addr, from))
+		return NIL;
+	return i;
+}
+
+/* Taken by another, or gone: the next in the queue. */
+enum acd_verdict recv_pick_nack(struct acd *acd, struct acd_addr from, uint32_t boot,
+				const struct acd_msg *m)
+{
+	uint32_t i = picking(acd, from, m);
+
+	(void)boot;
+	if (i == NIL)
+		return ACD_REFUSED_STALE;
+	struct claim *cl = &acd->claims[i];
+	if (cl->mcall != NIL)
+		mirror_remove_call(acd, cl->mcall);
+	if (cl->tries < PICK_TRIES_MAX && claimable(acd, cl->queue, cl->node)) {
+		pick(acd, i);
+		return ACD_OK;
+	}
+	claim_nack(acd, cl->node, cl->offer, cl->queue, ACD_CAUSE_QUEUE_EMPTY);
+	claim_free(acd, i);
+	return ACD_OK;
+}
+
+enum acd_verdict recv_pick_ok(struct acd *acd, struct acd_addr from, uint32_t boot,
+			      const struct acd_msg *m)
+{
+	uint32_t i = picking(acd, from, m);
+
+	(void)boot;
+	if (i == NIL)
+		return ACD_REFUSED_STALE;
+	struct claim *cl = &acd->claims[i];
+	if (cl->mcall != NIL)
+		mirror_remove_call(acd, cl->mcall);
+	cl->phase = CLAIM_SERVED;
+	/* Kept to recognise duplicates, as long as there is plenty of room. */
+	if (acd->claim_free.n > acd->claim_free.max / 2)
+		claim_free(acd, i);
+	else
+		timer_set(acd, TM_CLAIM, i, acd->now + CLAIM_DONE_US);
+	return ACD_OK;
+}

@@ -1,0 +1,210 @@
+/* The whole state as one number: equal traces give equal digests (D1), and a refusal changes
+ * nothing. Field by field, so that padding and entries out of use say nothing. Not in it: the
+ * clock, which is input, and the outbox, which is output. */
+#include "common/acd/acd_internal.h"
+
+struct hash {
+	uint64_t v;
+};
+
+static void add(struct hash *h, uint64_t x)
+{
+	h->v = mix64(h->v * UINT64_C(0x9e3779b97f4a7c15) + x + 1);
+}
+
+static void add_timer(struct hash *h, const struct acd *acd, enum timer_kind kind, uint32_t i)
+{
+	uint32_t s = acd->timer_base[kind] + i;
+
+	add(h, timer_on(acd, kind, i) ? acd->timer[s].at : UINT64_MAX);
+}
+
+static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
+{
+	const struct call *c = &acd->calls[i];
+
+	add(h, i);
+	add(h, c->id.v);
+	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->announced << 1 |
+		   c->ringing);
+	add(h, c->queue);
+	add(h, c->cepoch);
+	add(h, (uint64_t)c->queued_at);
+	add(h, c->parties_n);
+	add(h, c->party.offer.v);
+	add(h, c->party.agent.v);
+	add(h, c->party.session.v);
+	add(h, c->party.node.v);
+	add(h, c->deadline);
+	add(h, c->heard);
+	add(h, c->ann_version);
+	add_timer(h, acd, TM_CALL, i);
+}
+
+static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
+{
+	const struct agent *a = &acd->agents[i];
+
+	add(h, i);
+	add(h, (uint64_t)a->announced | (uint64_t)a->lost << 1 | (uint64_t)a->bound << 2 |
+		   (uint64_t)a->ready_after << 3 | (uint64_t)a->out_after << 4 |
+		   (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
+		   (uint64_t)a->reason_after << 24);
+	add(h, a->session.v);
+	add(h, a->id.v);
+	add(h, a->skills.bits);
+	add(h, a->offer.v);
+	add(h, a->call.v);
+	add(h, a->cepoch);
+	add(h, (uint64_t)a->owner.v << 16 | a->claimed.v);
+	add(h, a->queue);
+	add(h, a->wrap_up_ms);
+	add(h, (uint64_t)a->idle_since);
+	add(h, a->since);
+	add(h, a->version);
+	add(h, a->ann_version);
+	add_timer(h, acd, TM_AGENT, i);
+	add_timer(h, acd, TM_GRACE, i);
+}
+
+static void add_ending(struct hash *h, const struct acd *acd, uint32_t i)
+{
+	const struct ending *e = &acd->endings[i];
+
+	add(h, i);
+	add(h, (uint64_t)e->done | (uint64_t)e->side << 8 | (uint64_t)e->cause << 16 |
+		   (uint64_t)e->peer.v << 32);
+	add(h, e->t.offer.v);
+	add(h, e->t.call.v);
+	add(h, e->t.cepoch);
+	add(h, e->forget_at);
+	add_timer(h, acd, TM_ENDING, i);
+}
+
+static void add_registers(struct hash *h, const struct acd *acd)
+{
+	for (uint32_t i = 0; i < acd->call_free.max; i++)
+		if (acd->calls[i].used)
+			add_call(h, acd, i);
+	for (uint32_t i = 0; i < acd->agent_free.max; i++)
+		if (acd->agents[i].used)
+			add_agent(h, acd, i);
+	for (uint32_t i = 0; i < acd->endings_max; i++)
+		if (acd->endings[i].used)
+			add_ending(h, acd, i);
+	for (uint32_t i = 0; i < acd->stations_n; i++) {
+		const struct station *s = &acd->stations[i];
+		add(h, (uint64_t)s->addr.v << 2 | (uint64_t)s->sync_on << 1 | s->sync_begun);
+		add(h, s->sync_id);
+		add(h, (uint64_t)s->sync_at << 32 | s->sync_sent);
+	}
+	add(h, acd->ann_version);
+	add(h, acd->ann_sum);
+	add(h, acd->ann_count);
+	add(h, acd->broker_heard);
+	add(h, acd->entered);
+	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
+		add(h, acd->ended[i]);
+}
+
+static void add_mirror(struct hash *h, const struct acd *acd)
+{
+	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
+		const struct mnode *n = &acd->mnodes[i];
+		add(h, (uint64_t)n->boot << 32 | (uint64_t)n->synced << 1 | n->asked);
+		add(h, n->sum);
+		add(h, (uint64_t)n->count << 32 | n->sync_seen);
+		add(h, n->sync_id);
+		add(h, n->asked_at);
+	}
+	for (uint32_t i = 0; i < acd->mcall_free.max; i++) {
+		const struct mcall *c = &acd->mcalls[i];
+		if (!c->used)
+			continue;
+		add(h, c->id.v);
+		add(h, (uint64_t)c->ripe << 16 | (uint64_t)c->state << 8 | c->priority);
+		add(h, (uint64_t)c->queue << 32 | c->mnode);
+		add(h, (uint64_t)c->claim << 32 | i);
+		add(h, (uint64_t)c->queued_at);
+		add(h, c->version);
+		add(h, c->mark);
+		add_timer(h, acd, TM_RIPE, i);
+	}
+	for (uint32_t i = 0; i < acd->magent_free.max; i++) {
+		const struct magent *a = &acd->magents[i];
+		if (!a->used)
+			continue;
+		add(h, a->session.v);
+		add(h, a->skills.bits);
+		add(h, (uint64_t)a->claim << 32 | i);
+		add(h, (uint64_t)a->mnode << 32 | heap_holds(&a->node));
+		add(h, (uint64_t)a->idle_since);
+		add(h, a->version);
+		add(h, a->mark);
+	}
+}
+
+static void add_matcher(struct hash *h, const struct acd *acd)
+{
+	for (uint32_t i = 0; i < acd->claims_max; i++) {
+		const struct claim *cl = &acd->claims[i];
+		if (!cl->used)
+			continue;
+		add(h, (uint64_t)i << 8 | cl->phase);
+		add(h, cl->offer.v);
+		add(h, cl->session.v);
+		add(h, (uint64_t)cl->queue << 32 | cl->node.v);
+		add(h, (uint64_t)cl->mcall << 32 | cl->slot);
+		add(h, cl->slot_version);
+		add(h, cl->picked.v);
+		add(h, (uint64_t)cl->picked_mnode << 32 | cl->tries);
+		add_timer(h, acd, TM_CLAIM, i);
+	}
+	for (uint32_t q = 0; q < acd->queues_n; q++) {
+		const struct queue *queue = &acd->queues[q];
+		add(h, (uint64_t)queue->calls.n << 32 | queue->ripe);
+		add(h, (uint64_t)queue->told << 32 | queue->told_idle);
+		add(h, queue->advert_at);
+		add(h, queue->idle_advert_at);
+		add_timer(h, acd, TM_ADVERT, q);
+		add_timer(h, acd, TM_IDLE_ADVERT, q);
+	}
+	for (size_t i = 0; i < (size_t)acd->queues_n * acd->peers_n; i++) {
+		const struct slot *s = &acd->slots[i];
+		if (!s->version && !s->idle_version)
+			continue;
+		add(h, i);
+		add(h, s->version);
+		add(h, s->idle_version);
+		add(h, (uint64_t)s->boot << 32 | s->idle_boot);
+		add(h, (uint64_t)s->count << 32 | s->budget);
+		add(h, (uint64_t)s->key.at);
+		add(h, s->key.priority);
+		add(h, s->heard);
+		add(h, s->idle_heard);
+		add(h, (uint64_t)s->idle_count << 32 | s->want);
+		add(h, (uint64_t)s->idle_since);
+	}
+}
+
+uint64_t acd_digest(const struct acd *acd)
+{
+	struct hash h = {acd->self.v};
+
+	add(&h, (uint64_t)acd->boot << 32 | acd->seq);
+	add(&h, (uint64_t)acd->started | (uint64_t)acd->draining << 1 | (uint64_t)acd->island << 2 |
+		    (uint64_t)acd->matching << 3 | (uint64_t)acd->unheld << 4);
+	add(&h, acd->hold_until);
+	for (uint32_t i = 0; i < (ACD_SITES_MAX + 1) * ADDR_ORDINALS; i++)
+		if (acd->boots[i])
+			add(&h, (uint64_t)i << 32 | acd->boots[i]);
+	add_registers(&h, acd);
+	add_mirror(&h, acd);
+	add_matcher(&h, acd);
+	add(&h, acd->advert_version);
+	add(&h, (uint64_t)acd->round.on << 1 | acd->round.idle);
+	add(&h, (uint64_t)acd->round.queue << 32 | acd->round.peer);
+	add_timer(&h, acd, TM_TICK, 0);
+	add_timer(&h, acd, TM_ISLAND, 0);
+	return h.v;
+}

@@ -1,0 +1,106 @@
+/* The node's part of the claim: RESERVE at the agent's node, PICK at the call's. */
+#include "common/acd/acd_internal.h"
+
+static enum acd_verdict reserve_nack(struct acd *acd, struct acd_addr to, const struct acd_msg *m,
+				     enum acd_cause cause)
+{
+	fx_send(acd, to,
+		&(struct acd_msg){
+		    .type = ACD_MSG_RESERVE_NACK,
+		    .offer = m->offer,
+		    .agent = m->agent,
+		    .session = m->session,
+		    .cause = (uint8_t)cause,
+		});
+	return ACD_REFUSED_STATE;
+}
+
+/* S8: idle, skilled and not draining are judged here, by the register, not by the matcher's hints.
+ */
+enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t boot,
+			      const struct acd_msg *m)
+{
+	uint32_t i = table_get(&acd->agent_by_session, m->session.v);
+	uint32_t queue = queue_find(acd, m->queue);
+
+	(void)boot;
+	if (i == NIL || queue == NIL)
+		return reserve_nack(acd, from, m, ACD_CAUSE_AGENT_GONE);
+	const struct agent *a = &acd->agents[i];
+	if (a->offer.v == m->offer.v)
+		return ACD_REFUSED_STALE; /* a duplicate; the claim is on its way */
+	if (acd->draining)
+		return reserve_nack(acd, from, m, ACD_CAUSE_DRAINING);
+	if (a->id.v != m->agent.v || !agent_available(acd, a) ||
+	    !skilled(a->skills, acd->queues[queue].conf.skills))
+		return reserve_nack(acd, from, m, ACD_CAUSE_AGENT_NOT_IDLE);
+	if (ending_find(acd, ACD_SIDE_AGENT, (struct triple){.offer = m->offer}) != NIL ||
+	    agent_of_offer(acd, m->offer) != NIL)
+		return reserve_nack(acd, from, m, ACD_CAUSE_STALE);
+
+	agent_reserve(acd, i, m, queue);
+	fx_send(acd, m->peer,
+		&(struct acd_msg){
+		    .type = ACD_MSG_CLAIM,
+		    .offer = a->offer,
+		    .agent = a->id,
+		    .session = a->session,
+		    .queue = m->queue,
+		    .skills = a->skills,
+		    .node = acd->self,
+		    .idle_us = age(acd, a->idle_since),
+		});
+	return ACD_OK;
+}
+
+enum acd_verdict recv_claim_nack(struct acd *acd, struct acd_addr from, uint32_t boot,
+				 const struct acd_msg *m)
+{
+	uint32_t i = agent_of_offer(acd, m->offer);
+
+	(void)boot;
+	if (i == NIL || acd->agents[i].bound || !same_addr(acd->agents[i].claimed, from))
+		return ACD_REFUSED_STALE;
+	agent_unreserve(acd, i);
+	return ACD_OK;
+}
+
+static enum acd_verdict pick_nack(struct acd *acd, struct acd_addr to, const struct acd_msg *m,
+				  enum acd_cause cause)
+{
+	fx_send(acd, to,
+		&(struct acd_msg){
+		    .type = ACD_MSG_PICK_NACK,
+		    .offer = m->offer,
+		    .call = m->call,
+		    .cause = (uint8_t)cause,
+		    .version = acd->ann_version,
+		});
+	return ACD_REFUSED_STATE;
+}
+
+enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
+			   const struct acd_msg *m)
+{
+	uint32_t i = call_find(acd, m->call);
+
+	(void)boot;
+	if (i == NIL)
+		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
+	const struct call *c = &acd->calls[i];
+	if (c->parties_n && c->party.offer.v == m->offer.v)
+		return ACD_REFUSED_STALE; /* a duplicate */
+	bool grantable = c->state == ACD_CALL_QUEUED;
+#ifdef ACD_MUTATE_GRANT_WHILE_GRANTED
+	grantable |= c->state == ACD_CALL_GRANTED;
+#endif
+	if (!grantable || acd->queues[c->queue].conf.id.v != m->queue.v)
+		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
+	if (ending_find(acd, ACD_SIDE_OWNER, (struct triple){m->offer, c->id, c->cepoch}) != NIL)
+		return pick_nack(acd, from, m, ACD_CAUSE_STALE);
+
+	call_grant(acd, i, m);
+	fx_send(acd, from,
+		&(struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
+	return ACD_OK;
+}

@@ -1,0 +1,51 @@
+/* GRANT and RINGING: the call's owner offers, the agent's node binds its register to the triple. */
+#include "common/acd/acd_internal.h"
+
+enum acd_verdict recv_grant(struct acd *acd, struct acd_addr from, uint32_t boot,
+			    const struct acd_msg *m)
+{
+	uint32_t i = agent_of_offer(acd, m->offer);
+	uint32_t queue = queue_find(acd, m->queue);
+
+	(void)boot;
+	if (i == NIL)
+		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
+	const struct agent *a = &acd->agents[i];
+	if (agent_holds(a, m, from)) {
+		/* Our answer was lost, or this is a duplicate. */
+		if (a->state == ACD_AGENT_RINGING)
+			agent_send(acd, i, ACD_MSG_RINGING);
+		return ACD_OK;
+	}
+	bool taken = a->bound;
+#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+	taken = false;
+#endif
+	if (taken)
+		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_AGENT_BUSY);
+	if (a->session.v != m->session.v || a->id.v != m->agent.v || queue == NIL ||
+	    !skilled(a->skills, acd->queues[queue].conf.skills))
+		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
+	agent_bind(acd, i, m, from, queue);
+	return ACD_OK;
+}
+
+enum acd_verdict recv_ringing(struct acd *acd, struct acd_addr from, uint32_t boot,
+			      const struct acd_msg *m)
+{
+	uint32_t i = call_find(acd, m->call);
+
+	(void)boot;
+	if (i == NIL || !call_holds(&acd->calls[i], m, from))
+		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_CALL_GONE);
+	struct call *c = &acd->calls[i];
+	if (c->state != ACD_CALL_GRANTED || c->ringing)
+		return ACD_OK;
+	c->ringing = true;
+	/* The agent's node lets it ring for ring_timeout_ms and then releases; this deadline is for
+	 * a node that died meanwhile. */
+	c->deadline = after_ms(acd, acd->queues[c->queue].conf.ring_timeout_ms) +
+		      acd->tm.grant_ms * US_PER_MS;
+	timer_set(acd, TM_CALL, i, c->deadline);
+	return ACD_OK;
+}
