@@ -417,8 +417,7 @@ static bool simple_parse(struct reader *r, const struct option *o, const char *s
 	case OPT_WORD:
 	case OPT_READ: break;
 	}
-	helio_assert(!"a type with a reader of its own");
-	return false;
+	helio_assert_fail("a type with a reader of its own", __FILE__, __LINE__, __func__);
 }
 
 bool value_read(struct reader *r, const struct option *o, const struct yaml_node *v, void *base)

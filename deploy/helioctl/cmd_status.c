@@ -1,0 +1,139 @@
+/* Who is there, and what is not as it should be. */
+#include "deploy/helioctl/ctl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const roles[] = {
+    [CONF_NODE] = "node", [CONF_BROKER] = "broker", [CONF_GATEWAY] = "gateway"};
+
+static bool is_false(const json_t *o, const char *key)
+{
+	return json_is_false(json_object_get(o, key));
+}
+
+/* The first thing that is wrong, in words; NULL when all is well. */
+static const char *fault(const struct ctl *ctl, const struct answer *a, char buf[160])
+{
+	const json_t *r = a->reply;
+	const json_t *records = json_object_get(json_object_get(r, "counters"), "records");
+	char hash[24];
+
+	if (!r)
+		return a->why;
+	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)ctl->conf->hash);
+	if (*json_text(r, "config_hash") && strcmp(json_text(r, "config_hash"), hash) != 0)
+		return "runs another configuration: restart it, or give it this file";
+	if (json_is_true(json_object_get(r, "island")))
+		return "no broker of its site answers: it matches its own callers only";
+	if (is_false(r, "presence") && ctl->conf->presence.n)
+		return "presence Redis does not answer; calls are routed all the same";
+	if (is_false(r, "journal") && a->d->journal.port)
+		return "journal Redis does not answer: new calls are unprotected";
+	if (json_number(r, "unprotected") > 0) {
+		snprintf(buf, 160, "%lld calls are unprotected",
+			 (long long)json_number(r, "unprotected"));
+		return buf;
+	}
+	if (json_number(records, "dropped") > 0) {
+		snprintf(buf, 160, "%lld call records were lost: look at its disk",
+			 (long long)json_number(records, "dropped"));
+		return buf;
+	}
+	/* A few may always wait for the next transaction; with errors they wait for the disk. */
+	if (json_number(records, "pending") > 0 && json_number(records, "errors") > 0) {
+		snprintf(buf, 160, "%lld call records wait for the disk",
+			 (long long)json_number(records, "pending"));
+		return buf;
+	}
+	return NULL;
+}
+
+static void load_text(const struct answer *a, char buf[64])
+{
+	const json_t *r = a->reply;
+
+	buf[0] = '\0';
+	if (r && a->d->role == CONF_NODE)
+		snprintf(buf, 64, "%lld/%lld calls, %lld agents",
+			 (long long)json_number(r, "calls"), (long long)json_number(r, "calls_max"),
+			 (long long)json_number(r, "sessions"));
+	else if (r && a->d->role == CONF_BROKER)
+		snprintf(buf, 64, "%lld queues, %lld agents", (long long)json_number(r, "queues"),
+			 (long long)json_number(r, "agents"));
+	else if (r)
+		snprintf(buf, 64, "%lld browsers", (long long)json_number(r, "connections"));
+}
+
+static void table(struct ctl *ctl, const struct answers *as)
+{
+	static const char *const heads[] = {"DAEMON", "ROLE",    "SITE", "STATE", ">UP",
+					    "LOAD",   "VERSION", "NOTE", NULL};
+	struct table *t = table_new(heads);
+	char load[64], up[24], buf[160];
+
+	for (uint32_t i = 0; i < as->n; i++) {
+		const struct answer *a = &as->list[i];
+		const char *bad = fault(ctl, a, buf);
+		bool draining = json_is_true(json_object_get(a->reply, "draining"));
+
+		load_text(a, load);
+		table_cell(t, STYLE_NONE, "%s", a->d->name);
+		table_cell(t, STYLE_DIM, "%s", roles[a->d->role]);
+		table_cell(t, STYLE_NONE, "%s", a->site->name);
+		if (!a->reply)
+			table_cell(t, STYLE_BAD, "silent");
+		else if (draining)
+			table_cell(t, STYLE_WARN, "draining");
+		else
+			table_cell(t, bad ? STYLE_WARN : STYLE_GOOD, bad ? "unwell" : "up");
+		table_cell(t, STYLE_NONE, "%s",
+			   a->reply ? duration_text(up, json_number(a->reply, "uptime_ms")) : "");
+		table_cell(t, STYLE_NONE, "%s", load);
+		table_cell(t, STYLE_DIM, "%s", json_text(a->reply, "version"));
+		table_cell(t, a->reply ? STYLE_WARN : STYLE_BAD, "%s", bad ? bad : "");
+	}
+	table_print(t, ctl->out, ctl->colour);
+}
+
+static void json(struct ctl *ctl, const struct answers *as)
+{
+	json_t *list = json_array();
+	char buf[160];
+
+	for (uint32_t i = 0; i < as->n; i++) {
+		const struct answer *a = &as->list[i];
+		const char *bad = fault(ctl, a, buf);
+		json_t *o = a->reply ? json_deep_copy(a->reply) : json_object();
+		/* The bare address would be read as a number of ours by nobody: names say it. */
+		json_object_set_new(o, "name", json_string(a->d->name));
+		json_object_set_new(o, "role", json_string(roles[a->d->role]));
+		json_object_set_new(o, "site", json_string(a->site->name));
+		json_object_set_new(o, "answers", json_boolean(a->reply));
+		json_object_set_new(o, "fault", bad ? json_string(bad) : json_null());
+		json_array_append_new(list, o);
+	}
+	answers_json_print(ctl, as, "daemons", list);
+}
+
+static int once(struct ctl *ctl)
+{
+	struct answers as;
+	char buf[160];
+	int code = ask(ctl, ASK_ALL, NULL, "status", NULL, &as);
+
+	for (uint32_t i = 0; i < as.n && code == CTL_OK; i++)
+		if (fault(ctl, &as.list[i], buf))
+			code = CTL_UNHEALTHY;
+	if (ctl->json)
+		json(ctl, &as);
+	else
+		table(ctl, &as);
+	answers_free(&as);
+	return code;
+}
+
+int cmd_status(struct ctl *ctl)
+{
+	return ctl_watch(ctl, once);
+}

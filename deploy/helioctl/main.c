@@ -1,0 +1,363 @@
+#include "deploy/helioctl/ctl.h"
+
+#include <czmq.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/base.h"
+#include "common/conf/problems.h"
+
+/* clang-format off */
+static const struct ctl_command commands[] = {
+	{"status", "", "every daemon: up, load, what is wrong",
+	 "Asks all daemons at once. Exit code 0 means that every one answers, runs this\n"
+	 "configuration, and reaches its brokers and Redis.\n\n"
+	 "  helioctl status\n"
+	 "  helioctl status --site oslo --watch\n"
+	 "  helioctl status --json | jq '.daemons[] | select(.fault)'",
+	 NULL, 0, 0, true, true, cmd_status},
+	{"queues", "", "who waits, for how long, and where",
+	 "One row a queue, over all sites. LONGEST turns red past the service level's time.\n"
+	 "A site is counted by one of its brokers, or by its nodes when no broker answers.\n\n"
+	 "  helioctl queues --watch=5",
+	 NULL, 0, 0, true, true, cmd_queues},
+	{"agents", "", "who is signed in, and in what state",
+	 "Agents that are not signed in are not here; `helioctl agent list` has everybody.\n\n"
+	 "  helioctl agents --site manila\n"
+	 "  helioctl agents --json | jq -r '.agents[] | select(.state == \"idle\").name'",
+	 NULL, 0, 0, true, true, cmd_agents},
+	{"calls", "", "every live call: waiting, ringing, talking",
+	 "The oldest first. Callers' numbers are masked by the nodes.\n\n"
+	 "  helioctl calls --watch",
+	 NULL, 0, 0, true, true, cmd_calls},
+	{"records", "[CALL]", "calls that ended, newest first",
+	 "Each call that entered has exactly one record, on the node that owned it.\n"
+	 "Numbers are masked unless you ask with --numbers; --json has them as they are.\n\n"
+	 "  helioctl records --queue support --since 8h\n"
+	 "  helioctl records oslo1-2f-91\n"
+	 "  helioctl records --limit 1000 --json | jq '.totals'",
+	 cmd_records_options, 0, 1, true, true, cmd_records},
+	{"id", "ID", "what an id says: site, daemon, boot; and the call's story so far",
+	 "Ids are short enough to be said over a telephone: NODE-BOOT-SEQUENCE in hex.\n\n"
+	 "  helioctl id oslo1-2f-91",
+	 NULL, 1, 1, true, false, cmd_id},
+	{"drain", "NODE", "no new calls and sign-ins for a node, until undone",
+	 "Calls in hand go on; when `helioctl calls` shows none of it, it may be stopped.\n\n"
+	 "  helioctl drain oslo1\n"
+	 "  helioctl drain oslo1 --undo",
+	 cmd_drain_options, 1, 1, true, false, cmd_drain},
+	{"config check", "[FILE]", "is the configuration right? every problem, with its remedy",
+	 "Reads the cluster file and agents.yaml as the daemons do. Each problem is printed as\n"
+	 "FILE:LINE:COLUMN: KEY: what was found; allowed: …; remedy. Exit code 1 if there is one;\n"
+	 "warnings alone give 0.\n\n"
+	 "  helioctl config check deploy/example/cluster.yaml",
+	 NULL, 0, 1, false, false, cmd_config_check},
+	{"config options", "", "every key there is, with what is allowed and the default",
+	 "From the same table that reads the files.",
+	 NULL, 0, 0, false, false, cmd_config_options},
+	{"agent list", "", "everybody in agents.yaml",
+	 "  helioctl agent list --site oslo",
+	 NULL, 0, 0, true, false, cmd_agent_list},
+	{"agent add", "NAME", "one more agent in agents.yaml",
+	 "Asks for the password without showing it. Comments and order of the file stay.\n\n"
+	 "  helioctl agent add ola --site oslo --skills lang.nb,lang.en --display 'Ola Nordmann'\n"
+	 "  pass show desk/ola | helioctl agent add ola --site oslo --password-stdin",
+	 cmd_agent_options, 1, 1, true, false, cmd_agent_add},
+	{"agent passwd", "NAME", "a new password for an agent, or none",
+	 "  helioctl agent passwd maria\n"
+	 "  helioctl agent passwd maria --lock        may not sign in any more",
+	 cmd_passwd_options, 1, 1, true, false, cmd_agent_passwd},
+#ifdef HELIO_HAVE_CALLER
+	{"test-call", "QUEUE", "place a real call and hear what a caller hears",
+	 "Calls the queue by SIP with real audio and tells what happens: answered by the queue,\n"
+	 "sound heard, an agent has it, hung up. Exit code 0 when the call was answered (and the\n"
+	 "tone heard, with --listen).\n\n"
+	 "  helioctl test-call support --site oslo\n"
+	 "  helioctl test-call support --wav deploy/audio/caller.wav --seconds 60\n"
+	 "  helioctl test-call support --tone 440 --listen 1000",
+	 cmd_test_call_options, 1, 1, true, false, cmd_test_call},
+#endif
+};
+/* clang-format on */
+
+static struct ctl ctl = {.timeout_ms = 2000};
+
+static const struct ctl_option common[] = {
+    {"config", "FILE", CTL_TEXT, &ctl.config,
+     "cluster file (default: $HELIO_CONFIG or /etc/heliograph/cluster.yaml)"},
+    {"site", "SITE", CTL_TEXT, &ctl.site, "only this site"},
+    {"operator", "FILE", CTL_TEXT, &ctl.operator_key,
+     "CURVE key for daemons of other machines (default: $HELIO_OPERATOR)"},
+    {"timeout", "TIME", CTL_DURATION_MS, &ctl.timeout_ms, "deadline for all answers (default 2s)"},
+    {"json", NULL, CTL_FLAG, &ctl.json, "JSON instead of a table"},
+    {"watch", "SECONDS", CTL_WATCH, &ctl.watch_ms, "again every 2 or --watch=SECONDS seconds"},
+    {"help", NULL, CTL_FLAG, &ctl.help, "this text"},
+    {NULL, NULL, CTL_FLAG, NULL, NULL},
+};
+
+int ctl_fail(int code, const char *remedy, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("helioctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s%s\n", remedy ? "; " : "", remedy ? remedy : "");
+	return code;
+}
+
+/* ---- help ---------------------------------------------------------------------------------- */
+
+static void options_print(FILE *out, const struct ctl_option *o, bool watch)
+{
+	char left[40];
+
+	for (; o && o->name; o++) {
+		if (o->type == CTL_WATCH && !watch)
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s%s", o->name,
+			 o->type == CTL_WATCH ? "[="
+			 : o->arg             ? " "
+					      : "",
+			 o->arg ? o->arg : "", o->type == CTL_WATCH ? "]" : "");
+		fprintf(out, "  %-22s %s\n", left, o->help);
+	}
+}
+
+static void help_all(FILE *out)
+{
+	fputs("helioctl asks a Heliograph cluster, and keeps its configuration.\n\n"
+	      "  helioctl COMMAND [--help]\n\n",
+	      out);
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(commands); i++) {
+		char left[40];
+		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
+		fprintf(out, "  %-22s %s\n", left, commands[i].what);
+	}
+	fputs("\nOptions of every command:\n", out);
+	options_print(out, common, true);
+	fputs(
+	    "\nExit codes: 0 all is well; 1 something is not (or does not answer); 2 wrong usage;\n"
+	    "3 nobody answers. Colour on a terminal only; NO_COLOR turns it off.\n",
+	    out);
+}
+
+static void help_one(const struct ctl_command *c)
+{
+	printf("helioctl %s%s%s: %s\n\n%s\n\n", c->name, *c->args ? " " : "", c->args, c->what,
+	       c->more);
+	if (c->options) {
+		puts("Options:");
+		options_print(stdout, c->options, c->can_watch);
+		puts("");
+	}
+	puts("Options of every command:");
+	options_print(stdout, common, c->can_watch);
+}
+
+/* ---- words to a command and its options ------------------------------------------------------ */
+
+static const char *command_at(size_t i, const void *arg)
+{
+	(void)arg;
+	return commands[i].name;
+}
+
+/* "agent add" takes two words; returns how many were used, 0 if there is no such command. */
+static int command_find(int argc, char **argv, const struct ctl_command **ret)
+{
+	char two[64];
+
+	for (int words = argc < 2 ? argc : 2; words > 0; words--) {
+		snprintf(two, sizeof(two), words == 2 ? "%s %s" : "%s", argv[0],
+			 words == 2 ? argv[1] : "");
+		for (size_t i = 0; i < HELIO_ARRAY_LEN(commands); i++)
+			if (!strcmp(commands[i].name, two)) {
+				*ret = &commands[i];
+				return words;
+			}
+	}
+	return 0;
+}
+
+static int command_unknown(int argc, char **argv)
+{
+	char word[64], remedy[160];
+
+	/* `helioctl agent`: say what there is below it. */
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(commands); i++) {
+		size_t n = strlen(argv[0]);
+		if (!strncmp(commands[i].name, argv[0], n) && commands[i].name[n] == ' ') {
+			fprintf(stderr, "helioctl: after '%s' one of these is needed:\n", argv[0]);
+			for (size_t k = i; k < HELIO_ARRAY_LEN(commands) &&
+					   !strncmp(commands[k].name, argv[0], n);
+			     k++)
+				fprintf(stderr, "  helioctl %s %s   %s\n", commands[k].name,
+					commands[k].args, commands[k].what);
+			return CTL_USAGE;
+		}
+	}
+	snprintf(word, sizeof(word), "%s%s%s", argv[0], argc > 1 ? " " : "",
+		 argc > 1 ? argv[1] : "");
+	const char *near = near_find(argv[0], HELIO_ARRAY_LEN(commands), command_at, NULL);
+	if (!near)
+		near = near_find(word, HELIO_ARRAY_LEN(commands), command_at, NULL);
+	if (near)
+		snprintf(remedy, sizeof(remedy), "did you mean '%s'?", near);
+	else
+		snprintf(remedy, sizeof(remedy), "`helioctl --help` lists what there is");
+	return ctl_fail(CTL_USAGE, remedy, "no command '%s'", argv[0]);
+}
+
+/* 500ms, 20s, 3m, 8h; a bare number means seconds. */
+static bool duration_parse(const char *s, uint32_t *ret)
+{
+	char *end;
+	double v = strtod(s, &end);
+	double unit = !strcmp(end, "ms")           ? 1
+		      : !*end || !strcmp(end, "s") ? 1000
+		      : !strcmp(end, "m")          ? 60000
+		      : !strcmp(end, "h")          ? 3600000
+		      : !strcmp(end, "d")          ? 86400000
+						   : 0;
+
+	if (end == s || unit == 0 || !(v * unit >= 1) || v * unit > 4e9)
+		return false;
+	*ret = (uint32_t)(v * unit);
+	return true;
+}
+
+static int option_set(const struct ctl_option *o, const char *value)
+{
+	char *end;
+
+	switch (o->type) {
+	case CTL_FLAG: *(bool *)o->dst = true; return CTL_OK;
+	case CTL_TEXT: *(const char **)o->dst = value; return CTL_OK;
+	case CTL_NUMBER: {
+		unsigned long v = strtoul(value, &end, 10);
+		if (end == value || *end || *value == '-' || v > UINT32_MAX)
+			return ctl_fail(CTL_USAGE, NULL, "--%s: '%s' is not a number", o->name,
+					value);
+		*(uint32_t *)o->dst = (uint32_t)v;
+		return CTL_OK;
+	}
+	case CTL_WATCH:
+	case CTL_DURATION_MS:
+		if (!duration_parse(value, o->dst))
+			return ctl_fail(CTL_USAGE, "500ms, 20s, 3m, 8h", "--%s: '%s' is not a time",
+					o->name, value);
+		return CTL_OK;
+	}
+	return CTL_USAGE;
+}
+
+static const struct ctl_option *option_find(const struct ctl_option *o, const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	for (; o && o->name; o++)
+		if (strlen(o->name) == n && !strncmp(o->name, word, n))
+			return o;
+	return NULL;
+}
+
+/* Takes options out of argv; what remains are the words. */
+static int options_parse(const struct ctl_command *c, int argc, char **argv)
+{
+	bool only_words = false;
+
+	ctl.argv = argv;
+	for (int i = 0; i < argc; i++) {
+		const char *word = argv[i];
+		if (only_words || word[0] != '-' || !word[1]) {
+			argv[ctl.argc++] = argv[i];
+			continue;
+		}
+		if (!strcmp(word, "--")) {
+			only_words = true;
+			continue;
+		}
+		if (!strcmp(word, "-h"))
+			word = "--help";
+		const struct ctl_option *o = NULL;
+		if (word[1] == '-')
+			o = option_find(c->options, word + 2);
+		if (!o && word[1] == '-')
+			o = option_find(common, word + 2);
+		if (!o || (o->type == CTL_WATCH && !c->can_watch))
+			return ctl_fail(CTL_USAGE, "see --help", "%s does not know %s", c->name,
+					word);
+		const char *equals = strchr(word, '='), *value = equals ? equals + 1 : NULL;
+		if (o->type == CTL_FLAG && value)
+			return ctl_fail(CTL_USAGE, NULL, "--%s takes no value", o->name);
+		if (o->type == CTL_WATCH && !value)
+			value = "2";
+		else if (o->type != CTL_FLAG && !value) {
+			if (i + 1 == argc)
+				return ctl_fail(CTL_USAGE, NULL, "--%s needs %s", o->name, o->arg);
+			value = argv[++i];
+		}
+		int code = option_set(o, value);
+		if (code != CTL_OK)
+			return code;
+	}
+	return CTL_OK;
+}
+
+static int run(const struct ctl_command *c)
+{
+	if (ctl.argc < c->args_min || ctl.argc > c->args_max)
+		return ctl_fail(CTL_USAGE, "see --help", "usage: helioctl %s %s", c->name, c->args);
+	if (!ctl.config)
+		ctl.config = getenv("HELIO_CONFIG");
+	if (!ctl.config || !*ctl.config)
+		ctl.config = "/etc/heliograph/cluster.yaml";
+	if (!ctl.operator_key)
+		ctl.operator_key = getenv("HELIO_OPERATOR");
+	if (c->needs_conf && conf_load(&ctl.conf, ctl.config, stderr))
+		return ctl_fail(CTL_USAGE, "--config FILE, or mend it",
+				"no usable configuration in %s", ctl.config);
+	if (ctl.conf && ctl.site && !conf_site_by_name(ctl.conf, ctl.site))
+		return ctl_fail(CTL_USAGE, "see sites: in the cluster file", "no site '%s'",
+				ctl.site);
+	return c->run(&ctl);
+}
+
+int main(int argc, char **argv)
+{
+	const struct ctl_command *c = NULL;
+	const char *no_colour = getenv("NO_COLOR");
+
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		help_all(argc < 2 ? stderr : stdout);
+		return argc < 2 ? CTL_USAGE : CTL_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("helioctl " HELIO_VERSION);
+		return CTL_OK;
+	}
+	int words = command_find(argc - 1, argv + 1, &c);
+	if (!words)
+		return command_unknown(argc - 1, argv + 1);
+	ctl.out = stdout;
+	ctl.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
+	int code = options_parse(c, argc - 1 - words, argv + 1 + words);
+	if (code == CTL_OK && ctl.help) {
+		help_one(c);
+		return CTL_OK;
+	}
+	/* czmq must not take Ctrl-C: watch.c does. */
+	zsys_init();
+	zsys_handler_set(NULL);
+	if (code == CTL_OK)
+		code = run(c);
+	conf_free(ctl.conf);
+	if (fflush(stdout) && code == CTL_OK)
+		code = CTL_UNHEALTHY;
+	return code;
+}
