@@ -61,6 +61,8 @@ static void link_gone(struct link *l)
 
 void link_close(struct link *l, uint32_t why)
 {
+	log_debug("link.close", "conn=%llx why=%u state=%d", (unsigned long long)l->conn,
+		  (unsigned)why, (int)l->state);
 	(void)gw_send(l, GwFrame_Kind_CLOSE, why ? why : WS_CLOSE_NORMAL, NULL, 0);
 	link_gone(l);
 }
