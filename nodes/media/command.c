@@ -49,7 +49,8 @@ static void run_remote(struct thread *t, struct leg *leg, const struct media_rem
 
 static void run_add(struct thread *t, struct leg *leg)
 {
-	leg->heard_us = leg->stats_us = leg->report_us = t->now_us;
+	leg->heard_us = leg->stats_us = t->now_us;
+	leg->report_us = t->now_us + 1000000; /* a first one soon */
 	if (thread_add_leg(t, leg)) /* the handle lives until the control thread closes it */
 		leg_event(leg, MEDIA_EV_FAILED, "the kernel refused to watch another socket");
 }

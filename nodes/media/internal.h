@@ -31,7 +31,7 @@ enum {
 	PAYLOAD_MAX = 1500,
 	SWEEP_US = 50000, /* a quarter of the legs is looked after each time */
 	SWEEP_PARTS = 4,
-	REPORT_US = 5000000, /* RTCP interval of RFC 3550 for two parties */
+	REPORT_US = 2500000, /* half of RFC 3550's: an operator sees a bad line in time */
 	EVENTS_MAX = 65536,  /* lossy kinds (digits, statistics) are dropped beyond */
 };
 
@@ -100,7 +100,8 @@ struct leg {
 	uint64_t heard_us; /* anything valid */
 	uint64_t stats_us, report_us;
 	/* RTCP */
-	uint32_t tx_octets, reported_tx;
+	uint64_t reported_tx;
+	uint32_t tx_octets;
 	uint32_t last_sr; /* middle 32 bits of the peer's NTP time */
 	uint64_t last_sr_us;
 	uint32_t rtt_us, loss_permille;
@@ -272,6 +273,10 @@ int trunk_new(struct leg *leg);
 struct media_trunk *trunk_free(struct media_trunk *local);
 void trunk_set_remote(struct thread *t, struct leg *leg, const struct media_trunk *remote);
 void trunk_packet(struct thread *t, struct leg *leg, const struct sockaddr_in *from, size_t len);
+
+/* report.c */
+void report_heard(struct thread *t, struct leg *leg, const uint8_t *buf, size_t len);
+void report_sweep(struct thread *t, struct leg *leg);
 
 /* play.c */
 void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,

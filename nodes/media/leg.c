@@ -195,8 +195,13 @@ void leg_set_address(struct sockaddr_in *ret, uint32_t ip4, uint16_t port)
 void leg_secure_packet(struct thread *t, struct leg *leg, size_t len)
 {
 	bool rtcp = len > 1 && (t->rx[1] & 0x7f) >= 64 && (t->rx[1] & 0x7f) <= 95;
-	if (rtcp)
+	if (rtcp) {
+		if (guard_unprotect_rtcp(leg->guard, t->rx, &len))
+			leg->count.rx_bad++;
+		else
+			report_heard(t, leg, t->rx, len);
 		return;
+	}
 	bool wrong =
 	    leg->remote_ssrc && (len < RTP_HEADER_LEN || get32(t->rx + 8) != leg->remote_ssrc);
 	if (wrong || guard_unprotect_rtp(leg->guard, t->rx, &len))
@@ -221,6 +226,8 @@ void leg_readable(struct thread *t, struct leg *leg, bool rtcp)
 	case LEG_PLAIN:
 		if (!rtcp)
 			plain_rtp(t, leg, &from, (size_t)n);
+		else if (leg->has_remote && from.sin_addr.s_addr == leg->to_rtcp.sin_addr.s_addr)
+			report_heard(t, leg, t->rx, (size_t)n);
 		break;
 	case LEG_TRUNK: trunk_packet(t, leg, &from, (size_t)n); break;
 	case LEG_WEBRTC: webrtc_packet(t, leg, &from, (size_t)n); break;
@@ -271,6 +278,7 @@ void leg_sweep(struct thread *t, struct leg *leg)
 		webrtc_sweep(t, leg);
 	sweep_silence(t, leg);
 	sweep_second(t, leg);
+	report_sweep(t, leg);
 	if (leg->ear)
 		atomic_store_explicit(&leg->m->slots[leg->slot].heard_permille,
 				      ear_permille(leg->ear, t->now_us), memory_order_relaxed);

@@ -329,11 +329,11 @@ int websdp_write(char dst[MEDIA_SDP_MAX], const struct web_description *d)
 			 "a=ptime:20\r\n"
 			 "a=maxptime:60\r\n"
 			 "a=msid:heliograph audio\r\n"
-			 "a=ssrc:%u cname:heliograph\r\n"
+			 "a=ssrc:%u cname:%08x\r\n"
 			 "a=candidate:1 1 udp 2130706431 %s %u typ host\r\n"
 			 "a=end-of-candidates\r\n",
 			 d->ssrc, ip, d->mid, d->lite ? "a=ice-lite\r\n" : "", d->port, d->pt, dtmf,
 			 ip, d->mid, d->ufrag, d->pwd, fingerprint, setups[d->setup], codecs,
-			 d->ssrc, ip, d->port);
+			 d->ssrc, d->ssrc, ip, d->port);
 	return n < 0 || n >= MEDIA_SDP_MAX ? EMSGSIZE : 0;
 }

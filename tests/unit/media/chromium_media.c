@@ -24,7 +24,7 @@
 
 #include "common/base/base.h"
 
-enum { WITH_RTT = 0, HTTP_PORT = 45700, PAGE_MAX = 16384, PHONE_HZ = 440, PAGE_HZ = 700 };
+enum { HTTP_PORT = 45700, PAGE_MAX = 16384, PHONE_HZ = 440, PAGE_HZ = 700 };
 
 struct session {
 	struct engine node, phones;
@@ -78,7 +78,7 @@ static bool heard_enough(struct session *s, const char *said)
 	bool phone_hears = media_leg_heard_permille(s->phones.m, s->phone) > 800;
 	media_leg_stats_get(s->node.m, s->leg, &st);
 	/* both ends know the round trip: our reports and Chromium's are understood */
-	if (!page_hears || !phone_hears || (WITH_RTT && (rtt_us < 0 || !st.rtt_us)))
+	if (!page_hears || !phone_hears || rtt_us < 0 || !st.rtt_us)
 		return false;
 	print_message("call %d: page hears %d Hz at %d dB, rtt %d us; phone hears %u permille, "
 		      "node rtt %u us, jitter %u us\n",
