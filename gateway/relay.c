@@ -236,6 +236,10 @@ static void gw_frame(struct gw_relay *r, uint16_t from, const GwFrame *head, con
 		     size_t len, uint64_t now_us)
 {
 	struct gw_conn *conn = conn_find(r, head->conn);
+	if (!head->conn) { /* no id at all: nothing to answer */
+		r->counters.bad_from_node++;
+		return;
+	}
 	if (!conn || conn->node != from) {
 		/* The browser left while this was on its way, or the node speaks of a conn of an
 		 * earlier life of ours: let it forget, but answer a FRAME only, never a CLOSE. */
