@@ -53,8 +53,9 @@ bool desk_media(struct desk *d, const struct media_event *ev)
 static bool queues_one(struct le *le, void *arg)
 {
 	struct session *s = le->data;
+	(void)arg;
 	if (s->link)
-		session_send(s, json_deep_copy(arg));
+		session_send(s, message_queues(s));
 	return false;
 }
 
@@ -75,10 +76,8 @@ static void tick_h(void *arg)
 	d->ticks++;
 	links_tick(d);
 	if (d->ticks % DESK_QUEUES_EVERY == 0 && d->n->queue_stats_changed) {
-		json_t *msg = message_queues(d);
 		d->n->queue_stats_changed = false;
-		(void)hash_apply(d->sessions, queues_one, msg);
-		json_decref(msg);
+		(void)hash_apply(d->sessions, queues_one, NULL);
 	}
 	if (d->ticks % DESK_STATS_EVERY == 0)
 		(void)hash_apply(d->sessions, stats_one, NULL);

@@ -14,6 +14,7 @@ enum {
 	DESK_TICK_MS = 1000,
 	DESK_QUEUES_EVERY = 2, /* ticks */
 	DESK_STATS_EVERY = 5,
+	DESK_QUEUES_MAX = 64, /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
 	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
 	DESK_LOGIN_LOCK_MS = 60000, /* … lock it for so long */
@@ -119,6 +120,6 @@ void sessions_tick(struct desk *d);
 
 /* desk_message.c: one sealed JSON object from the page */
 void message_handle(struct link *l, const uint8_t *json, size_t len);
-json_t *message_queues(const struct desk *d);
+json_t *message_queues(const struct session *s);
 
 #endif

@@ -211,11 +211,12 @@ void message_handle(struct link *l, const uint8_t *json, size_t len)
 	json_decref(msg);
 }
 
-json_t *message_queues(const struct desk *d)
+/* The queues this agent serves, and no other: a page shows what concerns its person. */
+json_t *message_queues(const struct session *s)
 {
-	const struct node *n = d->n;
+	const struct node *n = s->desk->n;
 	json_t *list = json_array();
-	for (uint32_t i = 0; i < n->queue_stats_n && i < 64; i++) {
+	for (uint32_t i = 0; i < n->queue_stats_n && json_array_size(list) < DESK_QUEUES_MAX; i++) {
 		const struct node_queue_stats *q = &n->queue_stats[i];
 		const struct conf_queue *c = conf_queue_by_id(n->conf, q->queue);
 		if (c)

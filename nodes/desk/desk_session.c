@@ -149,7 +149,8 @@ static json_t *queues_of(const struct session *s)
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < conf->queues_n; i++) {
 		const struct conf_queue *q = &conf->queues[i];
-		if ((q->skills & s->agent->skills) == q->skills && json_array_size(list) < 64)
+		if ((q->skills & s->agent->skills) == q->skills &&
+		    json_array_size(list) < DESK_QUEUES_MAX)
 			json_array_append_new(
 			    list, json_pack("{ss ss}", "name", q->name, "display", q->display));
 	}
@@ -243,7 +244,7 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 	session_state_send(s);
 	if (same_page)
 		session_media_set(s, true, "");
-	session_send(s, message_queues(d));
+	session_send(s, message_queues(s));
 	log_info("session.open", "agent=%s fresh=%d", agent->name, fresh);
 }
 
