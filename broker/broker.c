@@ -1,0 +1,148 @@
+/* Opening, running and closing: parts in the order in which they need each other. */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static int signal_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+	struct broker *b = arg;
+	struct signalfd_siginfo info;
+	(void)loop;
+	(void)item;
+	if (read(b->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	log_info("broker.stopping", "signal=%s", strsignal((int)info.ssi_signo));
+	return -1; /* ends the loop */
+}
+
+static int tick_h(zloop_t *loop, int timer, void *arg)
+{
+	struct broker *b = arg;
+	uint64_t now = mono_us();
+	(void)loop;
+	(void)timer;
+	b->now_us = now > b->now_us ? now : b->now_us;
+	broker_peers_check(b);
+	broker_stats_send(b);
+	if (b->trace && trace_flush(b->trace)) {
+		log_error("trace.stopped", "why=%s", log_quote(strerror(errno)));
+		b->trace = trace_close(b->trace);
+	}
+	return 0;
+}
+
+/* Signals come as a descriptor of the loop, blocked before any thread of a library starts. */
+static int loop_open(struct broker *b)
+{
+	sigset_t stop;
+	zsys_handler_set(NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	b->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (b->signal_fd < 0)
+		return errno;
+	b->loop = zloop_new();
+	if (!b->loop)
+		return ENOMEM;
+	zmq_pollitem_t item = {.fd = b->signal_fd, .events = ZMQ_POLLIN};
+	if (zloop_poller(b->loop, &item, signal_h, b) ||
+	    zloop_timer(b->loop, BROKER_TICK_MS, 0, tick_h, b) < 0)
+		return ENOMEM;
+	return 0;
+}
+
+static int boot_open(struct broker *b, char why[static 256])
+{
+	char state[CONF_PATH_SIZE] = "";
+	int err = conf_state_path(b->conf, b->self, state);
+	if (!err)
+		err = boot_next(state, &b->boot);
+	if (err)
+		snprintf(why, 256, "%.200s: %s; the folder must be writable", state, strerror(err));
+	return err;
+}
+
+/* ret_what names the part that failed. */
+static int broker_open(struct broker *b, const char *trace_path, const char **ret_what,
+		       char why[static 256])
+{
+	*ret_what = "loop";
+	int err = loop_open(b);
+	if (!err)
+		err = broker_peers_open(b);
+	if (err) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
+	/* Before the boot number: whoever starts a second one by mistake shall not age the first.
+	 */
+	*ret_what = "admin";
+	err = broker_admin_open(b, why);
+	if (err)
+		return err;
+	*ret_what = "state";
+	err = boot_open(b, why);
+	if (err)
+		return err;
+	*ret_what = "core";
+	err = broker_core_open(b, trace_path, why);
+	if (err)
+		return err;
+	*ret_what = "mesh";
+	err = broker_mesh_open(b, why);
+	if (err)
+		return err;
+	/* The first deadline, and whatever the core wants to say at its start. */
+	struct acd_event ev = {.type = ACD_EV_TIME};
+	broker_event(b, &ev);
+	return 0;
+}
+
+static void broker_close(struct broker *b)
+{
+	broker_admin_close(b);
+	broker_mesh_close(b);
+	broker_core_close(b);
+	broker_peers_close(b);
+	zloop_destroy(&b->loop);
+	if (b->signal_fd >= 0)
+		close(b->signal_fd);
+}
+
+int broker_run(const struct conf *conf, const struct conf_daemon *self, const char *trace_path)
+{
+	const char *what = "memory";
+	char why[256] = "out of memory";
+	int exit_code = 1;
+	struct broker *b = calloc(1, sizeof(*b));
+	if (!b) {
+		log_error("start.failed", "part=%s why=%s", what, log_quote(why));
+		return exit_code;
+	}
+	b->conf = conf;
+	b->self = self;
+	b->site = conf_site_by_number(conf, addr_site(self->addr));
+	b->started_us = b->now_us = mono_us();
+	b->signal_fd = -1;
+	if (broker_open(b, trace_path, &what, why)) {
+		log_error("start.failed", "part=%s why=%s", what, log_quote(why));
+	} else {
+		log_info("broker.up", "site=%s mesh=%s:%u boot=%u config=%016llx", b->site->name,
+			 self->mesh.host, self->mesh.port, (unsigned)b->boot,
+			 (unsigned long long)conf->hash);
+		/* 0: the loop was interrupted; -1: a handler, ours for signals, ended it. */
+		(void)zloop_start(b->loop);
+		exit_code = 0;
+	}
+	broker_close(b);
+	free(b);
+	return exit_code;
+}
