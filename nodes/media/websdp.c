@@ -278,8 +278,12 @@ void websdp_payload_types(enum media_codec codec, uint8_t *ret_pt, uint8_t *ret_
 
 static void format_fingerprint(char dst[3 * WEB_FINGERPRINT_LEN], const uint8_t *f)
 {
-	for (size_t i = 0; i < WEB_FINGERPRINT_LEN; i++)
-		snprintf(dst + 3 * i, 4 - (i + 1 == WEB_FINGERPRINT_LEN), "%02X:", f[i]);
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < WEB_FINGERPRINT_LEN; i++) {
+		dst[3 * i] = digits[f[i] >> 4];
+		dst[3 * i + 1] = digits[f[i] & 15];
+		dst[3 * i + 2] = i + 1 < WEB_FINGERPRINT_LEN ? ':' : '\0';
+	}
 }
 
 static int format_codecs(char *dst, size_t size, const struct web_description *d)
