@@ -57,6 +57,8 @@ static void check_numbers(struct reader *r)
 				    c->sites[k].name);
 			}
 	for (uint32_t s = 0; s < c->sites_n; s++) {
+		if (!c->sites[s].daemons_n)
+			continue; /* without any daemon there is no table either */
 		const struct raw_daemon *d = r->daemons + c->sites[s].first;
 		for (uint32_t i = 0; i < c->sites[s].daemons_n; i++)
 			for (uint32_t k = 0; k < i; k++)

@@ -12,8 +12,10 @@
 
 #include "common/base/base.h"
 
-static void report(struct reader *r, const struct yaml_node *at, bool warning, const char *allowed,
-		   const char *remedy, const char *fmt, va_list ap)
+__attribute__((format(printf, 6, 0))) static void report(struct reader *r,
+							 const struct yaml_node *at, bool warning,
+							 const char *allowed, const char *remedy,
+							 const char *fmt, va_list ap)
 {
 	problems_vadd(&r->problems,
 		      &(struct problem_text){.file = at ? at->file : PROBLEM_CLUSTER,
