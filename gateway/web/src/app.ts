@@ -238,7 +238,8 @@ export class App {
 	}
 
 	private onLink(phase: Link['phase'], attempt: number, retryMs: number): void {
-		const status = phase === 'sealed' ? 'open' : phase;
+		// A sealed link is not yet a desk: that is open when the node has welcomed us back.
+		const status = phase === 'sealed' ? 'connecting' : phase;
 		this.dispatch({ a: 'link', status, attempt, retryMs });
 		if (phase === 'lost' && this.state.phase === 'signin' && attempt >= 2)
 			this.failSignin('link', 0);
@@ -274,6 +275,7 @@ export class App {
 		if (m.t === 'welcome') this.onWelcome(m);
 		this.dispatch({ a: 'message', m });
 		if (m.t === 'welcome') {
+			this.dispatch({ a: 'link', status: 'open', attempt: 0, retryMs: 0 });
 			this.dispatch({ a: 'today', today: loadToday(m.agent.name) });
 			if (this.state.call?.muted) this.link?.send({ t: 'mute', on: true });
 		}

@@ -11,6 +11,11 @@ export interface KeyTargets {
 
 /** A person who was just typing when the phone began to ring must not answer by a letter. */
 const TYPING_GUARD_MS = 700;
+let typedAt = -Infinity;
+/** How much longer keys shall mean nothing, because letters may still be on their way. */
+export function typingGuardMs(now: number): number {
+	return Math.max(0, typedAt + TYPING_GUARD_MS - now);
+}
 
 function isTyping(target: EventTarget | null): boolean {
 	return target instanceof HTMLElement
@@ -19,7 +24,6 @@ function isTyping(target: EventTarget | null): boolean {
 }
 
 export function installKeys(app: App, ui: KeyTargets): () => void {
-	let typedAt = -Infinity;
 	const onKey = (event: KeyboardEvent): void => {
 		if (event.defaultPrevented || event.repeat) return;
 		if (isTyping(event.target)) {
@@ -33,10 +37,10 @@ export function installKeys(app: App, ui: KeyTargets): () => void {
 			&& event.target.closest('button, a, summary, [role="button"]') !== null;
 		// Enter on a button is that button's; everywhere else it answers.
 		if (event.key === 'Enter') {
-			if (!onButton && app.state.ring && app.now() - typedAt > TYPING_GUARD_MS) app.accept();
+			if (!onButton && app.state.ring && !typingGuardMs(app.now())) app.accept();
 			return;
 		}
-		if (!app.prefs.keys || app.now() - typedAt < TYPING_GUARD_MS) return;
+		if (!app.prefs.keys || typingGuardMs(app.now())) return;
 		if (press(app, ui, event.key.toLowerCase())) event.preventDefault();
 	};
 	addEventListener('keydown', onKey);

@@ -457,7 +457,7 @@ function onTalk(state: State, offer: string, at: number): State {
 	const next: State = {
 		...state, desk, ring: null, wrap: null, missed: null, stats: null, ear: null,
 		pending: { what: null, since: 0 },
-		call: { ...from, since: at, muted: false },
+		call: { ...from, since: desk.since, muted: false },
 		// Only what rang here counts: after a reload the same call comes up again.
 		today: state.ring ? { ...state.today, answered: state.today.answered + 1 } : state.today,
 	};

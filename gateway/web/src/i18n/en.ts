@@ -18,7 +18,7 @@ export const en = {
 	'signin.continue': 'Continue as {name}',
 	'signin.or': 'or sign in as someone else',
 	'signin.where': '{cluster} · {site}',
-	'signin.sealed': 'Your password and your calls are sealed on this device. Nothing on the way can read them.',
+	'signin.sealed': 'Your password and all that happens here are sealed between this device and the server. Nothing on the way can read them.',
 	'signin.need_name': 'Enter your name.',
 	'signin.need_password': 'Enter your password.',
 	'signin.caps': 'Caps Lock is on.',

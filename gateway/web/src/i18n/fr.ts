@@ -17,7 +17,7 @@ export const fr: Texts = {
 	'signin.continue': 'Continuer en tant que {name}',
 	'signin.or': 'ou se connecter sous un autre nom',
 	'signin.where': '{cluster} · {site}',
-	'signin.sealed': 'Votre mot de passe et vos appels sont scellés sur cet appareil. Personne en chemin ne peut les lire.',
+	'signin.sealed': 'Votre mot de passe et tout ce qui se passe ici sont scellés entre cet appareil et le serveur. Personne en chemin ne peut les lire.',
 	'signin.need_name': 'Saisissez votre nom.',
 	'signin.need_password': 'Saisissez votre mot de passe.',
 	'signin.caps': 'Verr. Maj est activé.',

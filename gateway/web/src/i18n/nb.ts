@@ -17,7 +17,7 @@ export const nb: Texts = {
 	'signin.continue': 'Fortsett som {name}',
 	'signin.or': 'eller logg inn som en annen',
 	'signin.where': '{cluster} · {site}',
-	'signin.sealed': 'Passordet og samtalene dine forsegles på denne enheten. Ingen underveis kan lese dem.',
+	'signin.sealed': 'Passordet og alt som skjer her, er forseglet mellom denne enheten og serveren. Ingen underveis kan lese det.',
 	'signin.need_name': 'Skriv inn navnet ditt.',
 	'signin.need_password': 'Skriv inn passordet ditt.',
 	'signin.caps': 'Caps Lock er på.',

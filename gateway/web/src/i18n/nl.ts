@@ -17,7 +17,7 @@ export const nl: Texts = {
 	'signin.continue': 'Doorgaan als {name}',
 	'signin.or': 'of meld u aan als iemand anders',
 	'signin.where': '{cluster} · {site}',
-	'signin.sealed': 'Uw wachtwoord en uw gesprekken worden op dit apparaat verzegeld. Niemand onderweg kan ze lezen.',
+	'signin.sealed': 'Uw wachtwoord en alles wat hier gebeurt, is verzegeld tussen dit apparaat en de server. Niemand onderweg kan het lezen.',
 	'signin.need_name': 'Vul uw naam in.',
 	'signin.need_password': 'Vul uw wachtwoord in.',
 	'signin.caps': 'Caps Lock staat aan.',

@@ -17,7 +17,7 @@ export const ru: Texts = {
 	'signin.continue': 'Продолжить как {name}',
 	'signin.or': 'или войти под другим именем',
 	'signin.where': '{cluster} · {site}',
-	'signin.sealed': 'Пароль и звонки шифруются на этом устройстве. Прочитать их по пути не может никто.',
+	'signin.sealed': 'Пароль и всё, что здесь происходит, зашифрованы между этим устройством и сервером. Прочитать их по пути не может никто.',
 	'signin.need_name': 'Введите имя.',
 	'signin.need_password': 'Введите пароль.',
 	'signin.caps': 'Включён Caps Lock.',

@@ -9,7 +9,12 @@ export interface LegEvents {
 	/** The browser refused to play until somebody clicks. */
 	blocked(on: boolean): void;
 }
-export interface LegFigures { lossPermille: number; jitterMs: number; rttMs: number }
+export interface LegFigures {
+	lossPermille: number;
+	jitterMs: number;
+	rttMs: number;
+	packets: number; // heard on this leg so far
+}
 
 type SinkAudio = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
 
@@ -77,7 +82,7 @@ export class Leg {
 	/** What arrives here, since the last time it was asked; null: no connection. */
 	async figures(): Promise<LegFigures | null> {
 		if (!this.pc) return null;
-		const out: LegFigures = { lossPermille: 0, jitterMs: 0, rttMs: 0 };
+		const out: LegFigures = { lossPermille: 0, jitterMs: 0, rttMs: 0, packets: 0 };
 		const report = await this.pc.getStats();
 		report.forEach((entry: Record<string, unknown>) => {
 			const n = (key: string): number => (typeof entry[key] === 'number' ? entry[key] : 0);
@@ -87,6 +92,7 @@ export class Leg {
 				this.last = { received: n('packetsReceived'), lost: n('packetsLost') };
 				if (received + lost > 0)
 					out.lossPermille = Math.round((1000 * lost) / (received + lost));
+				out.packets = this.last.received;
 				out.jitterMs = Math.round(n('jitter') * 1000);
 			} else if (entry.type === 'candidate-pair' && entry.nominated === true) {
 				out.rttMs = Math.round(n('currentRoundTripTime') * 1000);

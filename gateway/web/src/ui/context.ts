@@ -21,8 +21,8 @@ export function useView(): View {
 	return { app, s: app.state, t: app.speaker.t, find: app.speaker.find };
 }
 
-/** The page's clock; draws its component again every `everyMs`, on the beat of `since`, so that a
- * timer never skips a second. */
+/** The page's clock; draws its component again every `everyMs`, on the beat of `since` (past
+ * or future), so that a timer never skips a second. It may lag behind `since` by one beat. */
 export function useNow(app: App, everyMs = 1000, since = 0): number {
 	const [now, setNow] = useState(app.now());
 	useEffect(() => {
@@ -35,5 +35,5 @@ export function useNow(app: App, everyMs = 1000, since = 0): number {
 		beat();
 		return () => clearTimeout(timer);
 	}, [app, everyMs, since]);
-	return Math.max(now, since);
+	return now;
 }

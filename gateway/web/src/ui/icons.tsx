@@ -19,9 +19,7 @@ export const PhoneInIcon = ({ size }: P) => (
 	<Icon size={size}><path d={HANDSET} /><path d="M20 3.5l-5 5M15 4.5v4h4" /></Icon>
 );
 export const HangupIcon = ({ size }: P) => (
-	<Icon size={size}>
-		<path d="M3 14.5c5.4-5.4 12.6-5.4 18 0l-2.2 2.6-4-1.6v-2.6a12 12 0 0 0-5.6 0v2.6l-4 1.6Z" />
-	</Icon>
+	<Icon size={size}><path d={HANDSET} transform="rotate(135 12 12)" /></Icon>
 );
 export const CheckIcon = ({ size }: P) => <Icon size={size}><path d="M4.5 12.5l5 5 10-11" /></Icon>;
 export const PauseIcon = ({ size }: P) => <Icon size={size}><path d="M8.5 5v14M15.5 5v14" /></Icon>;

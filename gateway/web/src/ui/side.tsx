@@ -40,12 +40,12 @@ function QueueRow({ q }: { q: Queue }) {
 	const { app, t } = useView();
 	// Figures come when they change: in between, a wait grows by our own clock.
 	const now = useNow(app, 1000, q.at);
-	const longest = q.longestMs + (now - q.at);
+	const longest = q.longestMs + Math.max(0, now - q.at);
 	return (
 		<li class={q.waiting > 0 ? 'busy' : ''} data-testid={`queue-${q.name}`}>
 			<span class="queue-name">{q.display}</span>
 			<span class="queue-waiting">
-				{q.waiting > 0 ? t('queues.waiting', { n: q.waiting }) : t('queues.nobody')}
+				{q.at === 0 ? '–' : q.waiting > 0 ? t('queues.waiting', { n: q.waiting }) : t('queues.nobody')}
 			</span>
 			<span class="queue-more">
 				{q.at > 0 && t('queues.idle', { n: q.idle })}

@@ -1,5 +1,6 @@
 // What the card offers in each state.
 import { useEffect, useRef } from 'preact/hooks';
+import { typingGuardMs } from '../keys';
 import { DISPOSITIONS, PAUSE_REASONS, type PauseReason } from '../protocol';
 import { readyBlock, type State } from '../state';
 import { useNow, useView } from './context';
@@ -118,24 +119,21 @@ export function Ringing() {
 	const offer = ring?.offer ?? '';
 	useEffect(() => {
 		// The focus goes to Answer; late, when letters were still on their way into a field.
-		const typing = document.activeElement instanceof HTMLTextAreaElement
-			|| document.activeElement instanceof HTMLInputElement;
 		const timer = setTimeout(() => {
 			if (!document.querySelector('dialog[open]'))
 				answer.current?.querySelector('button')?.focus();
-		}, typing ? 700 : 0);
+		}, typingGuardMs(app.now()));
 		return () => clearTimeout(timer);
 	}, [offer]);
 	if (!ring) return null;
-	const at = app.now();
-	const left = Math.max(0, ring.endsAt - at);
+	const left = Math.max(0, ring.endsAt - now);
 	const share = ring.ringMs ? Math.min(1, left / ring.ringMs) : 0;
 	return (
 		<>
 			<Caller call={ring}>
 				<div>
 					<dt>{t('call.waited')}</dt>
-					<dd class="tabular" data-testid="waited">{app.speaker.clock(Math.max(now, at) - ring.queuedAt)}</dd>
+					<dd class="tabular" data-testid="waited">{app.speaker.clock(Math.max(ring.waitedMs, now - ring.queuedAt))}</dd>
 				</div>
 			</Caller>
 			<div class="actions main" ref={answer}>
@@ -244,7 +242,7 @@ export function WrapUp() {
 	const wrap = s.wrap;
 	const now = useNow(app, 500, wrap?.endsAt ?? 0);
 	if (!wrap) return null;
-	const left = Math.max(0, wrap.endsAt - Math.min(now, app.now()));
+	const left = Math.max(0, wrap.endsAt - now);
 	const about = wrap.about;
 	const who = about ? about.callerName || groups(about.caller) || t('call.unknown') : '';
 	return (
