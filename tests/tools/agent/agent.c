@@ -360,9 +360,10 @@ static void link_up(const char *node, void *arg)
 static void connect_now(void *arg)
 {
 	struct agent *a = arg;
+	struct link_conf conf = a->pool->link[a->gateway % a->pool->o->gateways];
+	conf.device = &a->device;
 	a->connect_us = mono_us();
-	int err = link_open(&a->link, &a->pool->link[a->gateway % a->pool->o->gateways], link_up,
-			    link_message, link_down, a);
+	int err = link_open(&a->link, &conf, link_up, link_message, link_down, a);
 	if (err)
 		went_down(a, strerror(err), 0);
 }
