@@ -85,25 +85,36 @@ static bool counts(const struct answers *as, uint32_t i)
 
 struct queue_sum {
 	int64_t waiting, longest_ms, idle;
+	int64_t at[CONF_SITES_MAX]; /* waiting, by place of the site in the configuration */
 	char where[160];
 };
 
-static void queue_add(struct queue_sum *sum, const json_t *o, const char *site)
+static void queue_add(struct queue_sum *sum, const json_t *o, size_t site)
 {
 	int64_t waiting = json_number(o, "waiting"), longest = json_number(o, "longest_ms");
-	size_t len = strlen(sum->where);
 
 	sum->waiting += waiting;
+	sum->at[site] += waiting;
 	sum->idle += json_number(o, "idle");
 	if (waiting && longest > sum->longest_ms)
 		sum->longest_ms = longest;
-	if (waiting)
-		snprintf(sum->where + len, sizeof(sum->where) - len, "%s%s %lld", len ? ", " : "",
-			 site, (long long)waiting);
+}
+
+static void where_say(const struct conf *c, struct queue_sum *sum)
+{
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < c->sites_n && len < sizeof(sum->where) - 1; i++)
+		if (sum->at[i])
+			len += (size_t)snprintf(sum->where + len, sizeof(sum->where) - len,
+						"%s%s %lld", len ? ", " : "", c->sites[i].name,
+						(long long)sum->at[i]);
 }
 
 static void queues_sum(const struct ctl *ctl, const struct answers *as, struct queue_sum *sums)
 {
+	const struct conf *c = ctl->conf;
+
 	for (uint32_t i = 0; i < as->n; i++) {
 		size_t n;
 		json_t *o;
@@ -111,12 +122,14 @@ static void queues_sum(const struct ctl *ctl, const struct answers *as, struct q
 			continue;
 		json_array_foreach(json_object_get(as->list[i].reply, "queues"), n, o)
 		{
-			const struct conf_queue *q =
-			    conf_queue_by_name(ctl->conf, json_text(o, "queue"));
+			const struct conf_queue *q = conf_queue_by_name(c, json_text(o, "queue"));
 			if (q)
-				queue_add(&sums[q - ctl->conf->queues], o, as->list[i].site->name);
+				queue_add(&sums[q - c->queues], o,
+					  (size_t)(as->list[i].site - c->sites));
 		}
 	}
+	for (uint32_t i = 0; i < c->queues_n; i++)
+		where_say(c, &sums[i]);
 }
 
 static void queues_table(struct ctl *ctl, const struct queue_sum *sums)

@@ -308,6 +308,22 @@ static int options_parse(const struct ctl_command *c, int argc, char **argv)
 	return CTL_OK;
 }
 
+/* Warnings are for `config check`; here only what makes the file unusable is shown. */
+static int conf_read(void)
+{
+	char *said = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&said, &len);
+	int err = conf_load(&ctl.conf, ctl.config, f);
+
+	if (f)
+		fclose(f);
+	if (err && said)
+		fputs(said, stderr);
+	free(said);
+	return err;
+}
+
 static int run(const struct ctl_command *c)
 {
 	if (ctl.argc < c->args_min || ctl.argc > c->args_max)
@@ -318,7 +334,7 @@ static int run(const struct ctl_command *c)
 		ctl.config = "/etc/heliograph/cluster.yaml";
 	if (!ctl.operator_key)
 		ctl.operator_key = getenv("HELIO_OPERATOR");
-	if (c->needs_conf && conf_load(&ctl.conf, ctl.config, stderr))
+	if (c->needs_conf && conf_read())
 		return ctl_fail(CTL_USAGE, "--config FILE, or mend it",
 				"no usable configuration in %s", ctl.config);
 	if (ctl.conf && ctl.site && !conf_site_by_name(ctl.conf, ctl.site))

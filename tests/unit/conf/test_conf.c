@@ -203,6 +203,8 @@ static void broken_yaml_is_told_with_its_place(void **state)
 	refused("\ta: b\n", GOOD_AGENTS, "cluster.yaml:1:1: not valid YAML");
 	refused(GOOD_HEAD GOOD_QUEUES "---\na: b\n", GOOD_AGENTS, "a second document");
 	refused("a: &x b\nc: *x\n", GOOD_AGENTS, "cluster.yaml:1:7: an anchor");
+	refused("%YAML 1.2\n---\na: b\n", GOOD_AGENTS, "cluster.yaml:1:1: a directive");
+	refused("a: b\n%\xe9", GOOD_AGENTS, "cluster.yaml:2:1: a directive");
 	refused("a: !!str b\n", GOOD_AGENTS, "a tag");
 	refused("", GOOD_AGENTS, "cluster: missing");
 	refused("just words\n", GOOD_AGENTS, "a map is needed here");
