@@ -90,15 +90,10 @@ int broker_mesh_open(struct broker *b, char ret_why[256])
 	int err = mesh_open(&b->mesh, b->conf, b->self->addr, b->boot, ret_why);
 	if (err)
 		return err;
-	/* Those that it will speak to; a first RESERVE shall not wait for a handshake. */
-	for (uint32_t i = 0; !err && i < b->peers_n; i++)
-		err = mesh_connect(b->mesh, b->peers[i].daemon->addr);
 	zmq_pollitem_t item = {.fd = mesh_fd(b->mesh), .events = ZMQ_POLLIN};
-	if (!err && zloop_poller(b->loop, &item, fd_h, b))
-		err = ENOMEM;
-	if (err) {
-		snprintf(ret_why, 256, "%s", zmq_strerror(err));
-		return err;
+	if (zloop_poller(b->loop, &item, fd_h, b)) {
+		snprintf(ret_why, 256, "out of memory");
+		return ENOMEM;
 	}
 	drain(b); /* what came before the descriptor was watched */
 	return 0;

@@ -35,6 +35,7 @@ struct mesh_counters {
 
 /* Opens the mesh of daemon `self` (an address in conf) with its fsynced boot number. Keys are read
  * from conf->keys_dir: curve/<name>.key (secret, own), curve/<name>.pub of every peer.
+ * Begins to connect to every daemon that this role speaks with, without waiting for any.
  * Errors: ENOENT key missing, EADDRINUSE, ...; ret_why (may be NULL; 256 bytes) says what and
  * the remedy. Ownership: free with mesh_free(). */
 int mesh_open(struct mesh **ret_mesh, const struct conf *conf, uint16_t self, uint32_t boot,
@@ -48,11 +49,6 @@ int mesh_fd(const struct mesh *mesh);
  * until the next call. EAGAIN when there is none. Bad ones are dropped, counted and skipped. */
 int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
 	      size_t *ret_payload_len);
-
-/* Begins to connect to a peer without waiting, so that the first message finds the link up: a shell
- * does this at start for those it will speak to. Sending connects too, but that first message is
- * dropped. ENOENT as below; else errno of libzmq. */
-int mesh_connect(struct mesh *mesh, uint16_t to);
 
 /* Sends body (env->which_body set; version, from, boot, seq are filled in here). Errors: EAGAIN
  * peer away or its queue full (dropped, counted); ENOENT no such address in the configuration;

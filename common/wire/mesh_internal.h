@@ -41,6 +41,9 @@ int mesh_keys_load(struct mesh *mesh, const struct conf *conf, char ret_why[stat
 
 struct mesh_peer *mesh_peer_find(struct mesh *mesh, unsigned addr);
 
+/* Begins to connect to a peer, once. errno of libzmq. */
+int mesh_connect(struct mesh *mesh, struct mesh_peer *peer);
+
 /* Options that both directions share. errno. */
 int mesh_socket_options(void *socket);
 

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 
-static int dealer_open(struct mesh *mesh, struct mesh_peer *peer)
+int mesh_connect(struct mesh *mesh, struct mesh_peer *peer)
 {
+	if (peer->dealer)
+		return 0;
 	void *dealer = zmq_socket(mesh->ctx, ZMQ_DEALER);
 	const int none = 1;
 	if (!dealer)
@@ -24,14 +26,6 @@ static int dealer_open(struct mesh *mesh, struct mesh_peer *peer)
 	}
 	peer->dealer = dealer;
 	return 0;
-}
-
-int mesh_connect(struct mesh *mesh, uint16_t to)
-{
-	struct mesh_peer *peer = mesh_peer_find(mesh, to);
-	if (!peer || to == mesh->self)
-		return ENOENT;
-	return peer->dealer ? 0 : dealer_open(mesh, peer);
 }
 
 /* libzmq counts its high-water mark in whole messages, so the second part cannot be refused alone;
@@ -58,10 +52,10 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 	}
 	/* Only a gateway's frames carry a payload; the receiver would drop anything else. */
 	helio_assert(payload_len == 0 || env->which_body == Envelope_gw_tag);
-	int err = mesh_connect(mesh, to);
-	if (err == ENOENT)
-		return err;
 	struct mesh_peer *peer = mesh_peer_find(mesh, to);
+	if (!peer || to == mesh->self)
+		return ENOENT;
+	int err = mesh_connect(mesh, peer);
 	env->version = MESH_PROTOCOL_VERSION;
 	env->from = mesh->self;
 	env->boot = mesh->boot;
