@@ -18,7 +18,7 @@ static int part_recv(void *router, zmq_msg_t *msg, bool *ret_more)
  * libzmq hands over whole messages only, so that EAGAIN can come at the first part alone. */
 static int message_recv(struct mesh *mesh, zmq_msg_t *env, bool *ret_whole)
 {
-	bool more;
+	bool more = false;
 	zmq_msg_t waste;
 	unsigned parts = 0;
 	zmq_msg_close(&mesh->payload);

@@ -157,7 +157,7 @@ static void brokers_killed_and_restarted_lose_no_call_and_no_place(void **state)
 	uint64_t session[3];
 	const uint64_t order[3] = {first, second, third};
 	for (int i = 0; i < 3; i++) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof(name), "agent%d", i);
 		session[i] = mini_agent(&s->manila, name);
 		assert_int_equal(until_rings(s, &s->manila, session[i], order[i]), 0);
