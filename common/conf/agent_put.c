@@ -277,7 +277,7 @@ static int edit_apply(struct edit *e, const struct conf_agent *agent, const char
 		      const char *const *skills, uint32_t skills_n)
 {
 	struct yaml *before = NULL, *after = NULL;
-	struct span span;
+	struct span span = {0};
 	char *out = NULL;
 	size_t out_len = 0;
 	int err = text_check(e, e->text, e->len, &before);
