@@ -71,6 +71,10 @@ export class Lines {
 			if (this.code !== undefined) { clearTimeout(timer); fail('and it has ended') }
 		})
 	}
+	// helio-agent: signed in, its audio up, waiting for a call.
+	idle(ms = 10000) {
+		return this.event('state', ms, (e) => e.state === 'idle')
+	}
 	async stop(signal = 'SIGTERM') {
 		if (this.code === undefined) this.child.kill(signal)
 		return this.exited
