@@ -226,17 +226,21 @@ static void on_media(struct agent *a, const json_t *msg)
 static void on_ring(struct agent *a, const json_t *msg)
 {
 	const struct options *o = a->pool->o;
+	/* Said again after a resume; it may be answered already. */
+	bool again = strcmp(text(msg, "offer"), a->offer) == 0;
 	set_id(a->offer, msg, "offer");
 	set_id(a->call, msg, "call");
-	report_count(COUNT_RINGS);
-	if (a->idle_us)
-		report_time(TIME_FREED_RING, mono_us() - a->idle_us);
-	agent_event(a, EV_RING, "ring",
+	if (!again) {
+		report_count(COUNT_RINGS);
+		if (a->idle_us)
+			report_time(TIME_FREED_RING, mono_us() - a->idle_us);
+	}
+	agent_event(a, again ? EV_NONE : EV_RING, again ? "ring_again" : "ring",
 		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "offer", a->offer, "call", a->call,
 			      "queue", text(msg, "queue"), "caller", text(msg, "caller"),
 			      "waited_ms", json_integer_value(json_object_get(msg, "waited_ms")),
 			      "idle_ms", since_ms(a->idle_us)));
-	if (!a->script && o->answer != ANSWER_IGNORE)
+	if (!a->script && o->answer != ANSWER_IGNORE && !a->talk_us)
 		tmr_start(&a->act_tmr, o->answer_after_ms, answer_now, a);
 }
 
@@ -258,6 +262,7 @@ static void on_talk(struct agent *a, const json_t *msg)
 	set_id(a->call, msg, "call");
 	if (!again) {
 		a->talk_us = mono_us();
+		a->heard_once = false;
 		report_count(COUNT_TALKS);
 		if (a->accept_us)
 			report_time(TIME_ACCEPT, a->talk_us - a->accept_us);
@@ -396,6 +401,9 @@ void agent_start(struct agent *a)
 
 void agent_stop(struct agent *a)
 {
+	/* Or the next run would find its session in its grace period. */
+	if (a->in && !a->quitting && !a->pool->o->leave)
+		agent_do_signout(a);
 	a->quitting = true;
 	tmr_cancel(&a->connect_tmr);
 	tmr_cancel(&a->act_tmr);

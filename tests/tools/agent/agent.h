@@ -36,7 +36,7 @@ struct options {
 	char media_address[64];
 	uint16_t port_min, port_max;
 	uint32_t media_threads;
-	bool json, quiet;
+	bool json, quiet, leave;
 	uint32_t expect_calls, expect_heard, expect_ready, stop_after_calls;
 };
 
@@ -76,7 +76,7 @@ struct agent {
 	char ticket[TICKET_SIZE], session[ID_SIZE], node[32], state[16];
 	char offer[ID_SIZE], call[ID_SIZE];
 	struct media_leg leg;
-	bool leg_connected, heard;
+	bool leg_connected, heard, heard_once; /* since the last talk; in this call */
 	uint32_t best_permille, listen_hz;
 	uint32_t ping_n, backoff_ms;
 	uint64_t connect_us, login_us, welcome_us, accept_us, talk_us, idle_us, lost_us, seen_us;

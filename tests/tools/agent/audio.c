@@ -160,8 +160,9 @@ void audio_welcome(struct agent *a, const json_t *msg)
 
 static void say_heard(struct agent *a, bool ok)
 {
-	report_count(ok ? COUNT_HEARD : COUNT_UNHEARD);
-	if (ok)
+	if (!a->heard_once)
+		report_count(ok ? COUNT_HEARD : COUNT_UNHEARD);
+	if (ok && !a->heard_once)
 		report_time(TIME_HEARD, mono_us() - a->talk_us);
 	agent_event(a, ok ? EV_HEARD : EV_NONE, "heard",
 		    json_pack("{s:b, s:i, s:i, s:s, s:I}", "ok", ok, "hz", (int)a->listen_hz,
@@ -179,6 +180,7 @@ static void hear(void *arg)
 	if (permille >= a->pool->o->heard_min) {
 		a->heard = true;
 		say_heard(a, true);
+		a->heard_once = true;
 		return;
 	}
 	tmr_start(&a->hear_tmr, HEAR_EVERY_MS, hear, a);
@@ -191,7 +193,7 @@ void audio_talk(struct agent *a, bool on)
 	if (!m || !a->leg.v)
 		return;
 	tmr_cancel(&a->hear_tmr);
-	if (!on && a->listen_hz && !a->heard && a->talk_us)
+	if (!on && a->listen_hz && !a->heard && !a->heard_once && a->talk_us)
 		say_heard(a, false);
 	if (o->tone_hz)
 		(void)media_leg_tone(m, a->leg, on ? o->tone_hz : 0);

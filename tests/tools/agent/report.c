@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Six digits: microseconds of a second, and no digits that are noise. */
+#define DUMP (JSON_COMPACT | JSON_REAL_PRECISION(6))
+
 enum { SAMPLES_MAX = 1000000, SAMPLES_STEP = 256 };
 
 static const char *const count_name[COUNTS] = {
@@ -68,7 +71,7 @@ static void print_plain(const json_t *o)
 		if (json_is_string(value)) {
 			printf("%s=%s ", key, json_string_value(value));
 		} else {
-			char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+			char *text = json_dumps(value, JSON_ENCODE_ANY | DUMP);
 			printf("%s=%s ", key, text ? text : "?");
 			free(text);
 		}
@@ -79,7 +82,7 @@ static void print_plain(const json_t *o)
 static void print_object(json_t *o)
 {
 	if (as_json) {
-		char *text = json_dumps(o, JSON_COMPACT);
+		char *text = json_dumps(o, DUMP);
 		puts(text ? text : "{}");
 		free(text);
 	} else {
