@@ -16,6 +16,9 @@ bool agent_holds(const struct agent *a, const struct acd_msg *m, struct acd_addr
 
 bool agent_available(const struct acd *acd, const struct agent *a)
 {
+#ifdef ACD_MUTATE_RESERVE_THE_BUSY
+	return a->state == ACD_AGENT_IDLE && !acd->draining; /* away, or leaving */
+#endif
 	return a->state == ACD_AGENT_IDLE && !a->lost && !a->out_after && !acd->draining;
 }
 

@@ -91,6 +91,10 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 		outcome = ACD_OUTCOME_ANSWERED;
 	else if (ev->cause == ACD_CAUSE_CALLER_HUNG_UP)
 		outcome = ACD_OUTCOME_ABANDONED;
+#ifdef ACD_MUTATE_ABANDONED_WITHOUT_BYE
+	if (outcome == ACD_OUTCOME_FAILED)
+		outcome = ACD_OUTCOME_ABANDONED;
+#endif
 	if (c->parties_n)
 		ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node,
 			    (enum acd_cause)ev->cause, true);

@@ -41,6 +41,10 @@ enum acd_verdict recv_ringing(struct acd *acd, struct acd_addr from, uint32_t bo
 	struct call *c = &acd->calls[i];
 	if (c->state != ACD_CALL_GRANTED || c->ringing)
 		return ACD_OK;
+#ifdef ACD_MUTATE_BRIDGE_ON_RINGING
+	call_bridge(acd, i, ACD_CAUSE_NONE);
+	return ACD_OK;
+#endif
 	c->ringing = true;
 	/* The agent's node lets it ring for ring_timeout_ms and then releases; this deadline is for
 	 * a node that died meanwhile. */

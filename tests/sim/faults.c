@@ -1,0 +1,140 @@
+/* The mix of one seed, and its faults: crashes, cuts, drains, until calm. */
+#include "tests/sim/sim.h"
+
+static uint32_t sometimes(struct sim *sim, uint32_t max)
+{
+	return rng_below(&sim->rng, 2) ? (uint32_t)rng_below(&sim->rng, max + 1) : 0;
+}
+
+void faults_draw(struct sim *sim)
+{
+	struct rng *r = &sim->rng;
+	struct mix *m = &sim->mix;
+
+	m->brokers = (uint32_t)rng_range(r, 1, BROKERS_MAX_SIM);
+	m->agents = (uint32_t)rng_range(r, 3, 14);
+	m->loss_pm = sometimes(sim, 150);
+	m->dup_pm = sometimes(sim, 150);
+	m->reorder = rng_below(r, 3) == 0;
+	m->jitter_us = sometimes(sim, 80000);
+	m->wan_us = rng_range(r, 5 * MS, 130 * MS);
+	m->lan_us = rng_range(r, 100, 1500);
+	m->arrive_us = rng_range(r, 200 * MS, 1500 * MS);
+	m->patience_us = rng_range(r, 1 * SEC, 30 * SEC);
+	m->talk_us = rng_range(r, 300 * MS, 6 * SEC);
+	m->reject_pm = sometimes(sim, 200);
+	m->ignore_pm = sometimes(sim, 200);
+	m->legfail_pm = sometimes(sim, 80);
+	m->lost_pm = sometimes(sim, 200);
+	m->signout_pm = sometimes(sim, 150);
+	m->pause_pm = sometimes(sim, 150);
+	m->crashes = sometimes(sim, 5);
+	m->cuts = sometimes(sim, 6);
+	m->drains = sometimes(sim, 2);
+	m->calm_at = sim->now + rng_range(r, 12 * SEC, 25 * SEC);
+	m->last_arrival = m->calm_at + 10 * SEC;
+}
+
+static void draw_cut(struct sim *sim, uint64_t span)
+{
+	struct rng *r = &sim->rng;
+	uint32_t n = sim->cuts_n++;
+	struct cut *c = &sim->cut[n];
+
+	c->kind = (uint32_t)rng_below(r, 4);
+	if (c->kind < 2) {
+		c->a = (uint32_t)rng_range(r, 1, SITES);
+		c->b = c->a % SITES + 1;
+		if (rng_below(r, 2)) {
+			uint32_t t = c->a;
+			c->a = c->b;
+			c->b = t;
+		}
+	} else {
+		c->a = (uint32_t)rng_below(r, sim->daemons_n);
+	}
+	uint64_t at = rng_below(r, span);
+	sim_at(sim, at, K_CUT, n, 0);
+	sim_at(sim, at + rng_range(r, 100 * MS, 9 * SEC), K_HEAL, n, 0);
+}
+
+void faults_start(struct sim *sim)
+{
+	struct rng *r = &sim->rng;
+	uint64_t span = sim->mix.calm_at - sim->now;
+
+	for (uint32_t i = 0; i < sim->mix.cuts; i++)
+		draw_cut(sim, span);
+	for (uint32_t i = 0; i < sim->mix.crashes; i++)
+		sim_at(sim, rng_below(r, span), K_CRASH, (uint32_t)rng_below(r, sim->daemons_n), 0);
+	for (uint32_t i = 0; i < sim->mix.drains; i++) {
+		uint32_t d = (uint32_t)rng_below(r, sim->daemons_n);
+		uint64_t at = rng_below(r, span);
+		sim_at(sim, at, K_DRAIN, d, 0);
+		sim_at(sim, at + rng_range(r, 1 * SEC, 6 * SEC), K_UNDRAIN, d, 0);
+	}
+	sim_at(sim, span, K_CALM, 0, 0);
+}
+
+static void crash(struct sim *sim, uint32_t n)
+{
+	struct daemon *d = &sim->daemon[n];
+
+	if (!d->up || sim->calm)
+		return;
+	story(sim, "%s dies", d->name);
+	d->up = false;
+	if (addr_is_node(d->addr.v)) {
+		rules_node_lost(sim, n);
+		people_node_lost(sim, n);
+	}
+	sim_at(sim, rng_range(&sim->rng, 50 * MS, 5 * SEC), K_BOOT, n, 0);
+}
+
+static void boot(struct sim *sim, uint32_t n)
+{
+	if (sim->daemon[n].up)
+		return;
+	sim_boot(sim, n);
+	story(sim, "%s starts, boot %u", sim->daemon[n].name, sim->daemon[n].boot);
+}
+
+static void drain(struct sim *sim, uint32_t n, bool on)
+{
+	struct daemon *d = &sim->daemon[n];
+
+	if (!d->up || !addr_is_node(d->addr.v) || d->draining == on)
+		return;
+	story(sim, "%s %s", d->name, on ? "drains" : "takes calls again");
+	d->draining = on;
+	sim_step(sim, n, &(struct acd_event){.type = ACD_EV_DRAIN, .on = on});
+}
+
+static void calm(struct sim *sim)
+{
+	story(sim, "----- faults stop; all must converge -----");
+	sim->calm = true;
+	net_heal_all(sim);
+	for (uint32_t i = 0; i < sim->daemons_n; i++) {
+		boot(sim, i);
+		drain(sim, i, false);
+	}
+	people_calm(sim);
+	sim_at(sim, 1 * SEC, K_LOOK, 0, 0);
+}
+
+void faults_event(struct sim *sim, const struct event *e)
+{
+	if (e->kind == K_CALM)
+		calm(sim);
+	else if (e->kind == K_CRASH)
+		crash(sim, e->n);
+	else if (e->kind == K_BOOT)
+		boot(sim, e->n);
+	else if (e->kind == K_HEAL)
+		net_cut(sim, e->n, false);
+	else if (!sim->calm && e->kind == K_CUT)
+		net_cut(sim, e->n, true);
+	else if (!sim->calm)
+		drain(sim, e->n, e->kind == K_DRAIN);
+}

@@ -1,0 +1,163 @@
+/*
+ * helio-sim --seed N [--verbose]     one seed, its story printed as it happens
+ *           --seeds A..B             many; the first that fails ends the run
+ *           --fresh N                N seeds nobody has run before, printed
+ *           --twice K                every K-th seed runs twice and must leave the same trace (D1)
+ *           --expect RULE            succeeds if a seed fails for that rule (planted bugs)
+ */
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct options {
+	uint64_t from, to, fresh, twice;
+	bool verbose;
+	const char *expect;
+};
+
+struct totals {
+	uint64_t seeds, steps, calls, talks, refused, sim_us;
+	uint32_t ended[ACD_OUTCOME_FAILED + 1];
+};
+
+static int usage(void)
+{
+	fputs("usage: helio-sim [--seed N [--verbose]] [--seeds A..B] [--fresh N] [--twice K] "
+	      "[--expect RULE]\n",
+	      stderr);
+	return 2;
+}
+
+static bool number(const char *s, char stop, uint64_t *ret, const char **ret_end)
+{
+	char *end;
+
+	if (!s || *s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	*ret = strtoull(s, &end, 10);
+	*ret_end = end;
+	return errno == 0 && *end == stop;
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	const char *end;
+
+	*o = (struct options){.from = 1, .to = 100, .twice = 50};
+	for (int i = 1; i < argc; i++) {
+		const char *v = i + 1 < argc ? argv[i + 1] : NULL;
+		bool ok;
+		if (strcmp(argv[i], "--verbose") == 0) {
+			o->verbose = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--seed") == 0) {
+			ok = number(v, '\0', &o->from, &end);
+			o->to = o->from;
+		} else if (strcmp(argv[i], "--seeds") == 0) {
+			ok = number(v, '.', &o->from, &end) && end[1] == '.' &&
+			     number(end + 2, '\0', &o->to, &end);
+		} else if (strcmp(argv[i], "--fresh") == 0) {
+			ok = number(v, '\0', &o->fresh, &end);
+		} else if (strcmp(argv[i], "--twice") == 0) {
+			ok = number(v, '\0', &o->twice, &end) && o->twice > 0;
+		} else if (strcmp(argv[i], "--expect") == 0) {
+			o->expect = v;
+			ok = v != NULL;
+		} else {
+			return usage();
+		}
+		if (!ok)
+			return usage();
+		i++;
+	}
+	return 0;
+}
+
+static void report(struct sim *sim, uint64_t seed)
+{
+	sim_run(sim, seed, true, false); /* the same again, this time with its story */
+	printf("last lines of seed %llu:\n", (unsigned long long)seed);
+	story_print(sim, stdout);
+	printf("FAILED seed %llu: %s\n", (unsigned long long)seed, sim->why);
+	printf("reproduce: helio-sim --seed %llu --verbose\n", (unsigned long long)seed);
+}
+
+static bool same_twice(struct sim *sim, uint64_t seed)
+{
+	uint64_t trace = sim->trace;
+
+	if (sim_run(sim, seed, true, false) && sim->trace == trace)
+		return true;
+	printf("FAILED seed %llu: D1: run twice, two traces\n", (unsigned long long)seed);
+	return false;
+}
+
+static void tally(struct totals *t, const struct sim *sim)
+{
+	t->seeds++;
+	t->steps += sim->steps;
+	t->calls += sim->entered;
+	t->talks += sim->talks;
+	t->refused += sim->refused;
+	t->sim_us += sim->now;
+	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
+		t->ended[i] += sim->ended[i];
+}
+
+static int run(struct sim *sim, const struct options *o, struct totals *t)
+{
+	for (uint64_t seed = o->from; seed <= o->to; seed++) {
+		if (!sim_run(sim, seed, o->verbose, o->verbose)) {
+			if (o->expect) {
+				bool found = strncmp(sim->why, o->expect, strlen(o->expect)) == 0;
+				printf("%s seed %llu: %s\n", found ? "found by" : "other finding,",
+				       (unsigned long long)seed, sim->why);
+				return found ? 0 : 1;
+			}
+			report(sim, seed);
+			return 1;
+		}
+		tally(t, sim);
+		if (!o->expect && seed % o->twice == 0 && !same_twice(sim, seed))
+			return 1;
+	}
+	if (o->expect)
+		printf("FAILED: the planted bug was not found\n");
+	return o->expect ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct totals t = {0};
+	int r = parse(&o, argc, argv);
+
+	if (r)
+		return r;
+	struct sim *sim = sim_new();
+	helio_assert(sim);
+	r = run(sim, &o, &t);
+	if (r == 0 && o.fresh > 0) {
+		helio_assert(getrandom(&o.from, sizeof(o.from), 0) == sizeof(o.from));
+		o.from %= UINT64_C(1000000000000);
+		o.to = o.from + o.fresh - 1;
+		printf("fresh seeds %llu..%llu\n", (unsigned long long)o.from,
+		       (unsigned long long)o.to);
+		r = run(sim, &o, &t);
+	}
+	if (!o.expect)
+		printf("%llu seeds held: %llu calls (%u answered, %u abandoned, %u failed), %llu "
+		       "talks, %llu steps, %llu refusals, %llu s simulated\n",
+		       (unsigned long long)t.seeds, (unsigned long long)t.calls,
+		       t.ended[ACD_OUTCOME_ANSWERED], t.ended[ACD_OUTCOME_ABANDONED],
+		       t.ended[ACD_OUTCOME_FAILED], (unsigned long long)t.talks,
+		       (unsigned long long)t.steps, (unsigned long long)t.refused,
+		       (unsigned long long)(t.sim_us / SEC));
+	sim_free(sim);
+	return r;
+}

@@ -1,0 +1,257 @@
+/* The checker: a ledger kept from effects and deeds, and the safety rules S1–S5, S7, S8 over it. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+struct scall *rules_call(struct sim *sim, uint64_t id)
+{
+	for (uint32_t i = sim->calls_n; i-- > 0;)
+		if (sim->call[i].id == id)
+			return &sim->call[i];
+	sim_fail(sim, "S5: an effect names a call that never arrived");
+}
+
+struct soffer *rules_offer(struct sim *sim, uint64_t id)
+{
+	uint32_t i = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+
+	while (sim->offer[i].id && sim->offer[i].id != id)
+		i = (i + 1) % OFFERS_MAX;
+	return &sim->offer[i];
+}
+
+void rules_accepted(struct sim *sim, uint64_t session, uint64_t offer)
+{
+	struct soffer *o = rules_offer(sim, offer);
+
+	if (o->id && o->session == session)
+		o->accepted = true;
+}
+
+static const char *who(const struct sim *sim, uint32_t d)
+{
+	return sim->daemon[d].name;
+}
+
+/* S2: granted only from the queue, to nobody else at the same time. */
+static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
+{
+	if (c->state != ACD_CALL_QUEUED)
+		sim_fail(sim, "S2: call %u is granted while it is %s", c->number,
+			 acd_call_state_name(c->state));
+	c->offer = fx->offer.v;
+}
+
+/* S3: the agent's register was bound to this very triple, and a person had accepted. */
+static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
+{
+	struct soffer *o = rules_offer(sim, fx->offer.v);
+	bool from_here = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_AWAIT_AGENT;
+
+	if (!from_here || c->offer != fx->offer.v)
+		sim_fail(sim, "S2: call %u is bridged to an offer it was not granted to",
+			 c->number);
+	if (!o->id || o->call != c->id || o->cepoch != fx->cepoch || !o->accepted)
+		sim_fail(sim,
+			 "S3: call %u is bridged, but no register of an agent that accepted "
+			 "holds it",
+			 c->number);
+	const struct sagent *a = &sim->agent[o->agent];
+	bool gone = o->ended || a->session != o->session ||
+		    sim->daemon[a->daemon].boot != a->boot || !sim->daemon[a->daemon].up;
+	if (!gone && a->offer != o->id)
+		sim_fail(sim, "S3: call %u is bridged to an agent that holds another offer",
+			 c->number);
+	o->bridged = true;
+	c->was_bridged = true;
+	c->bridges++;
+	sim->talks++;
+}
+
+/* S4 exactly once, S7 only after the caller's own bye. */
+static void ended(struct sim *sim, struct scall *c, const struct acd_fx *fx)
+{
+	if (fx->outcome == ACD_OUTCOME_NONE || fx->outcome > ACD_OUTCOME_FAILED)
+		sim_fail(sim, "S4: call %u ends without an outcome", c->number);
+	if (fx->outcome == ACD_OUTCOME_ABANDONED && !c->byed)
+		sim_fail(sim, "S7: call %u is called abandoned, but its caller never hung up",
+			 c->number);
+	if (fx->outcome == ACD_OUTCOME_ANSWERED && !c->was_bridged)
+		sim_fail(sim, "S4: call %u is called answered, but nobody talked to it", c->number);
+	c->live = false;
+	c->outcome = fx->outcome;
+	sim->in_system--;
+	sim->ended[fx->outcome]++;
+}
+
+static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct scall *c = rules_call(sim, fx->call.v);
+
+	story(sim, "%s: call %u is %s %s %s", who(sim, d), c->number,
+	      acd_call_state_name(fx->call_state), fx->cause ? acd_cause_name(fx->cause) : "",
+	      fx->outcome ? acd_outcome_name(fx->outcome) : "");
+	if (!c->live && c->state == ACD_CALL_NONE && fx->call_state == ACD_CALL_QUEUED) {
+		c->live = true;
+		sim->entered++;
+		sim->in_system++;
+	}
+	if (!c->live)
+		sim_fail(sim, "S4: call %u goes on after its end", c->number);
+	if (c->daemon != d)
+		sim_fail(sim, "S6: %s acts on a call of %s", who(sim, d), who(sim, c->daemon));
+	if (fx->call_state == ACD_CALL_GRANTED)
+		granted(sim, c, fx);
+	else if (fx->call_state == ACD_CALL_BRIDGED)
+		bridged(sim, c, fx);
+	else if (fx->call_state == ACD_CALL_ENDED)
+		ended(sim, c, fx);
+	else if (fx->call_state == ACD_CALL_QUEUED)
+		c->offer = 0;
+	/* the place is kept: its age is what the clock says */
+	uint64_t true_age = sim->now - c->arrived_at;
+	if (fx->age_us != true_age)
+		sim_fail(sim, "call %u lost its place: age %llu instead of %llu", c->number,
+			 (unsigned long long)fx->age_us, (unsigned long long)true_age);
+	c->state = fx->call_state;
+	c->state_at = sim->now;
+}
+
+static struct sagent *agent_of(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	if (fx->agent.v == 0 || fx->agent.v > sim->mix.agents)
+		sim_fail(sim, "an effect names an unknown agent");
+	struct sagent *a = &sim->agent[fx->agent.v - 1];
+	if (a->session != fx->session.v || a->daemon != d)
+		sim_fail(sim, "an effect names a session that is not agent %u's",
+			 (unsigned)fx->agent.v);
+	return a;
+}
+
+static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct sagent *a = agent_of(sim, d, fx);
+
+	if (a->state != fx->agent_state)
+		story(sim, "%s: agent %u is %s %s", who(sim, d), (unsigned)fx->agent.v,
+		      acd_agent_state_name(fx->agent_state),
+		      fx->reason ? acd_reason_name(fx->reason) : "");
+	if (fx->agent_state == ACD_AGENT_RESERVED &&
+	    (a->state != ACD_AGENT_IDLE || a->lost || a->leaving || sim->daemon[d].draining))
+		sim_fail(sim, "S8: agent %u is reserved while %s%s", (unsigned)fx->agent.v,
+			 acd_agent_state_name(a->state),
+			 a->lost                                 ? " and away"
+			 : a->leaving || sim->daemon[d].draining ? " and leaving"
+								 : "");
+	if (a->state != fx->agent_state)
+		a->state_at = sim->now;
+	a->state = fx->agent_state;
+}
+
+/* S1 one active offer; S8 skilled; one offer means one call, for ever. */
+static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct sagent *a = agent_of(sim, d, fx);
+	const struct scall *c = rules_call(sim, fx->call.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v);
+
+	if (a->offer)
+		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
+	if ((sim_queues[c->queue].skills.bits & ~a->skills.bits) != 0)
+		sim_fail(sim, "S8: agent %u is not skilled for call %u", (unsigned)fx->agent.v,
+			 c->number);
+	if (o->id)
+		sim_fail(sim, "S1: an offer rings twice");
+	if (sim->offers_n >= OFFERS_MAX / 2)
+		sim_fail(sim, "too many offers for the checker");
+	sim->offers_n++;
+	*o = (struct soffer){.id = fx->offer.v,
+			     .call = fx->call.v,
+			     .session = fx->session.v,
+			     .cepoch = fx->cepoch,
+			     .agent = (uint32_t)fx->agent.v - 1};
+	a->offer = fx->offer.v;
+}
+
+static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct sagent *a = agent_of(sim, d, fx);
+	struct soffer *o = rules_offer(sim, fx->offer.v);
+
+	if (a->offer != fx->offer.v || !o->id || o->call != fx->call.v || !o->accepted)
+		sim_fail(sim, "S3: agent %u talks without having accepted this offer",
+			 (unsigned)fx->agent.v);
+	if (!o->bridged)
+		sim_fail(sim, "S3: agent %u talks, but the call was never bridged to it",
+			 (unsigned)fx->agent.v);
+}
+
+static void offer_end(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct sagent *a = agent_of(sim, d, fx);
+	struct soffer *o = rules_offer(sim, fx->offer.v);
+
+	if (a->offer != fx->offer.v || !o->id)
+		sim_fail(sim, "S1: an offer ends that agent %u did not have",
+			 (unsigned)fx->agent.v);
+	o->ended = true;
+	a->offer = 0;
+}
+
+void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	switch (fx->type) {
+	case ACD_FX_CALL: call_effect(sim, d, fx); return;
+	case ACD_FX_AGENT: agent_effect(sim, d, fx); return;
+	case ACD_FX_RING: ring(sim, d, fx); return;
+	case ACD_FX_TALK: talk(sim, d, fx); return;
+	case ACD_FX_OFFER_END: offer_end(sim, d, fx); return;
+	case ACD_FX_SEND:
+	case ACD_FX_ISLAND:
+	case ACD_FX_TYPE_COUNT: return;
+	}
+}
+
+/* Until adoption exists (issue 5) the calls of a dead node have failed. */
+void rules_node_lost(struct sim *sim, uint32_t d)
+{
+	for (uint32_t i = 0; i < sim->calls_n; i++) {
+		struct scall *c = &sim->call[i];
+		if (!c->live || c->daemon != d)
+			continue;
+		story(sim, "call %u dies with its node", c->number);
+		c->live = false;
+		c->state = ACD_CALL_ENDED;
+		c->outcome = ACD_OUTCOME_FAILED;
+		sim->in_system--;
+		sim->ended[ACD_OUTCOME_FAILED]++;
+	}
+	sim->daemon[d].calls = 0;
+}
+
+/* S5 over all sites, and the ledger against the register of the daemon that just moved. */
+void rules_after_step(struct sim *sim, uint32_t d)
+{
+	struct acd_call_view v;
+	uint32_t it = 0, n = 0, all = 0, ended_n = 0;
+
+	if (!addr_is_node(sim->daemon[d].addr.v))
+		return;
+	while (acd_call_next(sim->daemon[d].acd, &it, sim->now, &v)) {
+		const struct scall *c = rules_call(sim, v.call.v);
+		uint64_t offer = v.parties_n ? v.parties[0].offer.v : 0;
+		n++;
+		if (!c->live || c->state != v.state || c->offer != offer)
+			sim_fail(sim, "S5: call %u is %s in the register, %s in the ledger",
+				 c->number, acd_call_state_name(v.state),
+				 acd_call_state_name(c->state));
+	}
+	sim->daemon[d].calls = n;
+	for (uint32_t i = 0; i < sim->daemons_n; i++)
+		all += sim->daemon[i].up ? sim->daemon[i].calls : 0;
+	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
+		ended_n += sim->ended[i];
+	if (all != sim->in_system || sim->entered != ended_n + all)
+		sim_fail(sim, "S5: %u entered, %u ended, %u in the system", sim->entered, ended_n,
+			 all);
+}

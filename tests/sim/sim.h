@@ -1,0 +1,239 @@
+/*
+ * helio-sim: the real cores of three sites in one thread under virtual time.
+ *
+ *   people.c  callers and agents ──events──► core ──effects──► rules.c  the checker's own ledger
+ *   net.c     delay, loss, duplicates, order, cuts ◄──SEND──┘
+ *   faults.c  crashes, cuts, lost sockets, until `calm`; then live.c wants everything to converge
+ *
+ * One seed draws everything, the mix of faults too (swarm). The ledger is kept from effects and
+ * from what people did, never from the core's own registers, which are then compared with it.
+ */
+#ifndef HELIO_SIM_H
+#define HELIO_SIM_H
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include "common/acd/acd.h"
+#include "common/base/base.h"
+
+#define MS UINT64_C(1000)
+#define SEC UINT64_C(1000000)
+
+enum {
+	SITES = 3,
+	NODES = 2,
+	BROKERS_MAX_SIM = 2,
+	DAEMONS_MAX = SITES * (NODES + BROKERS_MAX_SIM),
+	AGENTS_MAX = 24,
+	CALLS_MAX = 600,
+	OFFERS_MAX = 4096,
+	QUEUES = 4,
+	EVENTS_MAX = 1 << 16,
+	STORY_LINES = 60,
+	STORY_WIDTH = 160,
+};
+
+/* --- numbers by seed -------------------------------------------------------------------------- */
+struct rng {
+	uint64_t s;
+};
+uint64_t rng_next(struct rng *r);
+uint64_t rng_below(struct rng *r, uint64_t n);               /* 0 … n-1; 0 for n == 0 */
+uint64_t rng_range(struct rng *r, uint64_t lo, uint64_t hi); /* lo … hi */
+bool rng_permille(struct rng *r, uint32_t p);
+uint64_t rng_wait(struct rng *r, uint64_t mean); /* about exponential, at least 1 */
+
+/* --- what happens ------------------------------------------------------------------------------
+ */
+enum kind {
+	K_MAIL, /* mail */
+	K_ARRIVE,
+	K_PATIENCE,     /* call: the caller gives up if still waiting */
+	K_TALKED,       /* call, n = bridge count: the caller hangs up */
+	K_LEG_FAIL,     /* call */
+	K_DECIDE,       /* agent, id = offer */
+	K_AGENT_TALKED, /* agent, id = offer */
+	K_READY,        /* agent */
+	K_PAUSE,
+	K_SOCKET_LOST,
+	K_SOCKET_BACK, /* agent, id = session */
+	K_SIGN_IN,
+	K_SIGN_OUT,
+	K_WRAP_DONE,
+	K_CRASH,
+	K_BOOT, /* n = daemon */
+	K_CUT,
+	K_HEAL, /* n = cut number */
+	K_DRAIN,
+	K_UNDRAIN, /* n = daemon */
+	K_CALM,
+	K_LOOK, /* liveness samples */
+};
+
+struct mail {
+	uint32_t from, to, boot;
+	struct acd_msg msg;
+};
+
+struct event {
+	acd_time_us at;
+	uint64_t seq;
+	enum kind kind;
+	uint32_t n;
+	uint64_t id;
+	struct mail mail;
+};
+
+struct daemon {
+	struct acd_addr addr;
+	char name[16];
+	bool up;
+	bool draining;
+	uint32_t boot;
+	struct acd *acd;
+	void *mem;
+	uint32_t calls; /* live, as the core shows them */
+	bool island;
+	acd_time_us booted_at;
+};
+
+/* --- the ledger --------------------------------------------------------------------------------
+ */
+struct scall {
+	uint64_t id;
+	uint32_t daemon, queue, number;
+	bool live, byed, was_bridged;
+	uint8_t state, outcome;
+	uint64_t offer; /* of the present grant */
+	uint32_t bridges;
+	acd_time_us arrived_at, state_at;
+};
+
+struct sagent {
+	struct acd_skills skills;
+	uint32_t site, daemon, boot;
+	uint64_t session;
+	bool lost, leaving;
+	uint8_t state;
+	acd_time_us state_at;
+	uint64_t offer; /* between RING and OFFER_END */
+};
+
+struct soffer {
+	uint64_t id, call, session, cepoch;
+	uint32_t agent;
+	bool accepted, ended, bridged;
+};
+
+struct cut {
+	bool on;
+	uint32_t kind, a, b;
+};
+
+/* The mix of faults and people of one seed. */
+struct mix {
+	uint32_t brokers, agents;
+	uint32_t loss_pm, dup_pm, jitter_us; /* per thousand */
+	bool reorder;
+	uint64_t wan_us, lan_us;
+	uint64_t arrive_us, patience_us, talk_us;
+	uint32_t reject_pm, ignore_pm, legfail_pm, lost_pm, signout_pm, pause_pm;
+	uint32_t crashes, cuts, drains;
+	uint64_t calm_at, last_arrival;
+};
+
+struct sim {
+	uint64_t seed;
+	struct rng rng, net_rng;
+	struct mix mix;
+	acd_time_us now;
+	uint64_t seq, steps, refused;
+	uint64_t trace; /* hash of all that happened: D1 */
+
+	uint32_t daemons_n;
+	struct daemon daemon[DAEMONS_MAX];
+	uint32_t boots;
+	acd_time_us link_free[DAEMONS_MAX][DAEMONS_MAX]; /* for links that keep order */
+	int cut_links[DAEMONS_MAX][DAEMONS_MAX];
+	struct cut cut[16];
+	uint32_t cuts_n;
+
+	uint32_t events_n;
+	struct event *event; /* heap of indices below */
+	uint32_t *heap, *free_event;
+	uint32_t free_n;
+
+	struct scall call[CALLS_MAX];
+	uint32_t calls_n, in_system;
+	uint32_t entered, ended[ACD_OUTCOME_FAILED + 1];
+	struct sagent agent[AGENTS_MAX];
+	struct soffer offer[OFFERS_MAX];
+	uint32_t offers_n;
+	uint32_t talks;
+	bool calm, settled;
+	acd_time_us drained_at;
+
+	/* verdict */
+	jmp_buf out;
+	char why[256];
+
+	/* story */
+	bool tell, echo;
+	uint32_t story_n;
+	char story[STORY_LINES][STORY_WIDTH];
+};
+
+extern struct sim *sim_current; /* for helio_assert_fail() */
+extern const struct acd_queue_conf sim_queues[QUEUES];
+
+/* sim.c. sim_run gives true if the seed held; else sim->why says the rule. */
+struct sim *sim_new(void);
+struct sim *sim_free(struct sim *sim);
+bool sim_run(struct sim *sim, uint64_t seed, bool tell, bool echo);
+void sim_at(struct sim *sim, uint64_t delay, enum kind kind, uint32_t n, uint64_t id);
+struct event *sim_event(struct sim *sim, acd_time_us at, enum kind kind);
+enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev);
+_Noreturn void sim_fail(struct sim *sim, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void sim_boot(struct sim *sim, uint32_t d);
+void sim_note(struct sim *sim, uint64_t x);
+
+/* story.c */
+void story(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *story_msg(const struct sim *sim, const struct acd_msg *m);
+const char *story_call(const struct sim *sim, uint64_t id);
+void story_print(const struct sim *sim, FILE *f);
+
+/* net.c */
+void net_send(struct sim *sim, uint32_t from, const struct acd_fx *fx);
+void net_mail(struct sim *sim, const struct mail *mail);
+void net_cut(struct sim *sim, uint32_t n, bool on);
+void net_heal_all(struct sim *sim);
+uint32_t net_find(const struct sim *sim, struct acd_addr addr); /* UINT32_MAX if none */
+
+/* people.c */
+void people_start(struct sim *sim);
+void people_event(struct sim *sim, const struct event *e);
+void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
+void people_node_lost(struct sim *sim, uint32_t d);
+void people_calm(struct sim *sim);
+
+/* faults.c */
+void faults_draw(struct sim *sim);
+void faults_start(struct sim *sim);
+void faults_event(struct sim *sim, const struct event *e);
+
+/* rules.c */
+struct scall *rules_call(struct sim *sim, uint64_t id);
+struct soffer *rules_offer(struct sim *sim, uint64_t id);
+void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
+void rules_accepted(struct sim *sim, uint64_t session, uint64_t offer);
+void rules_node_lost(struct sim *sim, uint32_t d);
+void rules_after_step(struct sim *sim, uint32_t d);
+
+/* live.c */
+void live_look(struct sim *sim);
+void live_end(struct sim *sim);
+
+#endif
