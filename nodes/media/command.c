@@ -39,6 +39,7 @@ static void run_remote(struct thread *t, struct leg *leg, const struct media_rem
 	leg->codec = r->codec;
 	leg->pt = r->pt;
 	leg->dtmf_pt = r->dtmf_pt;
+	leg->play_frames = r->ptime_ms < 40 ? 1 : r->ptime_ms < 60 ? 2 : PLAY_FRAMES_MAX;
 	leg->send = r->send;
 	leg->recv = r->recv;
 	leg->has_remote = r->ip4 != 0 && r->port != 0; /* 0.0.0.0: on hold, RFC 3264 §8.4 */

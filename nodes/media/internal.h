@@ -27,6 +27,7 @@ enum {
 	SOUNDS_MAX = 1024,
 	FRAME_SAMPLES = 160, /* 20 ms at 8 kHz */
 	TICK_US = 20000,
+	PLAY_FRAMES_MAX = 3,
 	PACKET_MAX = 2048, /* larger datagrams are no media of ours */
 	PAYLOAD_MAX = 1500,
 	SWEEP_US = 50000, /* a quarter of the legs is looked after each time */
@@ -85,6 +86,7 @@ struct leg {
 	uint8_t pt, dtmf_pt;
 	bool has_remote, send, recv, muted;
 	bool silent, stats_wanted;
+	uint8_t play_frames; /* per packet: 1 to PLAY_FRAMES_MAX */
 	bool latched;      /* plain: something was heard from `to` */
 	uint16_t move_seq; /* plain: last number heard from another port */
 	uint16_t move_port;
@@ -172,6 +174,7 @@ struct thread {
 	struct leg **legs, **playing;
 	uint32_t legs_len, playing_len, sweep_at;
 	uint64_t now_us, tick_us, sweep_us;
+	uint32_t tick;
 	uint8_t rx[PACKET_MAX], tx[PACKET_MAX];
 };
 

@@ -83,6 +83,7 @@ int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum med
 	leg->codec = codec;
 	leg->pt = leg->dtmf_pt = RTP_PT_NONE;
 	leg->send = leg->recv = true;
+	leg->play_frames = 1;
 	leg->slot = i;
 	leg->handle.v = s->generation << SLOT_BITS | i;
 	*ret = leg;

@@ -82,6 +82,10 @@ struct media_remote {
 	enum media_codec codec;
 	uint8_t pt, dtmf_pt;
 	bool send, recv;             /* a=sendrecv and so on */
+	uint8_t ptime_ms;            /* of sounds we play: 0 means 20; 40 and 60 halve and third the
+					packets of waiting callers, where the far end set no
+					a=ptime or a=maxptime below (RFC 3551 §4.2: it takes up to
+					200 ms) */
 };
 int media_leg_remote(struct media *m, struct media_leg leg, const struct media_remote *remote);
 
@@ -97,6 +101,8 @@ struct media_trunk {
 /* Makes our end: binds a port, mints SSRC and key, fills *ret_local for the message. */
 int media_leg_trunk(struct media *m, uint32_t group, enum media_codec codec,
 		    struct media_leg *ret, struct media_trunk *ret_local);
+/* May be repeated; a new address is followed. EEXIST: another key than before (make a new leg: two
+ * keys under one SSRC would have to agree on roll-over counters). EINVAL: another codec. */
 int media_leg_trunk_remote(struct media *m, struct media_leg leg,
 			   const struct media_trunk *remote);
 

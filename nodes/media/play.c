@@ -87,13 +87,21 @@ static size_t make_frame(struct thread *t, struct leg *leg, uint8_t *dst)
 void play_tick(struct thread *t, struct leg *leg)
 {
 	struct rtp_slot at;
-	size_t len = make_frame(t, leg, t->tx + RTP_HEADER_LEN);
+	uint8_t *dst = t->tx + RTP_HEADER_LEN;
+	uint32_t frames = leg->codec == MEDIA_OPUS ? 1 : leg->play_frames, rate = leg_rate(leg);
+	size_t len = 0;
+	/* longer packets: each leg at its own one of every `frames` ticks, so that the load is even
+	 */
+	if ((t->tick + leg->slot) % frames)
+		return;
+	for (uint32_t i = 0; i < frames && leg->play_index >= 0; i++)
+		len += make_frame(t, leg, dst + len);
 	if (!len || !leg_may_send(leg)) {
 		leg->play.fresh = true;
 		return;
 	}
-	uint32_t rate = leg_rate(leg);
-	rtp_out_next(&leg->out, &at, rate / 50, rate, leg->play.fresh, t->now_us);
+	uint32_t dur = leg->codec == MEDIA_OPUS ? rate / 50 : (uint32_t)len;
+	rtp_out_next(&leg->out, &at, dur, rate, leg->play.fresh, t->now_us);
 	leg->play.fresh = false;
 	leg_send(t, leg, &at, leg->pt, len);
 }

@@ -144,6 +144,7 @@ static void run_tick(struct thread *t)
 		for (uint32_t i = t->playing_len; i-- > 0;)
 			play_tick(t, t->playing[i]);
 		t->tick_us += TICK_US;
+		t->tick++;
 	}
 }
 

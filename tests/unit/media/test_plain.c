@@ -201,6 +201,37 @@ static void far_stop(struct far_end *f)
 	engine_stop(&f->node);
 }
 
+static void longer_packets_for_music_keep_its_pace(void **state)
+{
+	struct far_end f;
+	struct media_sound greeting = {0}, music = {0};
+	struct rtp_packet p = {0}, before = {0};
+	uint8_t buf[2048];
+	int long_ones = 0;
+	(void)state;
+	far_start(&f, 7000);
+	load_tone(&f.node, &greeting, "greeting", 8000, 1, 0.3, 500);
+	load_tone(&f.node, &music, "music", 8000, 1, 0.1, 600);
+	struct media_remote r = {.ip4 = LOOPBACK,
+				 .port = f.port,
+				 .codec = MEDIA_PCMU,
+				 .dtmf_pt = PT_DTMF,
+				 .send = true,
+				 .recv = true,
+				 .ptime_ms = 40};
+	assert_int_equal(media_leg_remote(f.node.m, f.leg, &r), 0);
+	media_leg_play(f.node.m, f.leg, greeting, music);
+	for (int i = 0; i < 20; i++, before = p) {
+		size_t n = peer_recv(f.fd, buf, sizeof(buf), 2000);
+		assert_int_equal(rtp_parse(&p, buf, n), 0);
+		if (i)
+			assert_int_equal(p.ts - before.ts, before.payload_len);
+		long_ones += p.payload_len == 320;
+	}
+	assert_int_equal(long_ones, 20);
+	far_stop(&f);
+}
+
 struct agent {
 	int fd;
 	uint16_t i;
@@ -403,7 +434,8 @@ int main(void)
 	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
 	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
 	    cmocka_unit_test(numbering_goes_on_from_greeting_to_music_to_agent),
-	    cmocka_unit_test(digits_are_told_once_and_passed_on),
+	    cmocka_unit_test(longer_packets_for_music_keep_its_pace),
+		cmocka_unit_test(digits_are_told_once_and_passed_on),
 	    cmocka_unit_test(silence_and_its_end_are_told),
 	    cmocka_unit_test(only_the_far_end_is_heard_and_its_nat_is_followed),
 	    cmocka_unit_test(ports_run_out_and_come_back),
