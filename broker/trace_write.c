@@ -24,8 +24,10 @@ static uint64_t field_get(const void *base, const struct trace_field *f)
 	case sizeof(v1): memcpy(&v1, at, sizeof(v1)); return v1;
 	case sizeof(v2): memcpy(&v2, at, sizeof(v2)); return v2;
 	case sizeof(v4): memcpy(&v4, at, sizeof(v4)); return v4;
-	case sizeof(v8): memcpy(&v8, at, sizeof(v8)); return v8;
-	default: helio_assert(!"size of a trace field"); return 0;
+	default:
+		helio_assert(f->size == sizeof(v8));
+		memcpy(&v8, at, sizeof(v8));
+		return v8;
 	}
 }
 

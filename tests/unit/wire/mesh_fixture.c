@@ -75,11 +75,11 @@ struct fixture *fixture_free(struct fixture *f)
 
 const struct conf_daemon *fixture_daemon(const struct fixture *f, uint16_t addr)
 {
-	for (uint32_t i = 0; i < f->conf->daemons_n; i++)
-		if (f->conf->daemons[i].addr == addr)
-			return &f->conf->daemons[i];
-	helio_assert(!"no such daemon");
-	return NULL;
+	uint32_t i = 0;
+	while (i < f->conf->daemons_n && f->conf->daemons[i].addr != addr)
+		i++;
+	helio_assert(i < f->conf->daemons_n);
+	return &f->conf->daemons[i];
 }
 
 zcert_t *fixture_cert(const struct fixture *f, uint16_t addr)
