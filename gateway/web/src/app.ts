@@ -12,7 +12,9 @@ import {
 	leaveTab, loadPrefs, loadTicket, loadToday, savePrefs, saveTicket, saveToday, tabWasAtDesk,
 	type Prefs,
 } from './prefs';
-import { noteThatFits, type Disposition, type FromNode, type PauseReason, type Welcome } from './protocol';
+import {
+	noteThatFits, type Disposition, type FromNode, type PauseReason, type ToNode, type Welcome,
+} from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import {
 	initialState, pageState, readyBlock, reduce, type Action, type Cluster, type State,
@@ -316,29 +318,35 @@ export class App {
 		const state = this.state.desk.state;
 		if (state !== 'not_ready' && !this.state.afterCall) return;
 		if (this.prefs.notify) this.notifier.ask();
-		if (this.link?.send({ t: 'ready' })) this.dispatch({ a: 'intent', what: 'ready' });
+		if (this.tell({ t: 'ready' })) this.dispatch({ a: 'intent', what: 'ready' });
 	}
 	pause(reason: PauseReason): void {
-		if (this.link?.send({ t: 'pause', reason }))
+		if (this.tell({ t: 'pause', reason }))
 			this.dispatch({ a: 'intent', what: 'pause', reason });
 	}
 	accept(): void {
 		const ring = this.state.ring;
-		if (!ring || this.state.pending.what === 'accept') return;
-		if (this.link?.send({ t: 'accept', offer: ring.offer }))
+		if (!ring || this.state.pending.what) return;
+		if (this.tell({ t: 'accept', offer: ring.offer }))
 			this.dispatch({ a: 'intent', what: 'accept' });
 	}
 	reject(): void {
 		const ring = this.state.ring;
 		if (!ring || this.state.pending.what) return;
-		if (this.link?.send({ t: 'reject', offer: ring.offer }))
+		if (this.tell({ t: 'reject', offer: ring.offer }))
 			this.dispatch({ a: 'intent', what: 'reject' });
 	}
 	hangup(): void {
 		const call = this.state.call;
 		if (!call || this.state.pending.what) return;
-		if (this.link?.send({ t: 'hangup', offer: call.offer }))
+		if (this.tell({ t: 'hangup', offer: call.offer }))
 			this.dispatch({ a: 'intent', what: 'hangup' });
+	}
+	/** A press that could not be sent is said, never swallowed. */
+	private tell(message: ToNode): boolean {
+		if (this.state.link.status === 'open' && this.link?.send(message)) return true;
+		this.dispatch({ a: 'notice', kind: 'info', key: 'no_link' });
+		return false;
 	}
 	/** Muted here at once, whatever the line does; the node is told so that it stops the audio too. */
 	mute(on: boolean): void {
@@ -355,6 +363,7 @@ export class App {
 	finish(): void {
 		if (!this.state.wrap || this.state.pending.what) return;
 		if (this.saveWrap(true)) this.dispatch({ a: 'intent', what: 'finish' });
+		else this.dispatch({ a: 'notice', kind: 'info', key: 'no_link' });
 	}
 	private saveWrap(done: boolean): boolean {
 		if (this.wrapTimer) clearTimeout(this.wrapTimer);

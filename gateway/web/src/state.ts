@@ -297,6 +297,7 @@ function onMessage(state: State, m: FromNode, at: number): State {
 		if (state.ring?.offer === call.offer) return state;
 		const next: State = {
 			...state, missed: null, pending: { what: null, since: 0 },
+			notices: state.notices.filter((n) => n.kind === 'warn'),
 			ring: { ...call, ringMs, endsAt: ringMs ? at + ringMs : 0, queuedAt: at - m.waitedMs },
 			desk: state.desk.state === 'ringing'
 				? state.desk : { state: 'ringing', reason: '', since: at },
@@ -357,8 +358,10 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 			...about, muted: mine?.muted ?? false,
 			since: m.call.talkMs ? at - m.call.talkMs : mine?.since ?? since,
 		};
-	} else if (known === 'talking' && back) {
-		next.call = state.call;
+	} else if (known === 'talking') {
+		// Who it is comes next, with the repeated ring.
+		next.call = (back ? state.call : null)
+			?? { ...unknownCall(m.state.offer), since, muted: false };
 	} else if (known === 'ringing' && about) {
 		const mine = state.ring?.offer === about.offer ? state.ring : null;
 		next.ring = mine ?? { ...about, ringMs: 0, endsAt: 0, queuedAt: at - about.waitedMs };
@@ -418,7 +421,10 @@ function onState(state: State, m: StateInfo, at: number): State {
 		if (m.state !== 'not_ready' || m.reason !== 'missed') next.missed = null;
 		if (m.state === 'not_ready' && state.afterCall) next.pauseReason = state.afterCall;
 		if (state.desk.state === m.state && state.desk.reason === m.reason) return next;
-		if (m.state === 'idle') return say(next, 'idle', false);
+		if (m.state === 'idle') {
+			next.notices = state.notices.filter((n) => n.key !== 'mic_paused'); // it is over
+			return say(next, 'idle', false);
+		}
 		if (m.state === 'not_ready') return say(next, m.reason === 'missed' ? 'missed' : 'not_ready', false);
 		return next;
 	}
@@ -451,9 +457,7 @@ function onTalk(state: State, offer: string, at: number): State {
 		? state.desk : { state: 'talking' as const, reason: '', since: at };
 	if (state.call && (!offer || state.call.offer === offer))
 		return { ...state, desk, ring: null, pending: { what: null, since: 0 } };
-	const from: CallInfo = state.ring ? withoutRing(state.ring) : {
-		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '',
-	};
+	const from = state.ring ? withoutRing(state.ring) : unknownCall(offer);
 	const next: State = {
 		...state, desk, ring: null, wrap: null, missed: null, stats: null, ear: null,
 		pending: { what: null, since: 0 },
@@ -483,10 +487,17 @@ function onEnd(
 	} else if (m.wrapMs > 0) {
 		next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs, talkMs, m.why, at);
 		next.desk = { state: 'wrap', reason: '', since: at };
+	} else if (state.desk.state === 'talking' || state.desk.state === 'committed') {
+		next.desk = { state: 'reserved', reason: '', since: at }; // the state message follows
 	}
 	return say(next, m.why === 'caller_hung_up' ? 'end_caller' : 'end', false);
 }
 
+function unknownCall(offer: string): CallInfo {
+	return {
+		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '',
+	};
+}
 function newWrap(
 	offer: string, about: CallInfo | null, wrapMs: number, talkMs: number, why: string, at: number,
 ): Wrap {

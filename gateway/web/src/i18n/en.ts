@@ -90,7 +90,6 @@ export const en = {
 	'do.ready': 'Ready',
 	'do.ready_again': 'I am ready again',
 	'do.pause': 'Pause',
-	'do.pause_as': 'Pause: {reason}',
 	'do.answer': 'Answer',
 	'do.reject': 'Reject',
 	'do.mute': 'Mute',
@@ -109,7 +108,6 @@ export const en = {
 	'after.set': 'After this call: {reason}',
 	'after.cancel': 'Stay ready instead',
 
-	'block.title': 'You cannot be ready yet',
 	'block.link': 'The connection to the server is being restored.',
 	'block.mic_asking': 'Your browser is asking for the microphone. Choose “Allow”.',
 	'block.mic_denied': 'The microphone is blocked for this page.',
@@ -144,7 +142,6 @@ export const en = {
 	'link.next': 'Next try in {time}.',
 	'sound.blocked': 'The browser keeps the sound off until you click.',
 
-	'ring.waited': 'Waited {time}',
 	'ring.queue': 'Queue',
 	'ring.site': 'Called in at',
 	'ring.left': 'Answer within {time}',
@@ -220,8 +217,8 @@ export const en = {
 	'notice.media': 'The server has no room for your audio. Try again in a minute; then tell your administrator.',
 	'notice.rtc.answer': 'The audio connection could not be set up. Reload the page; if it stays, tell your administrator.',
 	'notice.mic_fallback': 'The chosen microphone is gone. The system’s default is used instead.',
-	'notice.mic_back': 'The microphone works again.',
 	'notice.mic_paused': 'You were set to not ready, because your microphone stopped.',
+	'notice.no_link': 'This could not be sent: the connection is being restored. Try again in a moment.',
 	'notice.unknown': 'Something did not work.',
 
 	'say.welcome': 'Signed in. You are not ready yet.',
@@ -240,7 +237,6 @@ export const en = {
 	'notify.title': 'Incoming call: {caller}',
 	'notify.body': '{queue} · waited {time}',
 	'tab.ringing': '☎ {caller}',
-	'tab.talking': 'In a call',
 } satisfies Dictionary;
 
 export type Key = keyof typeof en;

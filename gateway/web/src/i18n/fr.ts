@@ -89,7 +89,6 @@ export const fr: Texts = {
 	'do.ready': 'Prêt',
 	'do.ready_again': 'Je suis de nouveau prêt',
 	'do.pause': 'Pause',
-	'do.pause_as': 'Pause : {reason}',
 	'do.answer': 'Répondre',
 	'do.reject': 'Refuser',
 	'do.mute': 'Couper le micro',
@@ -108,7 +107,6 @@ export const fr: Texts = {
 	'after.set': 'Après cet appel : {reason}',
 	'after.cancel': 'Rester prêt',
 
-	'block.title': 'Vous ne pouvez pas encore être prêt',
 	'block.link': 'La connexion au serveur est en cours de rétablissement.',
 	'block.mic_asking': 'Votre navigateur demande le micro. Choisissez « Autoriser ».',
 	'block.mic_denied': 'Le micro est bloqué pour cette page.',
@@ -143,7 +141,6 @@ export const fr: Texts = {
 	'link.next': 'Prochain essai dans {time}.',
 	'sound.blocked': 'Le navigateur garde le son coupé tant que vous ne cliquez pas.',
 
-	'ring.waited': 'A attendu {time}',
 	'ring.queue': 'File',
 	'ring.site': 'Arrivé à',
 	'ring.left': 'Répondez dans les {time}',
@@ -219,8 +216,8 @@ export const fr: Texts = {
 	'notice.media': 'Le serveur n’a pas de place pour votre son. Réessayez dans une minute, puis prévenez votre administrateur.',
 	'notice.rtc.answer': 'La liaison audio n’a pas pu être établie. Rechargez la page ; si cela persiste, prévenez votre administrateur.',
 	'notice.mic_fallback': 'Le micro choisi n’est plus là. Celui du système est utilisé à sa place.',
-	'notice.mic_back': 'Le micro fonctionne à nouveau.',
 	'notice.mic_paused': 'Vous êtes passé en « Pas prêt », car votre micro s’est arrêté.',
+	'notice.no_link': 'L’envoi n’a pas pu se faire : la connexion est en cours de rétablissement. Réessayez dans un instant.',
 	'notice.unknown': 'Quelque chose n’a pas fonctionné.',
 
 	'say.welcome': 'Connecté. Vous n’êtes pas encore prêt.',
@@ -239,5 +236,4 @@ export const fr: Texts = {
 	'notify.title': 'Appel entrant : {caller}',
 	'notify.body': '{queue} · attente {time}',
 	'tab.ringing': '☎ {caller}',
-	'tab.talking': 'En appel',
 };

@@ -89,7 +89,6 @@ export const nb: Texts = {
 	'do.ready': 'Klar',
 	'do.ready_again': 'Jeg er klar igjen',
 	'do.pause': 'Pause',
-	'do.pause_as': 'Pause: {reason}',
 	'do.answer': 'Svar',
 	'do.reject': 'Avvis',
 	'do.mute': 'Mikrofon av',
@@ -108,7 +107,6 @@ export const nb: Texts = {
 	'after.set': 'Etter denne samtalen: {reason}',
 	'after.cancel': 'Bli klar i stedet',
 
-	'block.title': 'Du kan ikke bli klar ennå',
 	'block.link': 'Forbindelsen til serveren gjenopprettes.',
 	'block.mic_asking': 'Nettleseren spør om mikrofonen. Velg «Tillat».',
 	'block.mic_denied': 'Mikrofonen er blokkert for denne siden.',
@@ -143,7 +141,6 @@ export const nb: Texts = {
 	'link.next': 'Nytt forsøk om {time}.',
 	'sound.blocked': 'Nettleseren holder lyden av til du klikker.',
 
-	'ring.waited': 'Ventet {time}',
 	'ring.queue': 'Kø',
 	'ring.site': 'Ringte inn i',
 	'ring.left': 'Svar innen {time}',
@@ -219,8 +216,8 @@ export const nb: Texts = {
 	'notice.media': 'Serveren har ikke plass til lyden din. Prøv igjen om et minutt, og si fra til administratoren.',
 	'notice.rtc.answer': 'Lydforbindelsen kunne ikke settes opp. Last siden på nytt. Hjelper det ikke, si fra til administratoren.',
 	'notice.mic_fallback': 'Den valgte mikrofonen er borte. Systemets standard brukes i stedet.',
-	'notice.mic_back': 'Mikrofonen virker igjen.',
 	'notice.mic_paused': 'Du ble satt til ikke klar, fordi mikrofonen stoppet.',
+	'notice.no_link': 'Dette kunne ikke sendes: forbindelsen gjenopprettes. Prøv igjen om et øyeblikk.',
 	'notice.unknown': 'Noe virket ikke.',
 
 	'say.welcome': 'Logget inn. Du er ikke klar ennå.',
@@ -239,5 +236,4 @@ export const nb: Texts = {
 	'notify.title': 'Det ringer: {caller}',
 	'notify.body': '{queue} · ventet {time}',
 	'tab.ringing': '☎ {caller}',
-	'tab.talking': 'I samtale',
 };

@@ -89,7 +89,6 @@ export const nl: Texts = {
 	'do.ready': 'Klaar',
 	'do.ready_again': 'Ik ben weer klaar',
 	'do.pause': 'Pauze',
-	'do.pause_as': 'Pauze: {reason}',
 	'do.answer': 'Opnemen',
 	'do.reject': 'Weigeren',
 	'do.mute': 'Microfoon uit',
@@ -108,7 +107,6 @@ export const nl: Texts = {
 	'after.set': 'Na dit gesprek: {reason}',
 	'after.cancel': 'Toch klaar blijven',
 
-	'block.title': 'U kunt nog niet klaar zijn',
 	'block.link': 'De verbinding met de server wordt hersteld.',
 	'block.mic_asking': 'Uw browser vraagt om de microfoon. Kies “Toestaan”.',
 	'block.mic_denied': 'De microfoon is geblokkeerd voor deze pagina.',
@@ -143,7 +141,6 @@ export const nl: Texts = {
 	'link.next': 'Volgende poging over {time}.',
 	'sound.blocked': 'De browser houdt het geluid uit tot u klikt.',
 
-	'ring.waited': 'Wachtte {time}',
 	'ring.queue': 'Wachtrij',
 	'ring.site': 'Belde in bij',
 	'ring.left': 'Neem op binnen {time}',
@@ -219,8 +216,8 @@ export const nl: Texts = {
 	'notice.media': 'De server heeft geen ruimte voor uw geluid. Probeer het over een minuut; zeg het dan uw beheerder.',
 	'notice.rtc.answer': 'De geluidsverbinding kwam niet tot stand. Laad de pagina opnieuw; blijft het zo, zeg het uw beheerder.',
 	'notice.mic_fallback': 'De gekozen microfoon is weg. In plaats daarvan wordt die van het systeem gebruikt.',
-	'notice.mic_back': 'De microfoon werkt weer.',
 	'notice.mic_paused': 'U bent op niet klaar gezet, omdat uw microfoon stopte.',
+	'notice.no_link': 'Dit kon niet worden verstuurd: de verbinding wordt hersteld. Probeer het zo weer.',
 	'notice.unknown': 'Er ging iets mis.',
 
 	'say.welcome': 'Aangemeld. U bent nog niet klaar.',
@@ -239,5 +236,4 @@ export const nl: Texts = {
 	'notify.title': 'Inkomend gesprek: {caller}',
 	'notify.body': '{queue} · wachtte {time}',
 	'tab.ringing': '☎ {caller}',
-	'tab.talking': 'In gesprek',
 };

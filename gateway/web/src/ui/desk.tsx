@@ -33,6 +33,7 @@ export function Desk() {
 				<div class="work-main">
 					<Banners />
 					<Stage />
+					<Notices />
 					<p class="keys-hint wide-only">{app.prefs.keys ? t('keys.hint') : ''}</p>
 				</div>
 				<Side />
@@ -58,9 +59,14 @@ function Banners() {
 					</div>
 				</div>
 			)}
-			{s.notices.map((n) => <NoticeBanner key={n.id} n={n} />)}
 		</div>
 	);
+}
+
+/** Below the card: what has happened may be read later, the state must not move for it. */
+function Notices() {
+	const { s } = useView();
+	return <div class="banners">{s.notices.map((n) => <NoticeBanner key={n.id} n={n} />)}</div>;
 }
 
 function LinkBanner() {

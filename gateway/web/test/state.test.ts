@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseFromNode, type FromNode } from '../src/protocol';
+import {
+	initialState, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, type Action, type State,
+} from '../src/state';
+
+/** A desk that lives through messages and presses, at times of the test's choosing. */
+class Desk {
+	s: State = initialState();
+	at = 1000;
+	do(action: Action): this {
+		const before = JSON.stringify(this.s);
+		const was = this.s;
+		this.s = reduce(was, { ...action, at: this.at });
+		assert.equal(JSON.stringify(was), before, 'the reducer changed what it was given');
+		return this;
+	}
+	say(m: object): this {
+		const parsed = parseFromNode(JSON.stringify(m));
+		assert.ok(parsed, `refused: ${JSON.stringify(m)}`);
+		return this.do({ a: 'message', m: parsed as FromNode });
+	}
+	later(ms: number): this {
+		this.at += ms;
+		return this;
+	}
+}
+const CALL = {
+	call: 'c1', queue: 'support', queue_display: 'Support', caller: '+4722123456',
+	caller_name: 'Kari', waited_ms: 42000, site: 'oslo',
+};
+const WELCOME = {
+	t: 'welcome', session: 's1', ticket: 'x', ticket_ms: 1000, node: 'manila1', state: 'not_ready',
+	agent: { name: 'maria', display: 'Maria', site: 'manila' },
+	queues: [{ name: 'support', display: 'Support' }], rtc: { sdp: 'v=0' },
+};
+const agent = (state: string, more: object = {}): object =>
+	({ t: 'state', state, reason: 'none', since_ms: 0, offer: '', wrap_ms: 0, ...more });
+function signedIn(): Desk {
+	return new Desk()
+		.do({ a: 'cluster', known: null, cluster: { cluster: 'sunline', signPub: '', site: 'manila', sites: [], gateways: [] } })
+		.do({ a: 'link', status: 'open', attempt: 0, retryMs: 0 })
+		.say(WELCOME).say(agent('not_ready', { reason: 'signed_in' }))
+		.do({ a: 'mic', status: 'ok', label: 'Headset' }).say({ t: 'media', up: true, why: '' });
+}
+const ringing = (): Desk => signedIn().say(agent('idle')).say(agent('ringing', { offer: 'o1' }))
+	.say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 20000 });
+const talking = (): Desk => ringing().later(3000).say(agent('talking', { offer: 'o1' }))
+	.say({ t: 'talk', offer: 'o1', call: 'c1' });
+
+test('a sign-in leads to a desk that is not ready', () => {
+	const d = signedIn();
+	assert.equal(pageState(d.s), 'not_ready');
+	assert.equal(d.s.session?.agent.display, 'Maria');
+	assert.equal(readyBlock(d.s), null);
+});
+
+test('ready is blocked by the link, the microphone and the leg, in this order', () => {
+	const d = signedIn();
+	d.say({ t: 'media', up: false, why: 'ice' });
+	assert.equal(readyBlock(d.s), 'leg_down');
+	d.do({ a: 'mic', status: 'in_use', label: '' });
+	assert.equal(readyBlock(d.s), 'mic_in_use');
+	d.do({ a: 'link', status: 'lost', attempt: 1, retryMs: 500 });
+	assert.equal(readyBlock(d.s), 'link');
+});
+
+test('a ring carries who, where and how long, and ends by the clock of this page', () => {
+	const d = ringing();
+	assert.equal(pageState(d.s), 'ringing');
+	assert.equal(d.s.ring?.callerName, 'Kari');
+	assert.equal(d.s.ring?.endsAt, 21000);
+	assert.equal(d.s.ring?.queuedAt, 1000 - 42000);
+	assert.equal(d.s.say.key, 'ringing');
+	assert.equal(d.s.say.urgent, true);
+});
+
+test('a ring that comes before its state, and a state before its ring, come to the same', () => {
+	const ringFirst = signedIn().say(agent('idle')).say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 9 })
+		.say(agent('ringing', { offer: 'o1' }));
+	const stateFirst = signedIn().say(agent('idle')).say(agent('ringing', { offer: 'o1' }))
+		.say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 9 });
+	assert.deepEqual(ringFirst.s.ring, stateFirst.s.ring);
+	assert.equal(pageState(ringFirst.s), pageState(stateFirst.s));
+});
+
+test('an answered call keeps what the ring said, and counts once', () => {
+	const d = talking();
+	assert.equal(d.s.call?.callerName, 'Kari');
+	assert.equal(d.s.call?.since, 4000);
+	assert.equal(d.s.ring, null);
+	assert.equal(d.s.today.answered, 1);
+	d.say({ t: 'talk', offer: 'o1', call: 'c1' });
+	assert.equal(d.s.today.answered, 1);
+});
+
+test('the end of a call opens wrap-up with its countdown, in either order of messages', () => {
+	const end = { t: 'end', offer: 'o1', call: 'c1', why: 'caller_hung_up', talk_ms: 9000, wrap_ms: 15000 };
+	for (const order of [[agent('wrap', { offer: 'o1' }), end], [end, agent('wrap', { offer: 'o1', wrap_ms: 15000 })]]) {
+		const d = talking().later(9000);
+		for (const m of order) d.say(m);
+		assert.equal(pageState(d.s), 'wrap');
+		assert.equal(d.s.wrap?.about?.callerName, 'Kari');
+		assert.equal(d.s.wrap?.endsAt, d.at + 15000);
+		assert.equal(d.s.wrap?.talkMs, 9000);
+		assert.equal(d.s.today.talkMs, 9000);
+		assert.equal(d.s.call, null);
+	}
+});
+
+test('an end or ring_end of an older offer touches nothing', () => {
+	const d = talking();
+	const call = d.s.call;
+	d.say({ t: 'end', offer: 'o0', call: 'c0', why: 'forced', talk_ms: 1, wrap_ms: 1 });
+	assert.equal(d.s.call, call);
+	const r = ringing();
+	r.say({ t: 'ring_end', offer: 'o0', call: 'c0', why: 'agent_no_answer' });
+	assert.equal(r.s.ring?.offer, 'o1');
+	assert.equal(r.s.today.missed, 0);
+});
+
+test('a missed call is remembered until one is ready again', () => {
+	const d = ringing().say({ t: 'ring_end', offer: 'o1', call: 'c1', why: 'agent_no_answer' })
+		.say(agent('not_ready', { reason: 'missed' }));
+	assert.equal(d.s.missed?.callerName, 'Kari');
+	assert.equal(d.s.today.missed, 1);
+	assert.equal(d.s.say.key, 'missed');
+	d.say(agent('idle'));
+	assert.equal(d.s.missed, null);
+});
+
+test('a resume in a call brings the call back without ringing and without counting', () => {
+	const d = talking().do({ a: 'mute', on: true }).later(5000)
+		.do({ a: 'link', status: 'lost', attempt: 0, retryMs: 100 }).later(1000)
+		.do({ a: 'link', status: 'connecting', attempt: 0, retryMs: 0 })
+		.say({ ...WELCOME, rtc: undefined, state: 'grace' });
+	assert.equal(d.s.call?.callerName, 'Kari', 'the call stays on screen through the grace');
+	d.say(agent('talking', { offer: 'o1' })).say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 20000 })
+		.say({ t: 'talk', offer: 'o1', call: 'c1' }).say(agent('talking', { offer: 'o1' }));
+	assert.equal(pageState(d.s), 'talking');
+	assert.equal(d.s.ring, null);
+	assert.equal(d.s.call?.since, 4000);
+	assert.equal(d.s.call?.muted, true);
+	assert.equal(d.s.today.answered, 1);
+});
+
+test('a reload in a call learns the caller from the repeated ring, and the clock from the node', () => {
+	const d = new Desk().say({ ...WELCOME, state: 'grace' })
+		.say(agent('talking', { offer: 'o1', since_ms: 800 }))
+		.say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 20000 }).say({ t: 'talk', offer: 'o1', call: 'c1' });
+	assert.equal(pageState(d.s), 'talking');
+	assert.equal(d.s.call?.callerName, 'Kari');
+	assert.equal(d.s.call?.since, 200);
+	assert.equal(d.s.today.answered, 0);
+	assert.notEqual(d.s.say.key, 'ringing');
+});
+
+test('a resume in wrap-up keeps what was typed', () => {
+	const d = talking().say({ t: 'end', offer: 'o1', call: 'c1', why: 'caller_hung_up', talk_ms: 1, wrap_ms: 15000 })
+		.do({ a: 'wrap', disposition: 'order', note: 'two boxes' })
+		.do({ a: 'link', status: 'lost', attempt: 0, retryMs: 0 })
+		.say({ ...WELCOME, rtc: undefined, state: 'grace' }).say(agent('wrap', { offer: 'o1', wrap_ms: 9000 }));
+	assert.equal(d.s.wrap?.note, 'two boxes');
+	assert.equal(d.s.wrap?.disposition, 'order');
+	assert.equal(d.s.wrap?.endsAt, d.at + 9000);
+});
+
+test('a pause asked for in a call waits for its end', () => {
+	const d = talking().do({ a: 'intent', what: 'pause', reason: 'lunch' });
+	assert.equal(d.s.afterCall, 'lunch');
+	assert.equal(d.s.pending.what, null);
+	d.do({ a: 'intent', what: 'ready' });
+	assert.equal(d.s.afterCall, null);
+	d.do({ a: 'intent', what: 'pause', reason: 'break' }).say(agent('not_ready', { reason: 'pause' }));
+	assert.equal(d.s.afterCall, null);
+	assert.equal(d.s.pauseReason, 'break');
+});
+
+test('a press that stays unanswered is offered again', () => {
+	const d = signedIn().do({ a: 'intent', what: 'ready' });
+	assert.equal(d.s.pending.what, 'ready');
+	d.later(PENDING_MAX_MS + 1).do({ a: 'tick' });
+	assert.equal(d.s.pending.what, null);
+});
+
+test('a node that repeats the state answers a press that it refused', () => {
+	const d = signedIn().do({ a: 'intent', what: 'ready' }).say(agent('not_ready', { reason: 'signed_in' }));
+	assert.equal(d.s.pending.what, null);
+	assert.equal(d.s.desk.since, 1000, 'the clock of the state did not start anew');
+});
+
+test('being denied leads back to the sign-in with the time to wait', () => {
+	const d = new Desk().do({ a: 'signin' }).say({ t: 'denied', why: 'locked', retry_ms: 30000 });
+	assert.equal(pageState(d.s), 'signin');
+	assert.deepEqual(d.s.signin, { busy: false, why: 'locked', retryAt: 31000 });
+});
+
+test('another tab takes over: nothing of a call is left here', () => {
+	const d = talking().say({ t: 'taken_over' });
+	assert.equal(pageState(d.s), 'taken_over');
+	assert.equal(d.s.call, null);
+});
+
+test('notices are few, info goes by itself, warnings stay', () => {
+	const d = signedIn();
+	for (const key of ['a', 'b', 'c', 'd']) d.do({ a: 'notice', kind: key === 'd' ? 'warn' : 'info', key });
+	assert.equal(d.s.notices.length, 3);
+	d.later(60_000).do({ a: 'tick' });
+	assert.deepEqual(d.s.notices.map((n) => n.key), ['d']);
+});
+
+test('the line is as good as its worst part', () => {
+	const d = talking().do({ a: 'rtt', rttMs: 40 });
+	assert.equal(quality(d.s), 'good');
+	d.say({ t: 'stats', loss_permille: 35, jitter_ms: 3, rtt_ms: 90 });
+	assert.equal(quality(d.s), 'fair');
+	d.do({ a: 'ear', ear: { lossPermille: 120, jitterMs: 3, rttMs: 90 } });
+	assert.equal(quality(d.s), 'poor');
+	d.do({ a: 'link', status: 'lost', attempt: 0, retryMs: 0 });
+	assert.equal(quality(d.s), 'lost');
+});
+
+test('ten thousand random messages and presses never break it', () => {
+	let seed = 7;
+	const pick = <T>(of: readonly T[]): T => {
+		seed = (seed * 1103515245 + 12345) % 2147483648;
+		return of[seed % of.length] as T;
+	};
+	const d = signedIn();
+	for (let i = 0; i < 10_000; i++) {
+		const offer = pick(['o1', 'o2', '']);
+		const m = pick<object>([
+			agent(pick(['idle', 'not_ready', 'ringing', 'committed', 'talking', 'wrap', 'grace', 'reserved']), { offer, wrap_ms: pick([0, 5000]) }),
+			{ t: 'ring', offer: offer || 'o3', ...CALL, ring_ms: 100 }, { t: 'ring_end', offer, why: pick(['agent_no_answer', 'caller_hung_up']) },
+			{ t: 'talk', offer }, { t: 'end', offer, why: '', talk_ms: 1, wrap_ms: pick([0, 9]) }, WELCOME,
+			{ ...WELCOME, state: pick(['talking', 'wrap', 'grace']), rtc: undefined },
+		]);
+		d.later(10).say(m).do(pick<Action>([
+			{ a: 'tick' }, { a: 'mute', on: true }, { a: 'intent', what: 'accept' },
+			{ a: 'wrap', disposition: 'order', note: 'n' }, { a: 'intent', what: 'pause', reason: 'lunch' },
+		]));
+		const s = d.s;
+		if (s.desk.state === 'idle') assert.ok(!s.ring && !s.call && !s.wrap, 'idle holds nothing');
+		if (s.desk.state === 'wrap') assert.ok(s.wrap, 'wrap-up has a form');
+		if (s.desk.state === 'talking') assert.ok(s.call && !s.ring, 'a talk has a call');
+		assert.ok(Number.isFinite(s.desk.since));
+	}
+});
