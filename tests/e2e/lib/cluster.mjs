@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 export const bin = process.env.HELIO_BIN ?? join(root, 'build/release/bin')
+export const password = 'quiet-harbour' // of every agent of a test
 
 // Asks again until what() is truthy: a wait for a condition, with a deadline that names it.
 export async function until(what, condition, ms = 10000) {
@@ -143,10 +144,10 @@ queues:
 ${queues.join('\n')}
 `)
 		// One hash for all: Argon2id costs 0.1 s each, and the password is not what is tested.
-		const hash = this.agents.length ? this.hash('secret') : ''
+		const hash = this.agents.length ? this.hash(password) : ''
 		const agent = (a) => `  ${a.name}: {display: "${a.display ?? a.name}", site: ${a.site ?? this.sites[0]}, language: en, codec: ${a.codec ?? 'pcmu'}, skills: [${(a.skills ?? ['lang.en']).join(', ')}], password: "${hash}"}`
 		writeFileSync(join(this.dir, 'agents.yaml'), `version: 1\nagents:${this.agents.length ? '' : ' {}'}\n${this.agents.map(agent).join('\n')}\n`, { mode: 0o600 })
-		writeFileSync(join(this.dir, 'password'), 'secret', { mode: 0o600 })
+		writeFileSync(join(this.dir, 'password'), password, { mode: 0o600 })
 		for (const d of ['run', 'state']) mkdirSync(join(this.dir, d), { mode: 0o700, recursive: true })
 		this.must('helio-keys', ['from-config', this.config])
 		this.must('helioctl', ['config', 'check', this.config])
@@ -206,7 +207,7 @@ ${queues.join('\n')}
 			if (spawnSync(join(bin, 'helioctl'), ['status', '--config', this.config]).status !== 0) return false
 			for (const s of this.sites) {
 				const r = await fetch(`http://${this.gateway(s)}/healthz`).catch(() => null)
-				if (!r?.ok) return false
+				if (!r?.ok || (await r.json()).nodes_live !== this.sites.length * this.nodes) return false
 			}
 			return true
 		}, ms)
