@@ -134,20 +134,22 @@ static void wait_ms(struct mesh *m, int ms)
 	poll(&p, 1, ms);
 }
 
+/* Repeats, since what is handed to a connection that is about to break is lost; ends when the last
+ * one sent has come, so that nothing is left under way. */
 int fixture_link_up(struct mesh *from, struct mesh *to, uint16_t to_addr)
 {
-	uint64_t end = mono_us() + DEADLINE_MS * 1000ull, sent = 0, got = 0;
+	uint64_t end = mono_us() + DEADLINE_MS * 1000ull, last = 0, got = 0;
 	const uint8_t *payload;
 	size_t len;
 	while (mono_us() < end) {
-		Envelope env = fixture_ping(UINT64_MAX), in;
-		if (sent == 0 && mesh_send(from, to_addr, &env, NULL, 0) == 0)
-			sent++;
-		while (mesh_recv(to, &in, &payload, &len) == 0)
-			got++;
-		if (sent && got == sent)
-			return 0;
+		Envelope env = fixture_ping(last + 1), in;
+		if (got == 0 && mesh_send(from, to_addr, &env, NULL, 0) == 0)
+			last++;
 		wait_ms(to, 5);
+		while (mesh_recv(to, &in, &payload, &len) == 0)
+			got = in.body.ping.token;
+		if (last && got == last)
+			return 0;
 	}
 	return ETIMEDOUT;
 }

@@ -35,7 +35,7 @@ struct mesh *fixture_mesh(const struct fixture *f, uint16_t addr, uint32_t boot)
 /* The next message within the deadline, waiting on mesh_fd(): 0 or ETIMEDOUT. */
 int fixture_recv(struct mesh *m, Envelope *ret, const uint8_t **ret_payload, size_t *ret_len);
 
-/* Sends pings until one has arrived at `to` (the link is up), and takes what is left of them. */
+/* Sends pings until one has arrived at `to`: the link is up, and nothing is left under way. */
 int fixture_link_up(struct mesh *from, struct mesh *to, uint16_t to_addr);
 
 /* Waits until *counter (of mesh_counters(m)) is at least n, receiving and ignoring messages. */

@@ -81,6 +81,7 @@ static void a_thousand_of_a_thousand_arrive_in_order(void **state)
 	const uint8_t *payload;
 	size_t len;
 	assert_int_equal(fixture_link_up(a, b, OSLO1), 0);
+	uint64_t before = mesh_counters(a)->sent;
 	for (uint64_t i = 0; i < 1000; i++) {
 		Envelope env = fixture_ping(i);
 		assert_int_equal(mesh_send(a, OSLO1, &env, NULL, 0), 0);
@@ -91,7 +92,7 @@ static void a_thousand_of_a_thousand_arrive_in_order(void **state)
 		assert_int_equal(in.body.ping.token, i);
 	}
 	assert_int_equal(mesh_counters(b)->gaps, 0);
-	assert_int_equal(mesh_counters(a)->sent, 1001);
+	assert_int_equal(mesh_counters(a)->sent - before, 1000);
 	mesh_free(a);
 	mesh_free(b);
 }
