@@ -376,8 +376,9 @@ void media_leg_close(struct media *m, struct media_leg leg)
 	struct leg *l = media_find(m, leg);
 	if (!l)
 		return;
+	struct slot *s = &m->slots[l->slot];
 	int err = media_command(m, l, &(struct command){.type = CMD_CLOSE});
 	helio_assert(!err); /* a leg that cannot be closed would hold its port for ever */
-	m->slots[l->slot].closing = true;
-	m->slots[l->slot].leg = NULL;
+	s->closing = true;  /* l is its thread's to free from here on */
+	s->leg = NULL;
 }
