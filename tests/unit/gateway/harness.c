@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <czmq.h>
+#include <sodium.h>
 
 /* A conn that no gateway mints: a FRAME for it is answered by CLOSE, which shows that the gateway's
  * own link to the node is up. */
@@ -98,11 +99,20 @@ static void write_conf(const struct fixture *f, unsigned base)
 	write_text(f, "agents.yaml", "version: 1\nagents: {}\n");
 }
 
+void fixture_sign_key(uint8_t ret_key[64], uint8_t ret_pub[32])
+{
+	static const uint8_t seed[32] = {1, 2, 3};
+	helio_assert(crypto_sign_seed_keypair(ret_pub, ret_key, seed) == 0);
+}
+
 static void write_keys(const struct fixture *f)
 {
 	char path[256];
-	write_text(f, "keys/cluster.pub",
-		   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
+	uint8_t key[64], pub[32];
+	char hex[66];
+	fixture_sign_key(key, pub);
+	hex_encode(hex, pub, sizeof(pub));
+	write_text(f, "keys/cluster.pub", strcat(hex, "\n"));
 	for (uint32_t i = 0; i < f->conf->daemons_n; i++) {
 		const struct conf_daemon *d = &f->conf->daemons[i];
 		zcert_t *cert = zcert_new();
@@ -466,9 +476,25 @@ int client_wait_close(struct client *c)
 
 /* ---- fake node ---------------------------------------------------------------------------- */
 
+/* What a failed test left behind holds its port; the next test must not fail for that. */
+static struct node *registry[NODES];
+
+static struct node **registry_of(const struct fixture *f, const char *name)
+{
+	for (size_t i = 0; i < NODES; i++)
+		if (registry[i] && registry[i]->addr == fixture_addr(f, name))
+			node_free(registry[i]);
+	for (size_t i = 0; i < NODES; i++)
+		if (!registry[i])
+			return &registry[i];
+	helio_assert(!"more nodes than the configuration has");
+	return NULL;
+}
+
 struct node *node_new(const struct fixture *f, const char *name, uint32_t boot)
 {
 	char why[256] = "";
+	struct node **place = registry_of(f, name);
 	struct node *n = calloc(1, sizeof(*n));
 	helio_assert(n);
 	n->addr = fixture_addr(f, name);
@@ -477,11 +503,15 @@ struct node *node_new(const struct fixture *f, const char *name, uint32_t boot)
 	int err = mesh_open(&n->mesh, f->conf, n->addr, boot, why);
 	if (err)
 		fail_msg("the mesh of %s: %s: %s", name, strerror(err), why);
+	*place = n;
 	return n;
 }
 
 void node_free(struct node *n)
 {
+	for (size_t i = 0; i < NODES; i++)
+		if (registry[i] == n)
+			registry[i] = NULL;
 	mesh_free(n->mesh);
 	free(n);
 }
@@ -498,16 +528,22 @@ static void send_until(struct node *n, Envelope *env, const void *payload, size_
 	fail_msg("the gateway does not connect to the mesh");
 }
 
-void node_status(struct node *n, const char *cert, uint32_t sessions, bool draining)
+void node_status_cert(struct node *n, const uint8_t *cert, size_t cert_len, uint32_t sessions,
+		      bool draining)
 {
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_node_status_tag;
 	env.body.node_status.sessions = sessions;
 	env.body.node_status.draining = draining;
 	env.body.node_status.calls_max = 100;
-	env.body.node_status.cert.size = (pb_size_t)strlen(cert);
-	memcpy(env.body.node_status.cert.bytes, cert, strlen(cert));
+	env.body.node_status.cert.size = (pb_size_t)cert_len;
+	memcpy(env.body.node_status.cert.bytes, cert, cert_len);
 	send_until(n, &env, NULL, 0);
+}
+
+void node_status(struct node *n, const char *cert, uint32_t sessions, bool draining)
+{
+	node_status_cert(n, (const uint8_t *)cert, strlen(cert), sessions, draining);
 }
 
 void node_send(struct node *n, GwFrame_Kind kind, uint64_t conn, uint32_t why, const void *payload,
@@ -521,8 +557,7 @@ void node_send(struct node *n, GwFrame_Kind kind, uint64_t conn, uint32_t why, c
 	send_until(n, &env, payload, len);
 }
 
-static bool recv_within(struct node *n, int ms, GwFrame *ret, uint8_t *payload, size_t size,
-			size_t *ret_len)
+bool node_poll(struct node *n, int ms, GwFrame *ret, uint8_t *payload, size_t size, size_t *ret_len)
 {
 	for (uint64_t end = mono_us() + (uint64_t)ms * 1000;;) {
 		Envelope env;
@@ -553,7 +588,7 @@ static bool recv_within(struct node *n, int ms, GwFrame *ret, uint8_t *payload, 
 GwFrame node_recv(struct node *n, uint8_t *payload, size_t size, size_t *ret_len)
 {
 	GwFrame head = GwFrame_init_zero;
-	if (!recv_within(n, DEADLINE_MS, &head, payload, size, ret_len))
+	if (!node_poll(n, DEADLINE_MS, &head, payload, size, ret_len))
 		fail_msg("nothing for node %u", n->addr);
 	return head;
 }
@@ -572,7 +607,7 @@ bool node_is_quiet(struct node *n, int ms)
 	static uint8_t payload[MESH_PAYLOAD_MAX];
 	GwFrame head;
 	size_t len;
-	return !recv_within(n, ms, &head, payload, sizeof(payload), &len);
+	return !node_poll(n, ms, &head, payload, sizeof(payload), &len);
 }
 
 void node_wait_live(const struct fixture *f, struct node *n, const char *cert, size_t live)

@@ -34,6 +34,8 @@ struct fixture {
 struct fixture *fixture_new(uint16_t base_port, const char *const *options);
 /* Stops the gateway by SIGTERM, checks that it ended well, removes everything. */
 void fixture_free(struct fixture *f);
+/* The cluster's signing key: /cluster.json names its public half. */
+void fixture_sign_key(uint8_t ret_key[64], uint8_t ret_pub[32]);
 uint16_t fixture_addr(const struct fixture *f, const char *name);
 
 /* ---- HTTP --------------------------------------------------------------------------------- */
@@ -97,9 +99,14 @@ void node_free(struct node *n);
 /* A NodeStatus; the certificate is text for the test to recognise. EAGAIN passes while the gateway
  * is not connected yet: repeats until it is sent. */
 void node_status(struct node *n, const char *cert, uint32_t sessions, bool draining);
+void node_status_cert(struct node *n, const uint8_t *cert, size_t cert_len, uint32_t sessions,
+		      bool draining);
 void node_send(struct node *n, GwFrame_Kind kind, uint64_t conn, uint32_t why, const void *payload,
 	       size_t len);
-/* The next GwFrame of the gateway. */
+/* The next GwFrame of the gateway, if one comes within ms. */
+bool node_poll(struct node *n, int ms, GwFrame *ret, uint8_t *payload, size_t size,
+	       size_t *ret_len);
+/* The same, or the test fails at the deadline. */
 GwFrame node_recv(struct node *n, uint8_t *payload, size_t size, size_t *ret_len);
 /* Expects a frame of this kind. */
 GwFrame node_expect(struct node *n, GwFrame_Kind kind, uint8_t *payload, size_t size,
