@@ -33,10 +33,9 @@ try {
 		logLevel: 'warning',
 	});
 	const built = files.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));
-	const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built], {
-		cwd: root,
-		stdio: 'inherit',
-	});
+	const run = spawnSync(process.execPath, [
+		'--require', join(root, 'tools', 'webcrypto.cjs'), '--enable-source-maps', '--test', ...built,
+	], { cwd: root, stdio: 'inherit' });
 	process.exitCode = run.status ?? 1;
 } finally {
 	rmSync(out, { recursive: true, force: true });

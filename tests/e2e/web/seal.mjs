@@ -12,6 +12,7 @@ export const webRoot = join(here, '..', '..', '..', 'gateway', 'web');
 export const requireWeb = createRequire(join(webRoot, 'package.json'));
 
 export async function loadSeal() {
+	requireWeb('./tools/webcrypto.cjs'); // before libsodium looks for it
 	const { build } = requireWeb('esbuild');
 	const out = join(webRoot, 'node_modules', '.cache', `helio-fake-${process.pid}`);
 	mkdirSync(out, { recursive: true });
