@@ -169,8 +169,8 @@ async function one(name, codec, tone) {
 		expect('nobody else was rung', record.offers === 1, record.offers)
 		expect('the page has no complaint in its console', complaints.length === 0, complaints)
 		await id('signout').click()
-		const confirm = id('signout-yes')
-		if (await confirm.isVisible().catch(() => false)) await confirm.click()
+		const confirm = id('signout-confirm')
+		await confirm.click()
 		await until('the agent is signed out', () => !ctl('agents').agents.some((a) => a.name === name))
 		return { time, db: strength[0] }
 	} catch (e) {
