@@ -39,6 +39,12 @@ void agent_event(struct agent *a, enum agent_event ev, const char *name, json_t 
 		script_event(a, ev);
 }
 
+/* Does as the options say: no script leads it, and it is not on its way out. */
+static bool stands(const struct agent *a)
+{
+	return !a->script && !a->quitting;
+}
+
 /* ---- what an agent does ------------------------------------------------------------------- */
 
 void agent_do_ready(struct agent *a)
@@ -91,6 +97,7 @@ static void went_down(struct agent *a, const char *why, int code)
 	tmr_cancel(&a->ping_tmr);
 	if (a->quitting) {
 		a->done = true;
+		pool_check_end(a->pool);
 		return;
 	}
 	if (!a->lost_us)
@@ -204,7 +211,7 @@ static void on_state(struct agent *a, const json_t *msg)
 	if (strcmp(a->state, "off") == 0 && a->quitting) {
 		a->link = link_close(a->link);
 		went_down(a, "signed out", 0);
-	} else if (not_ready && !a->script && a->media_up) {
+	} else if (not_ready && stands(a) && a->media_up) {
 		tmr_start(&a->ready_tmr, READY_AGAIN_MS, ready_later, a);
 	}
 }
@@ -219,7 +226,7 @@ static void on_media(struct agent *a, const json_t *msg)
 		return;
 	report_count(COUNT_MEDIA_UP);
 	report_time(TIME_MEDIA, mono_us() - a->welcome_us);
-	if (!a->script && (strcmp(a->state, "not_ready") == 0 || !a->state[0]))
+	if (stands(a) && (strcmp(a->state, "not_ready") == 0 || !a->state[0]))
 		agent_do_ready(a);
 }
 
@@ -240,7 +247,7 @@ static void on_ring(struct agent *a, const json_t *msg)
 			      "queue", text(msg, "queue"), "caller", text(msg, "caller"),
 			      "waited_ms", json_integer_value(json_object_get(msg, "waited_ms")),
 			      "idle_ms", since_ms(a->idle_us)));
-	if (!a->script && o->answer != ANSWER_IGNORE && !a->talk_us)
+	if (stands(a) && o->answer != ANSWER_IGNORE && !a->talk_us)
 		tmr_start(&a->act_tmr, o->answer_after_ms, answer_now, a);
 }
 
@@ -272,7 +279,7 @@ static void on_talk(struct agent *a, const json_t *msg)
 		    json_pack("{s:s, s:s, s:I, s:b}", "offer", a->offer, "call", a->call, "ms",
 			      since_ms(a->accept_us), "again", again));
 	a->accept_us = 0;
-	if (!a->script && !o->until_caller && !again)
+	if (stands(a) && !o->until_caller && !again)
 		tmr_start(&a->act_tmr, o->talk_ms, hangup_now, a);
 }
 
@@ -287,7 +294,7 @@ static void on_end(struct agent *a, const json_t *msg)
 		    json_pack("{s:s, s:s, s:s, s:I}", "offer", text(msg, "offer"), "call",
 			      text(msg, "call"), "why", text(msg, "why"), "talk_ms",
 			      json_integer_value(json_object_get(msg, "talk_ms"))));
-	if (!a->script)
+	if (stands(a))
 		tmr_start(&a->act_tmr, o->wrap_ms, wrap_now, a);
 	pool_check_end(a->pool);
 }
@@ -295,9 +302,10 @@ static void on_end(struct agent *a, const json_t *msg)
 static void on_taken_over(struct agent *a, const json_t *msg)
 {
 	(void)msg;
+	bool unasked = stands(a);
 	a->quitting = true;
 	agent_event(a, EV_TAKEN_OVER, "taken_over", NULL);
-	if (!a->script)
+	if (unasked)
 		pool_fail(a->pool, "%s was taken over by another page", a->name);
 }
 
@@ -399,11 +407,21 @@ void agent_start(struct agent *a)
 		script_start(a);
 }
 
+bool agent_leave(struct agent *a)
+{
+	tmr_cancel(&a->connect_tmr);
+	tmr_cancel(&a->act_tmr);
+	tmr_cancel(&a->ready_tmr);
+	tmr_cancel(&a->step_tmr);
+	a->script = NULL;
+	if (a->in && !a->quitting)
+		agent_do_signout(a);
+	a->quitting = true;
+	return a->in;
+}
+
 void agent_stop(struct agent *a)
 {
-	/* Or the next run would find its session in its grace period. */
-	if (a->in && !a->quitting && !a->pool->o->leave)
-		agent_do_signout(a);
 	a->quitting = true;
 	tmr_cancel(&a->connect_tmr);
 	tmr_cancel(&a->act_tmr);

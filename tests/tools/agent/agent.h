@@ -96,14 +96,16 @@ struct pool {
 	uint16_t sink_port;
 	struct agent *v;
 	size_t n, started, scripts_left;
-	bool failed;
+	bool failed, leaving;
 	char why[160];
-	struct tmr ramp_tmr, end_tmr;
+	struct tmr ramp_tmr, end_tmr, leave_tmr;
 };
 
 /* agent.c */
 void agent_init(struct agent *a, struct pool *p, const char *name, size_t index);
 void agent_start(struct agent *a);
+/* Signs out; false: there is nothing to wait for. */
+bool agent_leave(struct agent *a);
 void agent_stop(struct agent *a);
 void agent_do_ready(struct agent *a);
 void agent_do_pause(struct agent *a, const char *reason);

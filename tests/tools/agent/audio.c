@@ -24,7 +24,7 @@ static void media_event(const struct media_event *ev, void *arg)
 {
 	struct pool *p = arg;
 	struct agent *a = ev->leg.v ? agent_of(p, ev->leg) : NULL;
-	if (!a)
+	if (!a || a->quitting) /* the node closes the leg of who has signed out */
 		return;
 	if (ev->type == MEDIA_EV_CONNECTED) {
 		a->leg_connected = true;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FD_WANTED = 32768, FETCH_MS = 5000, RAMP_TICK_MS = 50 };
+enum { FD_WANTED = 32768, FETCH_MS = 5000, RAMP_TICK_MS = 50, LEAVE_MS = 2000 };
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
@@ -40,9 +40,21 @@ static bool expectations_met(const struct options *o)
 	       report_counted(COUNT_HEARD) >= o->expect_heard;
 }
 
+static bool any_in(const struct pool *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].in)
+			return true;
+	return false;
+}
+
 void pool_check_end(struct pool *p)
 {
 	const struct options *o = p->o;
+	if (p->leaving && !any_in(p))
+		re_cancel();
+	if (p->leaving)
+		return;
 	if (o->stop_after_calls && report_counted(COUNT_ENDS) >= o->stop_after_calls)
 		re_cancel();
 }
@@ -204,6 +216,27 @@ static void on_signal(int sig)
 	re_cancel();
 }
 
+static void left_long_enough(void *arg)
+{
+	(void)arg;
+	re_cancel();
+}
+
+/* Everyone signs out and waits for the node's word, or the next run would find their sessions in
+ * the grace period. A socket that is closed at once could lose what was said last. */
+static void leave(struct pool *p)
+{
+	bool wait = false;
+	p->leaving = true;
+	for (size_t i = 0; i < p->n; i++)
+		wait |= agent_leave(&p->v[i]);
+	if (!wait)
+		return;
+	tmr_start(&p->leave_tmr, LEAVE_MS, left_long_enough, p);
+	(void)re_main(on_signal);
+	tmr_cancel(&p->leave_tmr);
+}
+
 static int run(struct pool *p)
 {
 	char why[256] = "";
@@ -220,6 +253,8 @@ static int run(struct pool *p)
 	err = re_main(on_signal);
 	tmr_cancel(&p->end_tmr);
 	tmr_cancel(&p->ramp_tmr);
+	if (!p->o->leave)
+		leave(p);
 	return err;
 }
 
