@@ -141,6 +141,8 @@ static int read_media(struct reader *r, struct span line)
 	m->plain_rtp = span_eq(proto, "RTP/AVP");
 	struct span first = v;
 	first = span_cut(&first, ' ');
+	if (kind.n == 0 || first.n == 0)
+		return EBADMSG; /* two spaces: what we repeat in a refusal would not be SDP */
 	while (v.n > 0 && m->pt_n < FORMATS_MAX) {
 		uint32_t pt;
 		if (!span_number(span_cut(&v, ' '), 127, &pt))

@@ -118,6 +118,8 @@ void sip_dialog_target_refresh(struct sip_call *call, const struct sip_msg *msg)
 uint32_t sip_dialog_cseq_base(uint32_t cepoch);
 
 /* ---- ua.c */
+/* A request that no transaction has taken. */
+void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg);
 /* Stateless refusal: for what is malformed, unwanted or too much. */
 void sip_ua_refuse(struct sip_ua *ua, const struct sip_msg *msg, uint16_t status,
 		   const char *reason);

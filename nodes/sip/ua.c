@@ -87,20 +87,29 @@ static void dispatch(struct sip_ua *ua, const struct sip_msg *msg)
 }
 
 /* libre's server transactions come first: what arrives here is new, or an ACK to a 2xx. */
-static bool request_handler(const struct sip_msg *msg, void *arg)
+void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg)
 {
-	struct sip_ua *ua = arg;
 	const char *reason;
+	struct pl maddr;
+	/* libre would answer to the address in maddr, which is for multicast (RFC 3261 §18.1.1): a
+	 * way to have us throw responses at others. */
+	if (!msg_param_decode(&msg->via.params, "maddr", &maddr))
+		return;
 	uint16_t status = sip_check_request(msg, &reason);
 	if (!status) {
 		dispatch(ua, msg);
-		return true;
+		return;
 	}
 	ua->counters.bad_requests++;
 	/* Without a Via there is nowhere to answer to; an ACK is never answered. */
 	if (pl_isset(&msg->via.sentby) && pl_strcmp(&msg->met, "ACK"))
 		sip_ua_refuse(ua, msg, status, reason);
-	return true;
+}
+
+static bool request_handler(const struct sip_msg *msg, void *arg)
+{
+	sip_ua_receive(arg, msg);
+	return true; /* all requests are ours: libre would print what nobody takes */
 }
 
 /* What no transaction of ours waits for. Taken here, because libre would print it as it came. */

@@ -33,11 +33,13 @@ struct test_ua {
 	const char *dialog_out, *adopt, *then;
 	uint32_t retry_after_s;
 	bool drain, quiet;
+	struct list plans;
 	int status;
 };
 
 /* What a call still has to do. */
 struct plan {
+	struct le le;
 	struct tmr tmr;
 	struct sip_call *call;
 	const char *then;
@@ -58,6 +60,7 @@ static struct test_ua self = {
 static void plan_destructor(void *arg)
 {
 	struct plan *p = arg;
+	list_unlink(&p->le);
 	tmr_cancel(&p->tmr);
 }
 
@@ -89,6 +92,7 @@ static void incoming_h(struct sip_call *call, const char *user, const char *call
 		(void)sip_call_reject(call, 500, "Out of Memory", 0);
 		return;
 	}
+	list_append(&self.plans, &p->le, p);
 	p->call = call;
 	p->then = "";
 	sip_call_user_set(call, p);
@@ -216,6 +220,7 @@ static int adopt(void)
 		mem_deref(p);
 		return err;
 	}
+	list_append(&self.plans, &p->le, p);
 	p->call = call;
 	p->then = self.then;
 	say("adopted cseq=%u\n", sip_call_dialog(call)->local_cseq);
@@ -317,6 +322,8 @@ int main(int argc, char **argv)
 	       (unsigned long long)c->byes, (unsigned long long)c->bad_requests,
 	       (unsigned long long)c->retransmits);
 	tmr_cancel(&adopt_tmr);
+	while (self.plans.head)
+		call_drop(((struct plan *)self.plans.head->data)->call);
 	self.ua = sip_ua_close(self.ua);
 	libre_close();
 	return err ? 1 : self.status;

@@ -93,6 +93,7 @@ static void what_is_not_sdp_is_refused(void **state)
 	bad("v=1\r\n", EBADMSG);
 	bad(HEAD "m=audio 70000 RTP/AVP 0\r\n", EBADMSG);
 	bad(HEAD "m=audio\r\n", EBADMSG);
+	bad(HEAD "m=video 1 RTP/AVP  31\r\n" AUDIO, EBADMSG);
 	bad(HEAD "x\r\n" AUDIO, EBADMSG);
 	bad("v=0\r\ns=a\x01z\r\n" AUDIO, EBADMSG);
 }
