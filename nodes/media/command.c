@@ -23,6 +23,7 @@ static void run_detach(struct thread *t, struct leg *leg, struct command *cmd)
 	struct thread *to = cmd->thread;
 	relay_unbridge(leg);
 	thread_remove_leg(t, leg);
+	atomic_store(&leg->thread, NULL); /* nobody's: it may even come back to this thread */
 	cmd->type = CMD_ADOPT;
 	thread_adopt(to, cmd);
 }

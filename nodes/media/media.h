@@ -120,7 +120,8 @@ int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer,
 			  struct media_leg *ret, char ret_answer[MEDIA_SDP_MAX], char ret_why[96]);
 
 /* ---- what a leg hears and says */
-/* Greeting once (0: none), then music for ever (0: silence). Replaces what was playing. */
+/* Greeting once (0: none), then music for ever (0: silence). Replaces what was playing. On a leg with
+ * a bridge it is heard instead of the other side (hold), until media_leg_quiet() or its end. */
 int media_leg_play(struct media *m, struct media_leg leg, struct media_sound greeting,
 		   struct media_sound music);
 int media_leg_quiet(struct media *m, struct media_leg leg);

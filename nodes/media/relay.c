@@ -9,7 +9,7 @@
 
 void relay_bridge(struct thread *t, struct leg *a, struct leg *b)
 {
-	if (a == b || a->peer == b)
+	if (a == b)
 		return;
 	relay_unbridge(a);
 	relay_unbridge(b);

@@ -116,6 +116,94 @@ static void unbridge_and_mute_are_heard(void **state)
 	call_stop(&c);
 }
 
+static void legs_that_change_threads_over_and_over_lose_nothing(void **state)
+{
+	enum { ROUNDS = 200 };
+	struct call c, d;
+	uint16_t pa, pb;
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 4);
+	memset(&d, 0, sizeof(d));
+	d.a = make_leg(&c.node, 2, &pa);
+	d.b = make_leg(&c.node, 3, &pb);
+	for (int i = 0; i < ROUNDS; i++) {
+		/* each bridge moves its second leg; all four threads take part, both ways */
+		media_bridge(c.node.m, d.a, c.b);
+		media_bridge(c.node.m, c.a, d.b);
+		media_leg_mute(c.node.m, c.b, i % 2);
+		media_bridge(c.node.m, d.b, d.a);
+		media_bridge(c.node.m, c.b, c.a);
+		media_bridge(c.node.m, c.a, c.b);
+		media_unbridge(c.node.m, c.b);
+		media_bridge(c.node.m, d.b, c.a);
+	}
+	media_leg_mute(c.node.m, c.b, false);
+	media_bridge(c.node.m, c.a, c.b);
+	assert_true(wait_heard(&c.phones, c.phone_a, 900, 4000));
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	media_leg_close(c.node.m, c.a);
+	media_leg_close(c.node.m, d.b);
+	const struct media_event *ev = wait_event(&c.node, MEDIA_EV_CLOSED, c.a, 0, 2000);
+	assert_non_null(ev);
+	assert_true(ev->stats.rx_packets > 20 && ev->stats.tx_packets > 20);
+	assert_non_null(wait_event(&c.node, MEDIA_EV_CLOSED, d.b, 0, 2000));
+	assert_true(wait_unheard(&c.phones, c.phone_b, 1, 2000));
+	call_stop(&c);
+}
+
+static void stopping_with_legs_on_their_way_leaves_nothing(void **state)
+{
+	struct call c;
+	(void)state;
+	for (int i = 0; i < 10; i++) { /* the leak checker and TSan are the judges */
+		call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 4);
+		for (int k = 0; k < 20; k++) {
+			media_bridge(c.node.m, c.a, c.b);
+			media_bridge(c.node.m, c.b, c.a);
+		}
+		media_leg_close(c.node.m, c.a);
+		call_stop(&c);
+	}
+}
+
+static void statistics_come_every_second(void **state)
+{
+	struct call c;
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 1);
+	media_bridge(c.node.m, c.a, c.b);
+	media_leg_stats(c.node.m, c.a, true);
+	const struct media_event *ev = wait_event(&c.node, MEDIA_EV_STATS, c.a, 1, 4000);
+	assert_non_null(ev);
+	assert_true(ev->stats.rx_packets >= 45);
+	assert_int_equal(ev->stats.rx_lost, 0);
+	assert_int_equal(ev->stats.loss_permille, 0);
+	assert_int_equal(count_events(&c.node, MEDIA_EV_STATS, c.b), 0);
+	call_stop(&c);
+}
+
+static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
+		      int channels, double seconds, double hz);
+
+static void music_on_hold_goes_over_the_bridge_and_ends(void **state)
+{
+	struct call c;
+	struct media_sound music = {0};
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 1);
+	load_tone(&c.node, &music, "hold", 8000, 1, 0.5, 1200);
+	media_bridge(c.node.m, c.a, c.b);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	media_leg_listen(c.phones.m, c.phone_b, 1200);
+	media_leg_play(c.node.m, c.b, (struct media_sound){0}, music);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	media_leg_listen(c.phones.m, c.phone_b, 440);
+	media_leg_quiet(c.node.m, c.b);
+	assert_true(wait_unheard(&c.phones, c.phone_b, 900, 1000));
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	call_stop(&c);
+}
+
 /* ---- sounds */
 
 static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
@@ -431,11 +519,15 @@ int main(void)
 	    cmocka_unit_test(tone_crosses_between_mu_law_and_a_law),
 	    cmocka_unit_test(a_bridge_moves_a_leg_to_the_other_thread),
 	    cmocka_unit_test(unbridge_and_mute_are_heard),
+	    cmocka_unit_test(legs_that_change_threads_over_and_over_lose_nothing),
+	    cmocka_unit_test(stopping_with_legs_on_their_way_leaves_nothing),
+	    cmocka_unit_test(statistics_come_every_second),
+	    cmocka_unit_test(music_on_hold_goes_over_the_bridge_and_ends),
 	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
 	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
 	    cmocka_unit_test(numbering_goes_on_from_greeting_to_music_to_agent),
 	    cmocka_unit_test(longer_packets_for_music_keep_its_pace),
-		cmocka_unit_test(digits_are_told_once_and_passed_on),
+	    cmocka_unit_test(digits_are_told_once_and_passed_on),
 	    cmocka_unit_test(silence_and_its_end_are_told),
 	    cmocka_unit_test(only_the_far_end_is_heard_and_its_nat_is_followed),
 	    cmocka_unit_test(ports_run_out_and_come_back),

@@ -158,6 +158,65 @@ static void tone_crosses_an_opus_trunk(void **state)
 	engine_stop(&b);
 }
 
+static void a_sound_is_heard_over_opus(void **state)
+{
+	struct engine node, agent;
+	struct media_leg leg, dialled;
+	struct media_sound whisper = {0};
+	char path[64], why[256] = "";
+	(void)state;
+	engine_start(&node, 44600, 44699, 1);
+	engine_start(&agent, 44700, 44799, 1);
+	webrtc_pair(&node, &leg, &agent, &dialled, MEDIA_OPUS);
+	snprintf(path, sizeof(path), "/tmp/helio-media-%d-whisper.wav", (int)getpid());
+	write_tone_file(path, 22050, 2, 1.5, 800);
+	assert_int_equal(media_sound_load(node.m, &whisper, path, why), 0);
+	unlink(path);
+	media_leg_listen(agent.m, dialled, 800);
+	media_leg_play(node.m, leg, whisper, (struct media_sound){0});
+	assert_true(wait_heard(&agent, dialled, 850, 3000));
+	assert_non_null(wait_event(&node, MEDIA_EV_PLAYED, leg, 0, 3000));
+	engine_stop(&agent);
+	engine_stop(&node);
+}
+
+/* phone (DTMF at 8 kHz) ── plain ── node ── Opus WebRTC (DTMF at 48 kHz) ── agent's node ── plain
+ */
+static void digits_cross_from_eight_to_forty_eight_kilohertz_and_back(void **state)
+{
+	struct engine node, agent;
+	struct media_leg leg, dialled, in, out;
+	struct rtp_packet p;
+	uint16_t phone, desk, in_port, out_port;
+	uint8_t buf[2048], ev[4] = {9, 0x8a, 0x03, 0x20};
+	(void)state;
+	engine_start(&node, 44600, 44699, 1);
+	engine_start(&agent, 44700, 44799, 1);
+	webrtc_pair(&node, &leg, &agent, &dialled, MEDIA_OPUS);
+	int phone_fd = peer_socket(&phone), desk_fd = peer_socket(&desk);
+	in = plain_leg(&node, &in_port);
+	out = plain_leg(&agent, &out_port);
+	plain_remote(&node, in, phone, MEDIA_PCMU);
+	plain_remote(&agent, out, desk, MEDIA_PCMU);
+	media_bridge(node.m, in, leg);
+	media_bridge(agent.m, out, dialled);
+	size_t n = 0;
+	for (uint16_t i = 0; !n && i < 50; i++) { /* until both bridges stand */
+		peer_send_rtp(phone_fd, in_port, PT_DTMF, !i, i, 160, 3, ev, sizeof(ev));
+		n = peer_recv(desk_fd, buf, sizeof(buf), 40);
+	}
+	assert_int_equal(rtp_parse(&p, buf, n), 0);
+	assert_int_equal(p.pt, PT_DTMF);
+	assert_memory_equal(p.payload, ev, sizeof(ev)); /* 800 → 4800 → 800 */
+	const struct media_event *e = wait_event(&agent, MEDIA_EV_DTMF, dialled, 0, 2000);
+	assert_non_null(e);
+	assert_int_equal(e->digit, '9');
+	close(phone_fd);
+	close(desk_fd);
+	engine_stop(&agent);
+	engine_stop(&node);
+}
+
 static void a_wrong_fingerprint_is_refused(void **state)
 {
 	struct engine node, agent;
@@ -305,6 +364,8 @@ int main(void)
 	    cmocka_unit_test(tone_crosses_webrtc_with_pcmu),
 	    cmocka_unit_test(tone_crosses_webrtc_with_opus),
 	    cmocka_unit_test(tone_crosses_an_opus_trunk),
+	    cmocka_unit_test(a_sound_is_heard_over_opus),
+	    cmocka_unit_test(digits_cross_from_eight_to_forty_eight_kilohertz_and_back),
 	    cmocka_unit_test(a_wrong_fingerprint_is_refused),
 	    cmocka_unit_test(replayed_and_tampered_srtp_is_dropped_and_counted),
 	    cmocka_unit_test(a_leg_of_webrtc_answers_nobody_without_the_password),
