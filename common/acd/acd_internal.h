@@ -223,7 +223,7 @@ struct mcall {
 	uint32_t mnode, queue, claim;
 	int64_t queued_at;
 	uint64_t version, mark;
-	struct hnode node;   /* in queue.calls while WAITING */
+	struct hnode node;   /* in queue.young or .ripe while WAITING */
 	uint32_t prev, next; /* list of its mnode */
 };
 struct magent {
@@ -269,12 +269,11 @@ struct key {
 struct queue {
 	struct acd_queue_conf conf;
 	uint32_t need;
-	struct heap calls; /* mcall WAITING */
-	struct heap slots; /* adverts of other sites that we may still claim from */
-	struct hnode node; /* in need.queues while it has demand */
-	struct key key;    /* of its best demand */
-	uint32_t ripe;     /* of calls: how many may overflow by age */
-	uint32_t told;     /* count in our last ADVERT; 0 lets the periodic one rest */
+	struct heap young, ripe; /* mcall WAITING; ripe: has waited overflow_after_ms */
+	struct heap slots;       /* adverts of other sites that we may still claim from */
+	struct hnode node;       /* in need.queues while it has demand */
+	struct key key;          /* of its best demand */
+	uint32_t told;           /* count in our last ADVERT; 0 lets the periodic one rest */
 	uint32_t told_idle;
 	bool advert_dirty, idle_dirty;
 	acd_time_us advert_at, idle_advert_at; /* not before */
@@ -500,6 +499,9 @@ void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd
 void agent_talk(struct acd *acd, uint32_t i);
 /* The offer in hand is over. tell: the call's owner does not know yet. */
 void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
+#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+void agent_mutate_forget_offer(struct acd *acd, uint32_t i);
+#endif
 void agent_send(struct acd *acd, uint32_t i, enum acd_msg_type type);
 bool agent_available(const struct acd *acd, const struct agent *a);
 void agent_announce_all(struct acd *acd);
@@ -564,6 +566,13 @@ void mirror_ripe_timer(struct acd *acd, uint32_t i);
 void pool_init(struct acd *acd);
 bool key_less(const struct key *a, const struct key *b);
 struct key mcall_key(const struct mcall *c);
+/* The best caller of a queue, NIL if none waits; and the best that another site may have. */
+uint32_t queue_head(const struct acd *acd, uint32_t q);
+uint32_t queue_head_abroad(const struct acd *acd, uint32_t q);
+static inline uint32_t queue_waiting(const struct queue *queue)
+{
+	return queue->young.n + queue->ripe.n;
+}
 void pool_call_in(struct acd *acd, uint32_t i);
 void pool_call_out(struct acd *acd, uint32_t i);
 void pool_slot_in(struct acd *acd, uint32_t slot);
@@ -596,7 +605,6 @@ void advert_idle_changed(struct acd *acd, uint32_t need);
 void advert_tick(struct acd *acd);
 void advert_timer(struct acd *acd, uint32_t queue, bool idle);
 bool advert_some(struct acd *acd);
-bool advert_may_give(const struct acd *acd, uint32_t queue);
 bool slot_alive(const struct acd *acd, const struct slot *s);
 
 #endif

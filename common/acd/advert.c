@@ -37,25 +37,27 @@ static bool overflows(const struct acd *acd, const struct queue *queue)
 	       (queue->conf.overflow_no_idle || queue->conf.overflow_timed);
 }
 
+/* Nobody here can take them: all may go abroad, not only those who have waited long. */
+static bool none_idle_here(const struct acd *acd, const struct queue *queue)
+{
+	return queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0;
+}
+
 /* How many callers of the queue other sites may take now. */
 static uint32_t on_offer(const struct acd *acd, const struct queue *queue)
 {
 	if (!overflows(acd, queue))
 		return 0;
-	if (queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0)
-		return queue->calls.n;
-	return queue->ripe;
+	return none_idle_here(acd, queue) ? queue_waiting(queue) : queue->ripe.n;
 }
 
-bool advert_may_give(const struct acd *acd, uint32_t q)
+uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
 {
 	const struct queue *queue = &acd->queues[q];
-	uint32_t head = queue->calls.root;
 
-	if (head == NIL || !overflows(acd, queue))
-		return false;
-	return acd->mcalls[head].ripe ||
-	       (queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0);
+	if (!overflows(acd, queue))
+		return NIL;
+	return none_idle_here(acd, queue) ? queue_head(acd, q) : queue->ripe.root;
 }
 
 static void arm(struct acd *acd, enum timer_kind kind, uint32_t q, acd_time_us not_before)
@@ -76,7 +78,7 @@ void advert_idle_changed(struct acd *acd, uint32_t need)
 		if (!overflows(acd, &acd->queues[q]))
 			continue;
 		arm(acd, TM_IDLE_ADVERT, q, acd->queues[q].idle_advert_at);
-		if (acd->queues[q].calls.n > 0)
+		if (queue_waiting(&acd->queues[q]) > 0)
 			advert_demand_changed(acd, q);
 	}
 }
@@ -173,7 +175,7 @@ void advert_timer(struct acd *acd, uint32_t q, bool idle)
 
 static void send_demand(struct acd *acd, const struct queue *queue, uint32_t peer)
 {
-	uint32_t head = queue->calls.root;
+	uint32_t head = queue_head_abroad(acd, acd->round.queue);
 
 	fx_send(acd, acd->peers[peer].addr,
 		&(struct acd_msg){

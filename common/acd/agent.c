@@ -97,6 +97,15 @@ static void clear_offer(struct acd *acd, struct agent *a)
 	a->claimed.v = 0;
 }
 
+#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+/* The planted bug: an agent to whom a call rings is taken for idle. */
+void agent_mutate_forget_offer(struct acd *acd, uint32_t i)
+{
+	clear_offer(acd, &acd->agents[i]);
+	agent_free_again(acd, i);
+}
+#endif
+
 /* --- the offer -----------------------------------------------------------------------------------
  */
 

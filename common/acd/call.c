@@ -192,8 +192,9 @@ void call_timer(struct acd *acd, uint32_t i)
 		} else if (c->ringing) {
 			timer_set(acd, TM_CALL, i, c->deadline);
 		} else {
+			acd_time_us again = after_ms(acd, acd->tm.grant_retry_ms);
 			call_send_grant(acd, i);
-			timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.grant_retry_ms));
+			timer_set(acd, TM_CALL, i, again < c->deadline ? again : c->deadline);
 		}
 		return;
 	case ACD_CALL_BRIDGED:

@@ -134,11 +134,11 @@ static void check_queue(const struct acd *acd, uint32_t q)
 {
 	const struct queue *queue = &acd->queues[q];
 
-	heap_check(acd, HK_MCALL, &queue->calls);
+	heap_check(acd, HK_MCALL, &queue->young);
+	heap_check(acd, HK_MCALL, &queue->ripe);
 	heap_check(acd, HK_SLOT, &queue->slots);
-	helio_assert(queue->ripe <= queue->calls.n);
 	helio_assert(heap_holds(&queue->node) ==
-		     (queue->calls.root != NIL || queue->slots.root != NIL));
+		     (queue_waiting(queue) > 0 || queue->slots.root != NIL));
 	for (uint32_t p = 0; p < acd->peers_n; p++) {
 		const struct slot *s = &acd->slots[(size_t)q * acd->peers_n + p];
 		helio_assert(heap_holds(&s->node) == (s->budget > 0));
@@ -176,7 +176,7 @@ static void check_matcher(const struct acd *acd)
 		if (acd->unheld && !need->dirty && acd->dirty_classes.head == NIL &&
 		    need->links.root != NIL)
 			for (uint32_t q = need->first_queue; q != NIL; q = acd->queue_next[q])
-				helio_assert(acd->queues[q].calls.root == NIL);
+				helio_assert(queue_waiting(&acd->queues[q]) == 0);
 	}
 }
 

@@ -116,7 +116,7 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 		       enum acd_cause cause)
 {
 	const struct queue *queue = &acd->queues[q];
-	uint32_t head = queue->calls.root;
+	uint32_t head = queue_head(acd, q);
 
 	fx_send(acd, to,
 		&(struct acd_msg){
@@ -125,26 +125,21 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 		    .queue = queue->conf.id,
 		    .cause = (uint8_t)cause,
 		    .version = acd->advert_version,
-		    .count = queue->calls.n,
+		    .count = queue_waiting(queue),
 		    .age_us = head == NIL ? 0 : age(acd, acd->mcalls[head].queued_at),
 		});
 }
 
-/* May this claim have the head of the queue? Other sites only what overflows. */
-static bool claimable(const struct acd *acd, uint32_t q, struct acd_addr node)
+/* The best caller that this claim may have, NIL if none: other sites get only what overflows. */
+static uint32_t claimable(const struct acd *acd, uint32_t q, struct acd_addr node)
 {
-	uint32_t head = acd->queues[q].calls.root;
-
-	if (head == NIL)
-		return false;
-	return site_of(node) == site_of(acd->self) || advert_may_give(acd, q);
+	return site_of(node) == site_of(acd->self) ? queue_head(acd, q) : queue_head_abroad(acd, q);
 }
 
-static void pick(struct acd *acd, uint32_t i)
+static void pick(struct acd *acd, uint32_t i, uint32_t c)
 {
 	struct claim *cl = &acd->claims[i];
 	struct queue *queue = &acd->queues[cl->queue];
-	uint32_t c = queue->calls.root;
 
 	pool_call_out(acd, c);
 	acd->mcalls[c].state = MCALL_PICKED;
@@ -188,15 +183,17 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 		if (agent_of(acd, i, &ai))
 			mirror_remove_agent(acd, ai);
 		give_call_back(acd, cl);
-		if (!claimable(acd, q, from)) {
+		uint32_t c = claimable(acd, q, from);
+		if (c == NIL) {
 			claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
 			claim_free(acd, i);
 			return ACD_OK;
 		}
-		pick(acd, i);
+		pick(acd, i, c);
 		return ACD_OK;
 	}
-	if (!claimable(acd, q, from) || (i = claim_new(acd, m->offer.v)) == NIL) {
+	uint32_t c = claimable(acd, q, from);
+	if (c == NIL || (i = claim_new(acd, m->offer.v)) == NIL) {
 		claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
 		return ACD_REFUSED_STATE;
 	}
@@ -205,7 +202,7 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	cl->agent = m->agent;
 	cl->node = from;
 	cl->queue = q;
-	pick(acd, i);
+	pick(acd, i, c);
 	return ACD_OK;
 }
 
@@ -234,8 +231,9 @@ enum acd_verdict recv_pick_nack(struct acd *acd, struct acd_addr from, uint32_t 
 	struct claim *cl = &acd->claims[i];
 	if (cl->mcall != NIL)
 		mirror_remove_call(acd, cl->mcall);
-	if (cl->tries < PICK_TRIES_MAX && claimable(acd, cl->queue, cl->node)) {
-		pick(acd, i);
+	uint32_t next = claimable(acd, cl->queue, cl->node);
+	if (cl->tries < PICK_TRIES_MAX && next != NIL) {
+		pick(acd, i, next);
 		return ACD_OK;
 	}
 	claim_nack(acd, cl->node, cl->offer, cl->queue, ACD_CAUSE_QUEUE_EMPTY);

@@ -162,7 +162,7 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 	}
 	for (uint32_t q = 0; q < acd->queues_n; q++) {
 		const struct queue *queue = &acd->queues[q];
-		add(h, (uint64_t)queue->calls.n << 32 | queue->ripe);
+		add(h, (uint64_t)queue->young.n << 32 | queue->ripe.n);
 		add(h, (uint64_t)queue->told << 32 | queue->told_idle);
 		add(h, queue->advert_at);
 		add(h, queue->idle_advert_at);

@@ -44,7 +44,7 @@ static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
 		return false;
 	struct claim *cl = &acd->claims[ci];
 	struct acd_addr to = acd->self;
-	uint32_t c = queue->calls.root, s = queue->slots.root;
+	uint32_t c = queue_head(acd, q), s = queue->slots.root;
 	struct key local = c != NIL ? mcall_key(&acd->mcalls[c]) : (struct key){0};
 
 	cl->session = a->session;

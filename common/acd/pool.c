@@ -56,7 +56,8 @@ void pool_init(struct acd *acd)
 	memset(acd->needs, 0, acd->needs_n * sizeof(*acd->needs));
 	for (uint32_t q = 0; q < acd->queues_n; q++) {
 		struct queue *queue = &acd->queues[q];
-		heap_init(&queue->calls);
+		heap_init(&queue->young);
+		heap_init(&queue->ripe);
 		heap_init(&queue->slots);
 		heap_node_init(&queue->node);
 		uint32_t d = 0;
@@ -97,16 +98,26 @@ void pool_need_dirty(struct acd *acd, uint32_t d)
 	acd->dirty_needs.tail = d;
 }
 
+uint32_t queue_head(const struct acd *acd, uint32_t q)
+{
+	uint32_t young = acd->queues[q].young.root, ripe = acd->queues[q].ripe.root;
+
+	if (young == NIL || ripe == NIL)
+		return young == NIL ? ripe : young;
+	return less_mcall(acd, young, ripe) ? young : ripe;
+}
+
 /* The queue's best demand changed: its place among the queues of its need may. */
 static void refresh(struct acd *acd, uint32_t q)
 {
 	struct queue *queue = &acd->queues[q];
 	struct heap *h = &acd->needs[queue->need].queues;
 	struct key best = {0};
+	uint32_t head = queue_head(acd, q);
 	bool any = false;
 
-	if (queue->calls.root != NIL) {
-		best = mcall_key(&acd->mcalls[queue->calls.root]);
+	if (head != NIL) {
+		best = mcall_key(&acd->mcalls[head]);
 		any = true;
 	}
 	if (queue->slots.root != NIL) {
@@ -136,8 +147,7 @@ void pool_call_in(struct acd *acd, uint32_t i)
 
 	c->state = MCALL_WAITING;
 	c->claim = NIL;
-	heap_insert(acd, HK_MCALL, &queue->calls, i);
-	queue->ripe += c->ripe;
+	heap_insert(acd, HK_MCALL, c->ripe ? &queue->ripe : &queue->young, i);
 	refresh(acd, c->queue);
 	pool_need_dirty(acd, queue->need);
 	advert_demand_changed(acd, c->queue);
@@ -148,8 +158,7 @@ void pool_call_out(struct acd *acd, uint32_t i)
 	struct mcall *c = &acd->mcalls[i];
 	struct queue *queue = &acd->queues[c->queue];
 
-	heap_remove(acd, HK_MCALL, &queue->calls, i);
-	queue->ripe -= c->ripe;
+	heap_remove(acd, HK_MCALL, c->ripe ? &queue->ripe : &queue->young, i);
 	refresh(acd, c->queue);
 	advert_demand_changed(acd, c->queue);
 }

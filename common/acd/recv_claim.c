@@ -26,6 +26,10 @@ enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t bo
 	(void)boot;
 	if (i == NIL || queue == NIL)
 		return reserve_nack(acd, from, m, ACD_CAUSE_AGENT_GONE);
+#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+	if (acd->agents[i].state == ACD_AGENT_RINGING)
+		agent_mutate_forget_offer(acd, i);
+#endif
 	const struct agent *a = &acd->agents[i];
 	if (a->offer.v == m->offer.v)
 		return ACD_REFUSED_STALE; /* a duplicate; the claim is on its way */

@@ -17,11 +17,7 @@ enum acd_verdict recv_grant(struct acd *acd, struct acd_addr from, uint32_t boot
 			agent_send(acd, i, ACD_MSG_RINGING);
 		return ACD_OK;
 	}
-	bool taken = a->bound;
-#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
-	taken = false;
-#endif
-	if (taken)
+	if (a->bound)
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_AGENT_BUSY);
 	if (a->session.v != m->session.v || a->id.v != m->agent.v || queue == NIL ||
 	    !skilled(a->skills, acd->queues[queue].conf.skills))

@@ -118,9 +118,9 @@ static void broker_queue_view(const struct acd *acd, uint32_t q, acd_time_us now
 			      struct acd_queue_view *ret)
 {
 	const struct queue *queue = &acd->queues[q];
-	uint32_t best = UINT32_MAX, head = queue->calls.root;
+	uint32_t best = UINT32_MAX, head = queue_head(acd, q);
 
-	ret->waiting = queue->calls.n;
+	ret->waiting = queue_waiting(queue);
 	ret->idle = acd->needs[queue->need].idle;
 	if (head != NIL)
 		consider_head(acd, acd->mcalls[head].priority, acd->mcalls[head].queued_at, now,

@@ -108,10 +108,10 @@ static void a_node_without_brokers_matches_alone_and_stops_when_one_returns(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_call_rings_is_answered_released_and_wrapped_up),
-		cmocka_unit_test(a_freed_agent_rings_again_at_once_while_callers_wait),
-		cmocka_unit_test(a_caller_in_one_site_is_answered_in_another),
-		cmocka_unit_test(a_node_without_brokers_matches_alone_and_stops_when_one_returns),
+	    cmocka_unit_test(a_call_rings_is_answered_released_and_wrapped_up),
+	    cmocka_unit_test(a_freed_agent_rings_again_at_once_while_callers_wait),
+	    cmocka_unit_test(a_caller_in_one_site_is_answered_in_another),
+	    cmocka_unit_test(a_node_without_brokers_matches_alone_and_stops_when_one_returns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

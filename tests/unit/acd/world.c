@@ -6,32 +6,32 @@
 #include "common/base/base.h"
 
 static const struct acd_queue_conf queues[] = {
-	{.id = {QUEUE_ANY}, .overflow_no_idle = true, .wrap_up_ms = 5000, .ring_timeout_ms = 10000},
-	{.id = {QUEUE_SKILLED},
-	 .skills = {SKILL_ONE},
-	 .overflow_no_idle = true,
-	 .wrap_up_ms = 5000,
-	 .ring_timeout_ms = 10000},
-	{.id = {QUEUE_LATER},
-	 .priority = 1,
-	 .overflow_no_idle = true,
-	 .wrap_up_ms = 5000,
-	 .ring_timeout_ms = 10000},
+    {.id = {QUEUE_ANY}, .overflow_no_idle = true, .wrap_up_ms = 5000, .ring_timeout_ms = 10000},
+    {.id = {QUEUE_SKILLED},
+     .skills = {SKILL_ONE},
+     .overflow_no_idle = true,
+     .wrap_up_ms = 5000,
+     .ring_timeout_ms = 10000},
+    {.id = {QUEUE_LATER},
+     .priority = 1,
+     .overflow_no_idle = true,
+     .wrap_up_ms = 5000,
+     .ring_timeout_ms = 10000},
 };
 
 static void boot(struct world *w, struct world_daemon *d)
 {
 	struct acd_addr nodes[ACD_NODES_PER_SITE_MAX], brokers[WORLD_DAEMONS_MAX];
 	struct acd_conf conf = {
-		.role = addr_is_node(d->addr.v) ? ACD_ROLE_NODE : ACD_ROLE_BROKER,
-		.self = d->addr,
-		.boot = ++d->boot,
-		.calls_max = 64,
-		.agents_max = 64,
-		.queues_n = HELIO_ARRAY_LEN(queues),
-		.queues = queues,
-		.nodes = nodes,
-		.brokers = brokers,
+	    .role = addr_is_node(d->addr.v) ? ACD_ROLE_NODE : ACD_ROLE_BROKER,
+	    .self = d->addr,
+	    .boot = ++d->boot,
+	    .calls_max = 64,
+	    .agents_max = 64,
+	    .queues_n = HELIO_ARRAY_LEN(queues),
+	    .queues = queues,
+	    .nodes = nodes,
+	    .brokers = brokers,
 	};
 
 	acd_timers_default(&conf.timers);
@@ -159,11 +159,9 @@ enum acd_verdict world_hear(struct world *w, struct acd *acd, struct acd_addr fr
 	for (uint32_t i = 0; i < w->daemons_n; i++)
 		if (w->daemon[i].addr.v == from.v)
 			boot_no = w->daemon[i].boot;
-	return world_do(w, acd,
-			(struct acd_event){.type = ACD_EV_MSG,
-					   .from = from,
-					   .from_boot = boot_no,
-					   .msg = msg});
+	return world_do(
+	    w, acd,
+	    (struct acd_event){.type = ACD_EV_MSG, .from = from, .from_boot = boot_no, .msg = msg});
 }
 
 static void deliver(struct world *w, uint32_t i)
@@ -181,11 +179,10 @@ static void deliver(struct world *w, uint32_t i)
 	bool self = from == to;
 	if (!to || !from || (!self && (to->cut || from->cut)))
 		return;
-	world_do(w, to->acd,
-		 (struct acd_event){.type = ACD_EV_MSG,
-				    .from = mail.from,
-				    .from_boot = mail.boot,
-				    .msg = mail.msg});
+	world_do(
+	    w, to->acd,
+	    (struct acd_event){
+		.type = ACD_EV_MSG, .from = mail.from, .from_boot = mail.boot, .msg = mail.msg});
 }
 
 void world_run(struct world *w, uint64_t us)
@@ -197,9 +194,9 @@ void world_run(struct world *w, uint64_t us)
 		struct world_daemon *first = NULL;
 		acd_time_us at = end + 1;
 		for (uint32_t i = 0; i < w->wire_n; i++) {
-			bool earlier = w->wire[i].at < at ||
-				       (mail != UINT32_MAX && w->wire[i].at == at &&
-					w->wire[i].seq < w->wire[mail].seq);
+			bool earlier =
+			    w->wire[i].at < at || (mail != UINT32_MAX && w->wire[i].at == at &&
+						   w->wire[i].seq < w->wire[mail].seq);
 			if (!earlier)
 				continue;
 			at = w->wire[i].at;
@@ -229,8 +226,8 @@ struct acd_call_id world_call(struct world *w, struct acd *node, uint32_t queue)
 	struct acd_call_id call = {acd_id_next(node)};
 
 	enum acd_verdict v = world_do(
-		w, node,
-		(struct acd_event){.type = ACD_EV_CALL_ARRIVED, .call = call, .queue = {queue}});
+	    w, node,
+	    (struct acd_event){.type = ACD_EV_CALL_ARRIVED, .call = call, .queue = {queue}});
 	helio_assert(v == ACD_OK);
 	return call;
 }

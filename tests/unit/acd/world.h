@@ -1,6 +1,6 @@
 /*
- * A small world for unit tests: real cores, a perfect network with a fixed delay, and a place to look
- * at every effect. The simulator (tests/sim) has the imperfect one.
+ * A small world for unit tests: real cores, a perfect network with a fixed delay, and a place to
+ * look at every effect. The simulator (tests/sim) has the imperfect one.
  */
 #ifndef TEST_ACD_WORLD_H
 #define TEST_ACD_WORLD_H
