@@ -14,7 +14,7 @@ static const struct limit {
 	const char *why;
 } table[] = {
     {"connections", offsetof(struct gw_limits, connections), 8192, 1, 60000,
-     "WebSockets in all; about 6 kB each"},
+     "WebSockets in all; a site of some thousand agents has two gateways"},
     {"per-address", offsetof(struct gw_limits, per_address), 1024, 1, 60000,
      "WebSockets of one address; an office of a thousand may sit behind one"},
     {"handshake-ms", offsetof(struct gw_limits, handshake_ms), 10000, 100, 120000,

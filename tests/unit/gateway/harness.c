@@ -340,6 +340,13 @@ const char *http_header(const struct http_answer *a, const char *name)
 
 /* ---- WebSocket ---------------------------------------------------------------------------- */
 
+int client_socket(const struct fixture *f, const char *from)
+{
+	int fd = connect_to(f, from);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 struct client *client_new(const struct fixture *f, const char *query, const char *origin,
 			  const char *protocol, const char *from)
 {

@@ -75,6 +75,8 @@ struct client *client_new(const struct fixture *f, const char *query, const char
 			  const char *protocol, const char *from);
 struct client *client_open(const struct fixture *f, const char *query); /* and waits for the 101 */
 void client_free(struct client *c);
+/* A TCP connection that says nothing. */
+int client_socket(const struct fixture *f, const char *from);
 void client_send(struct client *c, enum ws_op op, const void *data, size_t len);
 void client_send_raw(struct client *c, const void *data, size_t len);
 /* The HTTP status of the upgrade (101 or a refusal). */

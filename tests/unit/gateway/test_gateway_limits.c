@@ -3,11 +3,13 @@
 #include "common/seal/seal.h"
 #include "gateway/relay.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { BASE_PORT = 47200 };
 
@@ -133,6 +135,33 @@ static void one_address_and_all_together_have_their_limits(void **state)
 	assert_int_equal(status_of("", fx->origin, "heliograph.1", NULL), 101);
 }
 
+/* Sockets that never ask for anything: a place for files each, and a bound on them too. */
+static void bare_sockets_of_one_address_are_bounded(void **state)
+{
+	enum { MANY = 120, ALLOWED = 2 * 3 + 64 };
+	static struct http_answer a;
+	int fd[MANY];
+	(void)state;
+	wait_empty();
+	for (int i = 0; i < MANY; i++)
+		fd[i] = client_socket(fx, "127.0.0.11");
+	/* Those beyond the bound are closed unread; the others only by the handshake's time. */
+	int closed = 0;
+	for (uint64_t end = mono_us() + 400000; closed < MANY - ALLOWED && mono_us() < end;) {
+		closed = 0;
+		poll(NULL, 0, 5); /* what is waited for is many sockets at once */
+		for (int i = 0; i < MANY; i++) {
+			char c;
+			closed += recv(fd[i], &c, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+		}
+	}
+	assert_int_equal(closed, MANY - ALLOWED);
+	http_get(fx, "GET", "/", "", &a); /* nobody else suffers */
+	assert_int_equal(a.status, 200);
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+}
+
 static void a_browser_silent_in_the_handshake_is_closed(void **state)
 {
 	(void)state;
@@ -229,6 +258,7 @@ int main(void)
 	    cmocka_unit_test(strangers_are_refused_before_the_upgrade),
 	    cmocka_unit_test(another_upgrade_than_websocket_is_not_taken),
 	    cmocka_unit_test(one_address_and_all_together_have_their_limits),
+	    cmocka_unit_test(bare_sockets_of_one_address_are_bounded),
 	    cmocka_unit_test(a_browser_silent_in_the_handshake_is_closed),
 	    cmocka_unit_test(a_browser_that_talks_too_fast_is_closed),
 	    cmocka_unit_test(a_browser_that_does_not_read_is_closed),
