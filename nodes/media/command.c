@@ -57,6 +57,14 @@ static void run_add(struct thread *t, struct leg *leg)
 		leg_event(leg, MEDIA_EV_FAILED, "the kernel refused to watch another socket");
 }
 
+static void run_listen(struct leg *leg, uint32_t hz)
+{
+	/* what an earlier ear said is no answer to the new question */
+	atomic_store_explicit(&leg->m->slots[leg->slot].heard_permille, 0, memory_order_relaxed);
+	if (ear_set(&leg->ear, hz))
+		leg_event(leg, MEDIA_EV_FAILED, "not enough memory to listen");
+}
+
 void command_free(struct command *cmd)
 {
 	if (cmd->type == CMD_WEB_ANSWER)
@@ -81,7 +89,7 @@ void command_run(struct thread *t, struct command *cmd)
 	case CMD_UNBRIDGE: relay_unbridge(leg); break;
 	case CMD_MUTE: leg->muted = cmd->value != 0; break;
 	case CMD_TONE: play_tone(t, leg, cmd->value); break;
-	case CMD_LISTEN: ear_set(&leg->ear, cmd->value); break;
+	case CMD_LISTEN: run_listen(leg, cmd->value); break;
 	case CMD_STATS: leg->stats_wanted = cmd->value != 0; break;
 	}
 	command_free(cmd);

@@ -151,6 +151,26 @@ static void legs_that_change_threads_over_and_over_lose_nothing(void **state)
 	call_stop(&c);
 }
 
+static void a_leg_that_comes_straight_back_keeps_its_last_bridge(void **state)
+{
+	struct call c;
+	uint16_t port;
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 2);
+	struct media_leg elsewhere = make_leg(&c.node, 1, &port);
+	media_bridge(c.node.m, c.a, c.b); /* both on thread 0 now */
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	for (int i = 0; i < 4; i++) {
+		media_bridge(c.node.m, elsewhere, c.b);
+		media_bridge(c.node.m, c.a, c.b);
+		run_for(150);
+		media_leg_listen(c.phones.m, c.phone_b, 440); /* an ear that heard nothing yet */
+		assert_true(wait_unheard(&c.phones, c.phone_b, 1, 1000));
+		assert_true(wait_heard(&c.phones, c.phone_b, 900, 2000));
+	}
+	call_stop(&c);
+}
+
 static void stopping_with_legs_on_their_way_leaves_nothing(void **state)
 {
 	struct call c;
@@ -522,6 +542,7 @@ int main(void)
 	    cmocka_unit_test(legs_that_change_threads_over_and_over_lose_nothing),
 	    cmocka_unit_test(stopping_with_legs_on_their_way_leaves_nothing),
 	    cmocka_unit_test(statistics_come_every_second),
+	    cmocka_unit_test(a_leg_that_comes_straight_back_keeps_its_last_bridge),
 	    cmocka_unit_test(music_on_hold_goes_over_the_bridge_and_ends),
 	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
 	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
