@@ -49,6 +49,17 @@ static const char *fault(const struct ctl *ctl, const struct answer *a, char buf
 	return NULL;
 }
 
+static unsigned nodes_up(const json_t *r)
+{
+	unsigned up = 0;
+	size_t n;
+	json_t *o;
+
+	json_array_foreach(json_object_get(r, "nodes"), n, o) up +=
+	    json_is_true(json_object_get(o, "up"));
+	return up;
+}
+
 static void load_text(const struct answer *a, char buf[64])
 {
 	const json_t *r = a->reply;
@@ -59,8 +70,8 @@ static void load_text(const struct answer *a, char buf[64])
 			 (long long)json_number(r, "calls"), (long long)json_number(r, "calls_max"),
 			 (long long)json_number(r, "sessions"));
 	else if (r && a->d->role == CONF_BROKER)
-		snprintf(buf, 64, "%lld queues, %lld agents", (long long)json_number(r, "queues"),
-			 (long long)json_number(r, "agents"));
+		snprintf(buf, 64, "%u of %u nodes", nodes_up(r),
+			 (unsigned)json_array_size(json_object_get(r, "nodes")));
 	else if (r)
 		snprintf(buf, 64, "%lld browsers", (long long)json_number(r, "connections"));
 }
