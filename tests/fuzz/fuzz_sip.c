@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/base.h"
 #include "nodes/sip/sip_priv.h"
@@ -117,11 +118,16 @@ static void message(const uint8_t *data, size_t size)
 
 static void ua_start(void)
 {
-	static const struct sip_ua_conf conf = {.bind = "127.0.0.1",
-						.port = PORT,
-						.server = "fuzz",
-						.calls_max = CALLS,
-						.session_expires_s = 1800};
+	/* An address of our own: several runs on one machine must not meet. */
+	static char bind[16];
+	unsigned id = (unsigned)getpid();
+	(void)snprintf(bind, sizeof(bind), "127.%u.%u.%u", 64 + (id >> 16) % 64, id >> 8 & 255,
+		       id & 255);
+	const struct sip_ua_conf conf = {.bind = bind,
+					 .port = PORT,
+					 .server = "fuzz",
+					 .calls_max = CALLS,
+					 .session_expires_s = 1800};
 	static const struct sip_ua_handlers h = {.incoming_h = incoming_h,
 						 .confirmed_h = confirmed_h,
 						 .reoffer_h = reoffer_h,

@@ -113,16 +113,16 @@ static void ended_h(struct sip_call *call, enum sip_end why, void *arg)
 		re_cancel();
 }
 
-_Noreturn void answerer_run(uint16_t sip_port, uint16_t rtp_port, int fd)
+_Noreturn void answerer_run(const char *ip, uint16_t sip_port, uint16_t rtp_port, int fd)
 {
 	const struct sip_ua_conf conf = {
-	    .bind = "127.0.0.1", .port = sip_port, .server = "test", .calls_max = 100};
+	    .bind = ip, .port = sip_port, .server = "test", .calls_max = 100};
 	const struct sip_ua_handlers h = {.incoming_h = incoming_h, .ended_h = ended_h};
 	char why[256];
 	struct sa sa;
 	self.fd = fd;
 	self.rtp_port = rtp_port;
-	if (libre_init() || sa_set_str(&sa, "127.0.0.1", rtp_port) ||
+	if (libre_init() || sa_set_str(&sa, ip, rtp_port) ||
 	    udp_listen(&self.rtp, &sa, listen_handler, NULL) ||
 	    sip_ua_open(&self.ua, &conf, &h, NULL, why) || write(fd, "r", 1) != 1)
 		_exit(1);

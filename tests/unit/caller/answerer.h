@@ -17,6 +17,6 @@ struct answerer_report {
 	char digits[40];
 };
 /* Never returns. Writes one byte to fd when ready, then a report per call. */
-_Noreturn void answerer_run(uint16_t sip_port, uint16_t rtp_port, int fd);
+_Noreturn void answerer_run(const char *ip, uint16_t sip_port, uint16_t rtp_port, int fd);
 
 #endif
