@@ -20,6 +20,22 @@ static int signal_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 	return -1; /* ends the loop */
 }
 
+/* Strangers at the door, impostors inside, rubbish: said when it begins and then once a minute, so
+ * that an attack does not fill the disk. */
+static void mesh_watch(struct broker *b)
+{
+	const struct mesh_counters *m = mesh_counters(b->mesh);
+	uint64_t bad = m->refused + m->bad_sender + m->bad_decode + m->bad_version;
+	if (bad == b->bad_said ||
+	    (b->bad_said_us && b->now_us - b->bad_said_us < BROKER_SAY_AGAIN_MS * 1000ull))
+		return;
+	b->bad_said = bad;
+	b->bad_said_us = b->now_us;
+	log_warn("mesh.bad", "refused=%llu bad_sender=%llu bad_decode=%llu bad_version=%llu",
+		 (unsigned long long)m->refused, (unsigned long long)m->bad_sender,
+		 (unsigned long long)m->bad_decode, (unsigned long long)m->bad_version);
+}
+
 static int tick_h(zloop_t *loop, int timer, void *arg)
 {
 	struct broker *b = arg;
@@ -28,6 +44,7 @@ static int tick_h(zloop_t *loop, int timer, void *arg)
 	(void)timer;
 	b->now_us = now > b->now_us ? now : b->now_us;
 	broker_peers_check(b);
+	mesh_watch(b);
 	broker_stats_send(b);
 	if (b->trace && trace_flush(b->trace)) {
 		log_error("trace.stopped", "why=%s", log_quote(strerror(errno)));

@@ -30,6 +30,7 @@ enum {
 	BROKER_TICK_MS = 1000,
 	/* Nodes announce twice a second; three silent seconds are not a lost packet. */
 	BROKER_SILENT_MS = 3000,
+	BROKER_SAY_AGAIN_MS = 60000,
 };
 
 /* A node of the site, or a broker of any: what was heard of it. For people; decides nothing. */
@@ -68,6 +69,7 @@ struct broker {
 	uint8_t *queue_quiet; /* per queue of conf: rounds in which nothing was to say */
 	uint32_t round;
 	bool drain_pending;
+	uint64_t bad_said, bad_said_us; /* what was last said of bad messages, and when */
 	struct {
 		uint64_t events, refused, bad_acd, not_ours, pending_dropped;
 	} counters;

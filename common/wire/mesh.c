@@ -164,7 +164,8 @@ int mesh_open(struct mesh **ret_mesh, const struct conf *conf, uint16_t self, ui
 	mesh->boot = boot;
 	mesh->fd = -1;
 	mesh->peer_at = calloc(ADDRESSES, sizeof(*mesh->peer_at));
-	int err = mesh->peer_at ? mesh_keys_load(mesh, conf, why) : ENOMEM;
+	mesh->counters = calloc(1, sizeof(*mesh->counters));
+	int err = mesh->peer_at && mesh->counters ? mesh_keys_load(mesh, conf, why) : ENOMEM;
 	if (!err)
 		err = open_sockets(mesh, why);
 	if (err) {
@@ -194,6 +195,7 @@ struct mesh *mesh_free(struct mesh *mesh)
 	while (mesh->ctx && zmq_ctx_term(mesh->ctx) && errno == EINTR)
 		;
 	explicit_bzero(mesh->secret_key, sizeof(mesh->secret_key));
+	free(mesh->counters);
 	free(mesh->peer_at);
 	free(mesh->peers);
 	free(mesh);
@@ -207,5 +209,7 @@ int mesh_fd(const struct mesh *mesh)
 
 const struct mesh_counters *mesh_counters(const struct mesh *mesh)
 {
-	return &mesh->counters;
+	/* The guard counts in its own thread. */
+	mesh->counters->refused = mesh_zap_refused(mesh->zap);
+	return mesh->counters;
 }

@@ -56,6 +56,7 @@ int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
 int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload,
 	      size_t payload_len);
 
+/* As of now; the address stays the same while the mesh lives. */
 const struct mesh_counters *mesh_counters(const struct mesh *mesh);
 
 /* acd_msg <-> Acd; from_pb returns EBADMSG for values out of their range. */

@@ -32,8 +32,8 @@ struct mesh {
 	void *ctx, *router;
 	int fd;
 	struct mesh_zap *zap;
-	zmq_msg_t payload; /* of the message last returned; always initialised */
-	struct mesh_counters counters;
+	zmq_msg_t payload;              /* of the message last returned; always initialised */
+	struct mesh_counters *counters; /* refreshed whenever someone looks */
 };
 
 /* Reads own secret key and the public keys of all daemons of conf into mesh. */

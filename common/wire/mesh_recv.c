@@ -48,7 +48,7 @@ static struct mesh_peer *sender(struct mesh *mesh, zmq_msg_t *msg)
 static bool boot_and_seq(struct mesh *mesh, struct mesh_peer *peer, const Envelope *env)
 {
 	if (env->boot < peer->boot_in) {
-		mesh->counters.stale_boot++;
+		mesh->counters->stale_boot++;
 		return false;
 	}
 	if (env->boot > peer->boot_in) {
@@ -57,7 +57,7 @@ static bool boot_and_seq(struct mesh *mesh, struct mesh_peer *peer, const Envelo
 		return true;
 	}
 	if (env->seq > peer->seq_in) {
-		mesh->counters.gaps += env->seq - peer->seq_in - 1;
+		mesh->counters->gaps += env->seq - peer->seq_in - 1;
 		peer->seq_in = env->seq;
 	}
 	return true;
@@ -65,7 +65,7 @@ static bool boot_and_seq(struct mesh *mesh, struct mesh_peer *peer, const Envelo
 
 static bool accept_message(struct mesh *mesh, zmq_msg_t *msg, bool whole, Envelope *ret_env)
 {
-	struct mesh_counters *c = &mesh->counters;
+	struct mesh_counters *c = mesh->counters;
 	size_t len = zmq_msg_size(msg), payload_len = zmq_msg_size(&mesh->payload);
 	struct mesh_peer *peer = sender(mesh, msg);
 	if (!peer || peer->addr == mesh->self) {
@@ -100,8 +100,6 @@ int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
 	zmq_msg_t msg;
 	bool whole, ok = false;
 	int err = 0;
-	/* The guard counts in its own thread. */
-	mesh->counters.refused = mesh_zap_refused(mesh->zap);
 	zmq_msg_init(&msg);
 	while (!err && !ok) {
 		err = message_recv(mesh, &msg, &whole);
@@ -111,7 +109,7 @@ int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
 	zmq_msg_close(&msg);
 	if (err)
 		return err;
-	mesh->counters.received++;
+	mesh->counters->received++;
 	*ret_payload_len = zmq_msg_size(&mesh->payload);
 	*ret_payload = *ret_payload_len ? zmq_msg_data(&mesh->payload) : NULL;
 	return 0;

@@ -47,7 +47,7 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 	uint8_t buf[Envelope_size];
 	size_t len;
 	if (payload_len > MESH_PAYLOAD_MAX) {
-		mesh->counters.too_big++;
+		mesh->counters->too_big++;
 		return EMSGSIZE;
 	}
 	/* Only a gateway's frames carry a payload; the receiver would drop anything else. */
@@ -65,10 +65,10 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 	if (!err)
 		err = send_parts(peer->dealer, buf, len, payload, payload_len);
 	if (err) {
-		mesh->counters.send_dropped++;
+		mesh->counters->send_dropped++;
 		return err == EBADMSG ? err : EAGAIN;
 	}
 	peer->seq_out++;
-	mesh->counters.sent++;
+	mesh->counters->sent++;
 	return 0;
 }

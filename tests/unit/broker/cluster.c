@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { RUNNING_MAX = 8 };
+
 static const char yaml[] =
     "cluster: test\n"
     "agents: agents.yaml\n"
@@ -90,8 +92,23 @@ void cluster_open(struct cluster *c, unsigned port)
 	keys_write(c);
 }
 
+/* Those that are running: a test that failed must not leave them to the next one. */
+static pid_t running[RUNNING_MAX];
+
+static void running_swap(pid_t was, pid_t is)
+{
+	size_t i = 0;
+	while (i < RUNNING_MAX && running[i] != was)
+		i++;
+	helio_assert(i < RUNNING_MAX);
+	running[i] = is;
+}
+
 void cluster_close(struct cluster *c)
 {
+	for (size_t i = 0; i < RUNNING_MAX; i++)
+		if (running[i])
+			broker_end(running[i], SIGKILL);
 	zdir_t *dir = zdir_new(c->dir, NULL);
 	zdir_remove(dir, true);
 	zdir_destroy(&dir);
@@ -124,6 +141,7 @@ pid_t broker_start(const struct cluster *c, const char *name, const char *trace)
 	if (pid == 0)
 		child(out, argv);
 	close(out);
+	running_swap(0, pid);
 	return pid;
 }
 
@@ -161,6 +179,7 @@ int broker_run_args(char *const argv[], char *out, size_t size)
 int broker_end(pid_t pid, int sig)
 {
 	helio_assert(kill(pid, sig) == 0);
+	running_swap(pid, 0);
 	return exit_code(pid);
 }
 

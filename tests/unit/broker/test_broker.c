@@ -44,10 +44,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct scene *s = *state;
-	if (s->oslo_b)
-		broker_end(s->oslo_b, SIGKILL);
-	if (s->manila_b)
-		broker_end(s->manila_b, SIGKILL);
 	mini_close(&s->oslo);
 	mini_close(&s->manila);
 	cluster_close(&s->c);

@@ -132,6 +132,26 @@ static void a_second_one_of_the_same_name_is_told_so(void **state)
 	assert_int_equal(broker_end(pid, SIGTERM), 0);
 }
 
+static void a_stranger_at_the_door_is_said_in_the_log(void **state)
+{
+	struct cluster *c = *state;
+	char path[256];
+	pid_t pid = broker_start(c, "oslo-b1", NULL);
+	wait_log(c, "oslo-b1", "event=broker.up");
+	snprintf(path, sizeof(path), "%s/keys/curve/oslo-b1.pub", c->dir);
+	zcert_t *server = zcert_load(path), *stranger = zcert_new();
+	zsock_t *s = zsock_new(ZMQ_DEALER);
+	zsock_set_curve_serverkey(s, zcert_public_txt(server));
+	zcert_apply(stranger, s);
+	zsock_set_linger(s, 0);
+	assert_int_equal(zsock_connect(s, "tcp://127.0.0.1:%d", PORT), 0);
+	wait_log(c, "oslo-b1", "event=mesh.bad refused=");
+	zsock_destroy(&s);
+	zcert_destroy(&server);
+	zcert_destroy(&stranger);
+	assert_int_equal(broker_end(pid, SIGTERM), 0);
+}
+
 /* A peer that sends without pause must not keep the admin socket or the timers waiting. */
 static void a_flood_does_not_starve_the_rest(void **state)
 {
@@ -184,6 +204,7 @@ int main(void)
 	    T(status_shows_who_is_heard),
 	    T(queues_are_listed_and_an_unknown_command_is_answered),
 	    T(a_second_one_of_the_same_name_is_told_so),
+	    T(a_stranger_at_the_door_is_said_in_the_log),
 	    T(a_flood_does_not_starve_the_rest),
 	    T(help_teaches_and_mistakes_are_named),
 	};

@@ -137,11 +137,17 @@ static double mesh_throughput(struct mesh *a)
 	return (double)got * 1e6 / (double)(mono_us() - start);
 }
 
+/* floor 0: none was measured for this figure. */
 static void print(const char *name, double value, const char *unit, double floor)
 {
-	printf("{\"name\":\"%s\",\"value\":%.1f,\"unit\":\"%s\",\"floor\":%.1f,\"ratio\":%.2f,"
+	char floor_text[32] = "null", ratio[32] = "null";
+	if (floor > 0) {
+		snprintf(floor_text, sizeof(floor_text), "%.1f", floor);
+		snprintf(ratio, sizeof(ratio), "%.2f", value / floor);
+	}
+	printf("{\"name\":\"%s\",\"value\":%.1f,\"unit\":\"%s\",\"floor\":%s,\"ratio\":%s,"
 	       "\"target\":null,\"met\":null}\n",
-	       name, value, unit, floor, floor > 0 ? value / floor : 0);
+	       name, value, unit, floor_text, ratio);
 }
 
 /* Both directions up: the echo thread answers, so pings that come back show it. */
