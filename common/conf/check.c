@@ -211,12 +211,13 @@ static bool anybody_has(const struct reader *r, uint64_t skills)
 static void warn_all(struct reader *r)
 {
 	const struct conf *c = r->conf;
-	unsigned roles;
+	unsigned roles, all = 0;
 
 	for (uint32_t i = 0; i < c->sites_n; i++) {
 		roles = 0;
 		for (uint32_t k = 0; k < c->sites[i].daemons_n; k++)
 			roles |= 1u << r->daemons[c->sites[i].first + k].d.role;
+		all |= roles;
 		snprintf(r->path, sizeof(r->path), "sites.%s", c->sites[i].name);
 		if (roles & 1u << CONF_NODE && !(roles & 1u << CONF_BROKER))
 			warn_at(r, r->site_keys[i], "add a broker",
@@ -225,6 +226,10 @@ static void warn_all(struct reader *r)
 			warn_at(r, r->site_keys[i], "add a node",
 				"no node: no calls and no agents here");
 	}
+	snprintf(r->path, sizeof(r->path), "presence.redis");
+	if (all & 1u << CONF_NODE && !c->presence.n)
+		warn_at(r, r->root, "add one: presence: {redis: [IPv4:port]}",
+			"no presence Redis: nodes do not start without one");
 	for (uint32_t i = 0; i < c->queues_n && c->agents_n; i++) {
 		if (anybody_has(r, c->queues[i].skills))
 			continue;

@@ -27,7 +27,7 @@ static const struct option table[] = {
 	{SECTION_PATHS,  "run",                OPT_PATH,     "run",         "admin sockets; keep the path short (107 bytes with the socket's name)", AT(struct conf, run_dir), 0, 0, NULL, NULL},
 	{SECTION_PATHS,  "web",                OPT_PATH,     "web",         "the built browser softphone, served by the gateways", AT(struct conf, web_dir), 0, 0, NULL, NULL},
 
-	{SECTION_PRESENCE, "redis",            OPT_READ,     "",            "presence Redis servers, the master first; none: no directory, calls are routed all the same", AT(struct conf_redis, at), 0, 0, "a list of at most 8 IPv4:port", read_redis},
+	{SECTION_PRESENCE, "redis",            OPT_READ,     "",            "presence Redis servers, the master first; nodes start only with at least one, and route calls on when none answers", AT(struct conf_redis, at), 0, 0, "a list of at most 8 IPv4:port", read_redis},
 
 	{SECTION_SITE,   "number",             OPT_U8,       NULL,          "never reuse or change it: ids carry it", AT(struct conf_site, number), 1, 254, NULL, NULL},
 	{SECTION_SITE,   "timezone",           OPT_ZONE,     NULL,          "IANA time zone of the site", AT(struct conf_site, timezone), 0, 0, NULL, NULL},

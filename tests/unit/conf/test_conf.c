@@ -18,6 +18,7 @@
 /* A cluster of one site that is right; `extra` goes to its end. */
 #define GOOD_HEAD                                                                  \
 	"cluster: sunline\n"                                                       \
+	"presence: {redis: [127.0.1.1:42400]}\n"                                   \
 	"skills: [lang.en, lang.nb, product.orders]\n"                             \
 	"sites:\n"                                                                 \
 	"  oslo:\n"                                                                \
@@ -124,7 +125,7 @@ static void defaults_stand_in_for_what_is_left_out(void **state)
 	assert_string_equal(c->queues[0].display, "support");
 	assert_int_equal(conf_daemon_by_name(c, "oslo1")->calls_max, 1000);
 	assert_string_equal(c->agents[0].password, "!");
-	assert_int_equal(c->presence.n, 0);
+	assert_int_equal(c->presence.n, 1);
 	conf_free(c);
 }
 
@@ -216,10 +217,11 @@ static void broken_yaml_is_told_with_its_place(void **state)
 static void overlaps_of_ports_name_both_sides(void **state)
 {
 	(void)state;
-	refused(GOOD_HEAD "      oslo2: {ordinal: 2, address: 127.0.1.1, mesh: 42102, sip: 42210, "
-			  "media_ports: 42299-42399}\n" GOOD_QUEUES,
-		GOOD_AGENTS,
-		"oslo2.media_ports: port 42299 of 127.0.1.1: taken by oslo1 (media_ports, line 9)");
+	refused(
+	    GOOD_HEAD "      oslo2: {ordinal: 2, address: 127.0.1.1, mesh: 42102, sip: 42210, "
+		      "media_ports: 42299-42399}\n" GOOD_QUEUES,
+	    GOOD_AGENTS,
+	    "oslo2.media_ports: port 42299 of 127.0.1.1: taken by oslo1 (media_ports, line 10)");
 	refused(GOOD_HEAD "      oslo2: {ordinal: 2, address: 127.0.1.1, mesh: 42102, sip: 42210, "
 			  "media_ports: 42300-42399}\n" GOOD_QUEUES,
 		GOOD_AGENTS, "oslo2.sip: port 42210 of 127.0.1.1: taken by oslo1 (media_ports");
@@ -238,6 +240,12 @@ static void what_is_legal_but_seldom_meant_is_a_warning(void **state)
 	(void)state;
 	conf_free(accepted(GOOD_HEAD "queues: {support: {skills: [lang.nb]}}\n", GOOD_AGENTS,
 			   "warning: queues.support.skills: no agent has all the skills"));
+	conf_free(accepted(
+	    "cluster: sunline\nskills: [a]\nsites: {oslo: {number: 1, timezone: "
+	    "Europe/Oslo, brokers: {b: {ordinal: 64, address: 127.0.0.1, mesh: 1}}, "
+	    "nodes: {n1: {ordinal: 1, address: 127.0.0.1, mesh: 2, sip: 3, media_ports: "
+	    "2000-2001}}}}\nqueues: {support: {}}\n",
+	    "agents: {maria: {site: oslo}}", "warning: presence.redis: no presence Redis"));
 	conf_free(accepted("cluster: sunline\nsites: {oslo: {number: 1, timezone: Europe/Oslo}}\n"
 			   "queues: {support: {}}\n",
 			   "agents: {maria: {site: oslo}}", "warning: sites.oslo: no node"));

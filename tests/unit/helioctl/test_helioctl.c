@@ -481,6 +481,37 @@ static void wrong_usage_is_2_and_says_what_was_meant(void **state)
 	said("/nowhere.yaml: cannot be read");
 }
 
+#ifdef HELIO_SIPP
+/* SIPp answers as a carrier's other end would; it needs no moment to be ready: an INVITE that comes
+ * too early is sent again. */
+static void a_test_call_is_placed_and_its_story_told(void **state)
+{
+	(void)state;
+	fflush(NULL);
+	daemon_pid = fork();
+	assert_true(daemon_pid >= 0);
+	if (!daemon_pid) {
+		int null = open("/dev/null", O_RDWR);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(null, 0), dup2(null, 1), dup2(null, 2);
+		execl(HELIO_SIPP, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", "42890",
+		      "-nostdin", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(ctl("test-call support --to sip:support@127.0.0.1:42890 --seconds 1"), 0);
+	said("it rings");
+	said("the queue has answered");
+	said("hung up by us");
+	assert_int_equal(
+	    ctl("test-call support --to sip:support@127.0.0.1:42890 --seconds 1 --listen "
+		"1000 --json"),
+	    1);
+	said("\"event\":\"result\"");
+	assert_int_equal(ctl("test-call nowhere"), 2);
+	assert_int_equal(ctl("test-call support"), 3); /* no node runs */
+}
+#endif
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -498,6 +529,9 @@ int main(void)
 	    T(an_agent_is_added_and_gets_a_new_password),
 	    T(config_check_tells_every_problem),
 	    T(wrong_usage_is_2_and_says_what_was_meant),
+#ifdef HELIO_SIPP
+	    T(a_test_call_is_placed_and_its_story_told),
+#endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
