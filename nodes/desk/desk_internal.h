@@ -44,9 +44,8 @@ struct session {
 	const struct conf_agent *agent;
 	struct link *link; /* NULL: GRACE */
 	struct media_leg leg;
-	bool plain, media_up, muted, stats_on;
-	uint64_t media_since_us;
-	char media_why[96];
+	bool plain, media_up, muted;
+	bool ready_again; /* was idle; becomes so when its new leg is up */
 	/* mirror of the agent register, for the page */
 	uint8_t state, reason;
 	uint64_t state_us;

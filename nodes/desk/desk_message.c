@@ -64,6 +64,7 @@ static void on_ready(struct link *l, const json_t *msg)
 static void on_pause(struct link *l, const json_t *msg)
 {
 	struct session *s = l->session;
+	s->ready_again = false;
 	bool device = strcmp(text(msg, "reason"), "device") == 0;
 	struct acd_event ev = {.type = ACD_EV_AGENT_NOT_READY,
 			       .session = s->id,

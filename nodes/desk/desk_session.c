@@ -95,11 +95,14 @@ void session_media_set(struct session *s, bool up, const char *why)
 {
 	bool changed = s->media_up != up;
 	s->media_up = up;
-	s->media_since_us = mono_us();
-	(void)str_copy(s->media_why, sizeof(s->media_why), why);
 	session_send(s, json_pack("{ss sb ss}", "t", "media", "up", up, "why", why));
 	if (up && s->talking)
 		session_bridge(s);
+	if (up && s->ready_again) {
+		struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
+		s->ready_again = false;
+		(void)node_event(s->desk->n, &ev);
+	}
 	if (!up && changed) {
 		/* An agent who cannot be heard must not be given a caller. */
 		struct acd_event ev = {
@@ -231,6 +234,14 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 	if (!fresh) {
 		struct acd_event ev = {.type = ACD_EV_SESSION_RESUMED, .session = s->id};
 		(void)node_event(d->n, &ev);
+		if (s->state == ACD_AGENT_IDLE && !s->media_up) {
+			/* Nobody is given a caller before the page's new leg is up. */
+			struct acd_event wait = {.type = ACD_EV_AGENT_NOT_READY,
+						 .session = s->id,
+						 .reason = ACD_REASON_MEDIA};
+			s->ready_again = true;
+			(void)node_event(d->n, &wait);
+		}
 		if (s->ring)
 			session_send(s, json_incref(s->ring));
 		if (s->talking) {
