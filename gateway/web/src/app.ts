@@ -9,7 +9,7 @@ import { Microphone } from './media/mic';
 import { LevelMeter, Ringer } from './media/sound';
 import { Notifier } from './notify';
 import {
-	leaveTab, loadPrefs, loadTicket, loadToday, savePrefs, saveTicket, saveToday, tabWasAtDesk,
+	leaveTab, loadCallAge, loadPrefs, loadTicket, loadToday, savePrefs, saveCallStart, saveTicket, saveToday, tabWasAtDesk,
 	type Prefs,
 } from './prefs';
 import {
@@ -52,6 +52,7 @@ export class App {
 	private wrapTimer: ReturnType<typeof setTimeout> | null = null;
 	private relegAt = 0;
 	private legDownAt = 0;
+	private legBlocked = false;
 	private figures: LegFigures | null = null;
 	private silentSince = 0;
 	private retryCluster: ReturnType<typeof setTimeout> | null = null;
@@ -67,7 +68,10 @@ export class App {
 		});
 		this.leg = new Leg({
 			status: (status, why) => this.onLeg(status, why),
-			blocked: (on) => this.dispatch({ a: 'sound_blocked', on }),
+			blocked: (on) => {
+				this.legBlocked = on;
+				this.sayBlocked();
+			},
 		});
 		this.ringer.volume = this.prefs.volume;
 		setInterval(() => this.onSecond(), 1000);
@@ -183,6 +187,7 @@ export class App {
 			clusterPub: fromHex(cluster.signPub),
 			device: this.device,
 			site: () => loadTicket()?.site ?? '',
+			home: () => ('ticket' in (this.credentials ?? {}) ? loadTicket()?.node ?? '' : ''),
 			events: {
 				phase: (phase, attempt, retryMs) => this.onLink(phase, attempt, retryMs),
 				message: (m) => this.onMessage(m),
@@ -294,8 +299,8 @@ export class App {
 		this.disarmSignin();
 		this.credentials = { ticket: true }; // the password is not kept
 		saveTicket({
-			ticket: m.ticket, session: m.session, name: m.agent.name, display: m.agent.display,
-			site: m.agent.site, until: Date.now() + m.ticketMs,
+			ticket: m.ticket, session: m.session, node: m.node, name: m.agent.name,
+			display: m.agent.display, site: m.agent.site, until: Date.now() + m.ticketMs,
 		});
 		if (!m.sdp) return;
 		this.dispatch({ a: 'leg', status: 'connecting', why: '' });
@@ -394,7 +399,7 @@ export class App {
 	unlock(): void {
 		this.ringer.unlock();
 		this.meter.unlock();
-		if (this.state.soundBlocked) void this.leg.play();
+		if (this.legBlocked) void this.leg.play();
 	}
 
 	// ---- what a changed state asks for ----
@@ -409,6 +414,11 @@ export class App {
 			this.notifier.quiet();
 		}
 		if (before.call && !after.call) this.mic.mute(false);
+		if (after.call && after.call.offer && before.call?.offer !== after.call.offer) {
+			const ageMs = loadCallAge(after.call.offer);
+			if (ageMs) this.dispatch({ a: 'call_since', ageMs });
+			else saveCallStart(after.call.offer, this.now() - after.call.since);
+		}
 		if (before.leg.status !== 'down' && after.leg.status === 'down') this.legDownAt = this.now();
 		if (after.today !== before.today && after.session)
 			saveToday(after.session.agent.name, after.today);
@@ -441,8 +451,13 @@ export class App {
 		this.dispatch({ a: 'leg', status, why });
 	}
 
+	private sayBlocked(): void {
+		this.dispatch({ a: 'sound_blocked', on: this.legBlocked || this.meter.blocked });
+	}
+
 	private onSecond(): void {
 		this.dispatch({ a: 'tick' });
+		if (this.state.phase === 'desk') this.sayBlocked();
 		const s = this.state;
 		const now = this.now();
 		// The leg is gone while the link is fine: a resume without keep_rtc makes the node offer anew.

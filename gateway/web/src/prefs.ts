@@ -17,6 +17,7 @@ export interface Prefs {
 export interface Ticket {
 	ticket: string;
 	session: string;
+	node: string;
 	name: string;
 	display: string;
 	site: string;
@@ -70,7 +71,7 @@ export function loadTicket(): Ticket | null {
 	const v = read(local, TICKET) as Partial<Ticket>;
 	return v.ticket && v.session && v.name && typeof v.until === 'number' && v.until > Date.now()
 		? {
-			ticket: v.ticket, session: v.session, name: v.name, display: v.display ?? v.name,
+			ticket: v.ticket, session: v.session, node: v.node ?? '', name: v.name, display: v.display ?? v.name,
 			site: v.site ?? '', until: v.until,
 		} : null;
 }
@@ -84,6 +85,16 @@ export function leaveTab(): void {
 }
 export function tabWasAtDesk(): boolean {
 	return typeof read(tab, TAB).session === 'string';
+}
+
+const CALL = 'helio.call';
+/** When the call in hand began, so that a reload does not start its clock anew. */
+export function saveCallStart(offer: string, ageMs: number): void {
+	write(tab, CALL, { offer, startedAt: Date.now() - ageMs });
+}
+export function loadCallAge(offer: string): number {
+	const v = read(tab, CALL);
+	return v.offer === offer && typeof v.startedAt === 'number' ? Math.max(0, Date.now() - v.startedAt) : 0;
 }
 
 function dayOf(now: Date): string {

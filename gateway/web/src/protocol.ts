@@ -131,14 +131,20 @@ function list<T>(value: unknown, max: number, read: (item: Fields) => T | null):
 	}
 	return out;
 }
+/** What SIP puts where a number is withheld (RFC 3323, and what gateways make of it). */
+const WITHHELD = /^(anonymous|unknown|unavailable|restricted|private)$/i;
+function number(value: unknown): string {
+	const caller = text(value);
+	return WITHHELD.test(caller) ? '' : caller;
+}
 function callOf(m: Fields): CallInfo {
 	return {
 		offer: text(m.offer),
 		call: text(m.call),
 		queue: text(m.queue),
 		queueDisplay: text(m.queue_display) || text(m.queue),
-		caller: text(m.caller),
-		callerName: text(m.caller_name),
+		caller: number(m.caller),
+		callerName: number(m.caller_name),
 		waitedMs: count(m.waited_ms),
 		site: text(m.site),
 	};

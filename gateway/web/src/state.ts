@@ -99,6 +99,7 @@ export type Action =
 	| { a: 'message'; m: FromNode }
 	| { a: 'intent'; what: Exclude<Pending, null>; reason?: PauseReason }
 	| { a: 'mute'; on: boolean }
+	| { a: 'call_since'; ageMs: number }
 	| { a: 'wrap'; disposition: Disposition | ''; note: string }
 	| { a: 'wrap_sent' }
 	| { a: 'mic'; status: MicStatus; label: string }
@@ -185,6 +186,11 @@ export function reduce(state: State, action: Timed): State {
 		return onIntent(state, action.what, action.reason ?? null, at);
 	case 'mute':
 		return state.call ? { ...state, call: { ...state.call, muted: action.on } } : state;
+	case 'call_since': {
+		const since = at - action.ageMs;
+		return state.call && since < state.call.since
+			? { ...state, call: { ...state.call, since } } : state;
+	}
 	case 'wrap':
 		return state.wrap ? {
 			...state, wrap: {
@@ -206,7 +212,7 @@ export function reduce(state: State, action: Timed): State {
 	case 'leg':
 		return { ...state, leg: { status: action.status, why: action.why } };
 	case 'sound_blocked':
-		return { ...state, soundBlocked: action.on };
+		return state.soundBlocked === action.on ? state : { ...state, soundBlocked: action.on };
 	case 'today':
 		return { ...state, today: action.today };
 	case 'notice':

@@ -32,6 +32,12 @@ test('a state inside welcome may be an object as well', () => {
 	assert.deepEqual([m.state.state, m.state.wrapMs], ['wrap', 9]);
 });
 
+test('a withheld number is no name', () => {
+	const m = parseFromNode('{"t":"ring","offer":"o","caller":"Anonymous","caller_name":"anonymous"}');
+	assert.ok(m?.t === 'ring');
+	assert.deepEqual([m.caller, m.callerName], ['', '']);
+});
+
 test('lists are bounded', () => {
 	const queues = Array.from({ length: 3000 }, (_, i) => ({ name: `q${i}` }));
 	assert.equal(parseFromNode(JSON.stringify({ t: 'queues', queues })), null, 'longer than any message');

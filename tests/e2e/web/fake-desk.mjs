@@ -28,7 +28,7 @@ function certificate(sodium, signKey, cluster, node, noisePub, nowS) {
 	return Buffer.concat([body, sodium.crypto_sign_detached(body, signKey)]);
 }
 
-/** Events: `message` (m), `link` (open), `raw` (bytes as they crossed the wire, either way). */
+/** Events: `message` (m), `link` (open), `cert` (one was shown), `raw` (bytes as they crossed the wire, either way). */
 export class FakeDesk extends EventEmitter {
 	cluster = 'sunline';
 	site = 'manila';
@@ -148,6 +148,7 @@ export class FakeDesk extends EventEmitter {
 			this.emit('link', false);
 		});
 		this.#frame(Frame.Cert, cert);
+		this.emit('cert');
 	}
 
 	#serve(req, res) {

@@ -2,6 +2,7 @@
 // sealed protocol (fake-desk.mjs) and a real WebRTC peer (peer.mjs). HELIO_SHOTS=DIR keeps a picture
 // of each state. What is checked is what a person would notice: words, focus, keys, sound, audio.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test as nodeTest } from 'node:test';
@@ -248,6 +249,25 @@ test('a dead gateway in a call: said in words, resumed with the same audio, the 
 	await state('talking');
 	assert.equal(await id('caller').textContent(), 'Kari Nordmann');
 	assert.equal(await id('today-answered').textContent(), '1');
+});
+
+test('offered another node, the page holds out for the one that has the call, and tells that other nothing', async () => {
+	const links = desk.links;
+	desk.node = 'oslo1';
+	desk.clear();
+	desk.cut();
+	const deadline = Date.now() + 8000;
+	while (desk.links < links + 3) {
+		assert.ok(Date.now() < deadline, 'the page does not try again');
+		await once(desk, 'cert');
+	}
+	assert.deepEqual(desk.received, []);
+	desk.node = 'manila1';
+	assert.equal((await desk.heard('resume')).keep_rtc, true);
+	await welcome({ state: 'grace' }, { rtc: false });
+	agentState('talking', 'none', { offer: 'o1' });
+	await state('talking');
+	await page.locator('html[data-link="open"]').waitFor({ state: 'attached' });
 });
 
 test('a reload in a call goes straight back to it', async () => {

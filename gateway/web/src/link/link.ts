@@ -28,12 +28,19 @@ export interface LinkOptions {
 	device: KeyPair;
 	/** The agent's home site, once known. */
 	site: () => string;
+	/** The node that holds our session, once there is one. Any node would take us in, but only this
+	 * one has the call and the audio. */
+	home: () => string;
 	events: LinkEvents;
 }
 
 const OPEN_MAX_MS = 8000;    // TCP, TLS and the handshake over a bad line; then another door
 const PING_MS = 5000;        // PROTOCOL.md
 const SILENCE_MAX_MS = 15000;
+/** How long we insist on the node of our session while a gateway offers another. A gateway that has just
+ * come back knows its nodes one after the other; a node that is dead must not cost more than this. */
+const HOME_MAX_MS = 2000;
+const HOME_RETRY_MS = 150;
 /** Timers that come this late mean that the machine slept: the node has given the link up. */
 const ASLEEP_MS = 20000;
 const TICK_MS = 1000;
@@ -45,6 +52,7 @@ export class Link {
 	private ws: WebSocket | null = null;
 	private session: Session | null = null;
 	private attempt = 0;
+	private insistUntil = 0;
 	private heardAt = 0;
 	private startedAt = 0;
 	private pingAt = 0;
@@ -60,6 +68,7 @@ export class Link {
 	open(): void {
 		if (this.phase === 'connecting' || this.phase === 'sealed') return;
 		this.attempt = 0;
+		this.insistUntil = Date.now() + HOME_MAX_MS;
 		this.connect();
 	}
 
@@ -73,6 +82,7 @@ export class Link {
 		if (this.phase === 'idle') return;
 		this.drop();
 		this.attempt = 0;
+		this.insistUntil = Date.now() + HOME_MAX_MS;
 		this.connect();
 	}
 
@@ -138,6 +148,11 @@ export class Link {
 			const cert = openCert(body, this.o.clusterPub, Date.now() / 1000);
 			if (cert.cluster !== this.o.cluster)
 				throw new SealError('bad', 'the certificate is of another cluster');
+			const home = this.o.home();
+			if (home && cert.node !== home && Date.now() < this.insistUntil) {
+				this.again(HOME_RETRY_MS);
+				return null;
+			}
 			const hs = new Handshake({
 				initiator: true, own: this.o.device, remoteStatic: cert.noisePub,
 				prologue: prologueFor(body),
@@ -165,6 +180,7 @@ export class Link {
 			// A hint by the gateway, which cannot be trusted with more than "try again".
 			if (body[0] === Bye.NoNode || body[0] === Bye.Limit) this.attempt++;
 			this.lost();
+			if (body[0] === Bye.NodeLost) this.insistUntil = 0; // it is gone: any other, at once
 			return null;
 		default:
 			throw new SealError('turn', 'not for this side');
@@ -198,8 +214,12 @@ export class Link {
 	}
 
 	private lost(): void {
+		if (this.phase === 'sealed') this.insistUntil = Date.now() + HOME_MAX_MS;
+		this.again(backoffMs(this.attempt++, Math.random()));
+	}
+
+	private again(wait: number): void {
 		this.drop();
-		const wait = backoffMs(this.attempt++, Math.random());
 		this.retry = setTimeout(() => this.connect(), wait);
 		this.say('lost', wait);
 	}

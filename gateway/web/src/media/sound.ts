@@ -89,6 +89,11 @@ export class LevelMeter {
 		if (this.context?.state === 'suspended') void this.context.resume().catch(() => undefined);
 	}
 
+	/** The browser starts no sound before a click: after a reload, nobody may have clicked yet. */
+	get blocked(): boolean {
+		return this.context?.state === 'suspended';
+	}
+
 	/** Loudest sample now, 0..1; null: nothing can be said (not attached, or the browser waits). */
 	peak(): number | null {
 		if (!this.source || !this.analyser || this.context?.state !== 'running') return null;
