@@ -17,7 +17,7 @@ static void stop_h(int sig)
 }
 
 /* Home, each line over the old one, the rest cleared: the screen is never empty in between. */
-static void draw(const char *text)
+static void draw(const char *text, bool colour)
 {
 	char when[16] = "";
 	time_t now = time(NULL);
@@ -31,7 +31,8 @@ static void draw(const char *text)
 		printf("%.*s\033[K\n", (int)n, p);
 		p += n + (p[n] == '\n');
 	}
-	printf("\033[K\n\033[2m%s, Ctrl-C ends\033[0m\033[K\033[J", when);
+	printf("\033[K\n%s%s, Ctrl-C ends%s\033[K\033[J", style_on(colour, STYLE_DIM), when,
+	       style_off(colour, STYLE_DIM));
 	fflush(stdout);
 }
 
@@ -56,7 +57,7 @@ int ctl_watch(struct ctl *ctl, int (*body)(struct ctl *ctl))
 		code = body(ctl);
 		if (screen) {
 			fclose(ctl->out);
-			draw(text);
+			draw(text, ctl->colour);
 			free(text);
 		} else if (fflush(to)) {
 			break; /* the reader has gone */
