@@ -106,7 +106,6 @@ uint64_t mini_caller(struct mini_node *n, const char *queue)
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED, .call = {acd_id_next(n->acd)}};
 	const struct conf_queue *q = conf_queue_by_name(n->c->conf, queue);
 	ev.queue.v = q->id;
-	ev.priority = q->priority;
 	helio_assert(mini_event(n, &ev) == ACD_OK);
 	return ev.call.v;
 }
