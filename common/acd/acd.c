@@ -320,7 +320,11 @@ static enum acd_verdict ev_msg(struct acd *acd, const struct acd_event *ev)
 	enum acd_verdict v = receivers[ev->msg.type](acd, ev->from, ev->from_boot, &ev->msg);
 	if (v != ACD_OK)
 		return v;
-	*boot = ev->from_boot;
+	if (ev->from_boot != *boot) {
+		acd->boots_sum += mix64((uint64_t)ev->from.v << 32 | ev->from_boot) -
+				  mix64((uint64_t)ev->from.v << 32 | *boot);
+		*boot = ev->from_boot;
+	}
 	if (acd->role == ACD_ROLE_NODE && addr_is_broker(ev->from.v) &&
 	    site_of(ev->from) == site_of(acd->self))
 		island_heard(acd);

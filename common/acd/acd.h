@@ -169,20 +169,22 @@ enum acd_event_type {
 	ACD_EV_TIME,              /* nothing but now: acd_deadline() has come */
 	ACD_EV_MSG,               /* from, from_boot, msg; the shell has already checked the sender's key */
 	/* node: calls it owns */
-	ACD_EV_CALL_ARRIVED,      /* call, queue, priority, age_us (0, or kept by an adoption) */
+	ACD_EV_CALL_ARRIVED,      /* call, queue, priority (added to the queue's class), age_us (0,
+				   * or kept by an adoption) */
 	ACD_EV_CALL_GONE,         /* call, cause: caller hung up (CANCEL, BYE) or its leg failed */
 	/* node: sessions it holds */
 	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills; state NOT_READY(SIGNED_IN) */
-	ACD_EV_AGENT_SIGN_OUT,    /* session */
-	ACD_EV_AGENT_READY,       /* session */
+	ACD_EV_AGENT_SIGN_OUT,    /* session; while talking: after the call */
+	ACD_EV_AGENT_READY,       /* session; ends a wrap-up; while talking: after the call */
 	ACD_EV_AGENT_NOT_READY,   /* session, reason: at once, or after the call in hand */
 	ACD_EV_AGENT_ACCEPT,      /* session, offer */
-	ACD_EV_AGENT_REJECT,      /* session, offer */
-	ACD_EV_AGENT_HANGUP,      /* session, offer */
+	ACD_EV_AGENT_REJECT,      /* session, offer; then NOT_READY(PAUSE), or it would ring again */
+	ACD_EV_AGENT_HANGUP,      /* session, offer; while it rings the same as REJECT */
 	ACD_EV_AGENT_WRAP_DONE,   /* session: wrap-up finished early */
 	ACD_EV_SESSION_LOST,      /* session: its socket is gone; GRACE while it may come back */
 	ACD_EV_SESSION_RESUMED,   /* session */
-	ACD_EV_MEDIA_FAILED,      /* offer: the leg for it cannot be set up (owner or agent side) */
+	ACD_EV_MEDIA_FAILED,      /* offer: the leg for it cannot be set up; with call: at the
+				   * owner's side, without: at the agent's */
 	/* both */
 	ACD_EV_DRAIN,             /* on */
 	ACD_EV_TYPE_COUNT,

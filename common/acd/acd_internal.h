@@ -370,6 +370,7 @@ struct acd {
 
 	/* boot numbers by address; see boot_of() */
 	uint32_t *boots;
+	uint64_t boots_sum; /* over all of them, for the digest */
 
 	uint32_t queues_n, needs_n, calls_max, agents_max, endings_max, classes_max;
 	struct queue *queues;

@@ -195,9 +195,7 @@ uint64_t acd_digest(const struct acd *acd)
 	add(&h, (uint64_t)acd->started | (uint64_t)acd->draining << 1 | (uint64_t)acd->island << 2 |
 		    (uint64_t)acd->matching << 3 | (uint64_t)acd->unheld << 4);
 	add(&h, acd->hold_until);
-	for (uint32_t i = 0; i < (ACD_SITES_MAX + 1) * ADDR_ORDINALS; i++)
-		if (acd->boots[i])
-			add(&h, (uint64_t)i << 32 | acd->boots[i]);
+	add(&h, acd->boots_sum);
 	add_registers(&h, acd);
 	add_mirror(&h, acd);
 	add_matcher(&h, acd);

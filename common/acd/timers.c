@@ -105,7 +105,7 @@ static void fire(struct acd *acd, enum timer_kind kind, uint32_t i)
 	case TM_IDLE_ADVERT: advert_timer(acd, i, true); return;
 	case TM_COUNT: break;
 	}
-	helio_assert(!"timer kind");
+	helio_assert(kind < TM_COUNT);
 }
 
 bool timer_fire_next(struct acd *acd)
