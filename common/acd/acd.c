@@ -217,7 +217,9 @@ static void init_neighbours(struct acd *acd, const struct acd_conf *conf)
 		if (site_of(b) != site_of(conf->self)) {
 			if (acd->role == ACD_ROLE_BROKER)
 				acd->peers[peer++].addr = b;
-		} else if (acd->role == ACD_ROLE_NODE) {
+		} else if (acd->role == ACD_ROLE_BROKER) {
+			acd->rivals += !same_addr(b, conf->self);
+		} else {
 			acd->stations[acd->stations_n++] = (struct station){.addr = b};
 		}
 	}

@@ -47,6 +47,9 @@ enum {
 /* A claim that was served stays known so long, so that a duplicate of CLAIM takes no second call.
  */
 #define CLAIM_DONE_US (UINT64_C(2) * 1000000)
+/* Two brokers of a site see the same caller and reach for the same agent. Who comes second waits so
+ * long before it tries another agent: by then CALL_DOWN says that the caller is served. */
+#define RIVAL_PAUSE_US (UINT64_C(10) * 1000)
 
 /* --- heap.c -------------------------------------------------------------------------------------
  * One intrusive pairing heap serves everything that is ordered: timers, callers of a queue, idle
@@ -404,6 +407,7 @@ struct acd {
 	struct freelist magent_free;
 	struct table magent_by_session;
 	uint32_t mnodes_n, claims_max;
+	uint32_t rivals; /* other brokers of the site */
 	struct mnode *mnodes;
 	struct claim *claims;
 	struct freelist claim_free;

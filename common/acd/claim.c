@@ -108,7 +108,10 @@ enum acd_verdict recv_reserve_nack(struct acd *acd, struct acd_addr from, uint32
 	bool had = agent_of(acd, i, &ai) != NULL;
 	if (had)
 		mirror_remove_agent(acd, ai);
-	claim_abort(acd, i);
+	if (acd->rivals > 0 && acd->claims[i].mcall != NIL)
+		timer_set(acd, TM_CLAIM, i, acd->now + RIVAL_PAUSE_US);
+	else
+		claim_abort(acd, i);
 	return ACD_OK;
 }
 

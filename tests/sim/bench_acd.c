@@ -1,10 +1,10 @@
 /*
  * acd_bench: how many decisions a second one broker core makes, and how that grows with the site.
  *
- * A decision is the whole matcher's work for one call: it is announced, the longest-idle able agent is
- * reserved, the claim comes, the oldest caller is picked, both leave the mirror, and the agent comes
- * back as idle. The node's side is played by this program, without a network. Half of the agents are
- * idle; skills are a set of 3 out of 32, a queue needs one or two. Output: JSON lines.
+ * A decision is the whole matcher's work for one call: it is announced, the longest-idle able agent
+ * is reserved, the claim comes, the oldest caller is picked, both leave the mirror, and the agent
+ * comes back as idle. The node's side is played by this program, without a network. Half of the
+ * agents are idle; skills are a set of 3 out of 32, a queue needs one or two. Output: JSON lines.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct bench {
 	size_t bytes;
 	acd_time_us now;
 	uint32_t agents;
-	uint64_t *version;  /* by agent */
+	uint64_t *version; /* by agent */
 	uint64_t calls, decisions, rng;
 	struct acd_effects fx;
 };
@@ -74,10 +74,9 @@ static void answer(struct bench *b, const struct acd_fx *fx)
 	} else if (m->type == ACD_MSG_PICK) {
 		tell(b, fx->to,
 		     (struct acd_msg){
-			     .type = ACD_MSG_CALL_DOWN, .call = m->call, .version = m->call.v});
+			 .type = ACD_MSG_CALL_DOWN, .call = m->call, .version = m->call.v});
 		tell(b, fx->to,
-		     (struct acd_msg){
-			     .type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
+		     (struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
 		b->decisions++;
 		tell(b, node_of(agent),
 		     (struct acd_msg){.type = ACD_MSG_AGENT_UP,
@@ -91,7 +90,7 @@ static void answer(struct bench *b, const struct acd_fx *fx)
 static void tell(struct bench *b, struct acd_addr from, struct acd_msg m)
 {
 	struct acd_event ev = {
-		.type = ACD_EV_MSG, .now = b->now, .from = from, .from_boot = 1, .msg = m};
+	    .type = ACD_EV_MSG, .now = b->now, .from = from, .from_boot = 1, .msg = m};
 	struct acd_fx todo[4];
 	uint32_t n = 0;
 

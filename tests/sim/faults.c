@@ -31,6 +31,7 @@ void faults_draw(struct sim *sim)
 	m->crashes = sometimes(sim, 5);
 	m->cuts = sometimes(sim, 6);
 	m->drains = sometimes(sim, 2);
+	m->lies = rng_below(r, 4) == 0 ? (uint32_t)rng_below(r, 300) : 0;
 	m->calm_at = sim->now + rng_range(r, 12 * SEC, 25 * SEC);
 	m->last_arrival = m->calm_at + 10 * SEC;
 }
@@ -73,7 +74,48 @@ void faults_start(struct sim *sim)
 		sim_at(sim, at, K_DRAIN, d, 0);
 		sim_at(sim, at + rng_range(r, 1 * SEC, 6 * SEC), K_UNDRAIN, d, 0);
 	}
+	for (uint32_t i = 0; i < sim->mix.lies; i++)
+		sim_at(sim, rng_below(r, span), K_MISCHIEF, (uint32_t)rng_below(r, sim->daemons_n),
+		       0);
 	sim_at(sim, span, K_CALM, 0, 0);
+}
+
+/* A broker that sends what it should not: agents reserved at random, calls picked for offers of
+ * others, claims refused that it never saw. No safety rule may depend on brokers (DESIGN §3). */
+static void mischief(struct sim *sim, uint32_t n)
+{
+	static const enum acd_msg_type lies[] = {ACD_MSG_RESERVE, ACD_MSG_PICK, ACD_MSG_PICK,
+						 ACD_MSG_CLAIM_NACK};
+	struct rng *r = &sim->rng;
+	const struct daemon *d = &sim->daemon[n];
+	uint32_t to = (uint32_t)rng_below(r, sim->daemons_n);
+	uint32_t one = (uint32_t)rng_below(r, sim->mix.agents);
+	const struct sagent *a = &sim->agent[one], *b = &sim->agent[rng_below(r, sim->mix.agents)];
+
+	if (!d->up || sim->calm || !sim->calls_n || !a->session || !addr_is_broker(d->addr.v) ||
+	    !addr_is_node(sim->daemon[to].addr.v) ||
+	    addr_site(d->addr.v) != addr_site(sim->daemon[to].addr.v))
+		return;
+	const struct scall *c = &sim->call[rng_below(r, sim->calls_n)];
+	struct acd_agent_view v = {0};
+	if (b->session && sim->daemon[b->daemon].up)
+		acd_agent_get(sim->daemon[b->daemon].acd, (struct acd_session_id){b->session},
+			      sim->now, &v);
+	uint64_t offer = v.offer.v && rng_below(r, 2) ? v.offer.v : acd_id_next(d->acd);
+	uint32_t queue = rng_below(r, 2) ? c->queue : (uint32_t)rng_below(r, QUEUES);
+	struct acd_fx fx = {.type = ACD_FX_SEND, .to = sim->daemon[to].addr};
+	fx.msg = (struct acd_msg){.type = lies[rng_below(r, HELIO_ARRAY_LEN(lies))],
+				  .offer = {offer},
+				  .call = {c->id},
+				  .session = {a->session},
+				  .agent = {one + 1},
+				  .queue = sim_queues[queue].id,
+				  .node = sim->daemon[a->daemon].addr,
+				  .peer = d->addr,
+				  .site = (uint8_t)addr_site(d->addr.v),
+				  .cause = ACD_CAUSE_QUEUE_EMPTY};
+	story(sim, "%s lies", d->name);
+	net_send(sim, n, &fx);
 }
 
 static void crash(struct sim *sim, uint32_t n)
@@ -133,6 +175,8 @@ void faults_event(struct sim *sim, const struct event *e)
 		boot(sim, e->n);
 	else if (e->kind == K_HEAL)
 		net_cut(sim, e->n, false);
+	else if (e->kind == K_MISCHIEF)
+		mischief(sim, e->n);
 	else if (!sim->calm && e->kind == K_CUT)
 		net_cut(sim, e->n, true);
 	else if (!sim->calm)

@@ -129,7 +129,7 @@ static void decide(struct sim *sim, uint32_t n, uint64_t offer)
 		return;
 	}
 	story(sim, "agent %u accepts", n + 1);
-	rules_accepted(sim, a->session, offer);
+	rules_accepted(sim, n);
 	if (agent_do(sim, n, ACD_EV_AGENT_ACCEPT, offer) != ACD_OK)
 		sim_fail(sim, "agent %u cannot accept what rings", n + 1);
 }
@@ -172,6 +172,8 @@ static void agent_event(struct sim *sim, const struct event *e)
 	} else if (e->kind == K_AGENT_TALKED) {
 		if (a->offer == e->id) {
 			story(sim, "agent %u hangs up", e->n + 1);
+			if (a->state == ACD_AGENT_TALKING)
+				rules_hung_up(sim, e->n);
 			agent_do(sim, e->n, ACD_EV_AGENT_HANGUP, e->id);
 		}
 	} else if (e->kind == K_READY) {
@@ -228,6 +230,7 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_HEAL:
 	case K_DRAIN:
 	case K_UNDRAIN:
+	case K_MISCHIEF:
 	case K_CALM:
 	case K_LOOK: return;
 	}

@@ -11,21 +11,23 @@ struct scall *rules_call(struct sim *sim, uint64_t id)
 	sim_fail(sim, "S5: an effect names a call that never arrived");
 }
 
-struct soffer *rules_offer(struct sim *sim, uint64_t id)
+struct soffer *rules_offer(struct sim *sim, uint64_t id, uint64_t call)
 {
-	uint32_t i = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+	uint32_t i = (uint32_t)(((id ^ call << 7) * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
 
-	while (sim->offer[i].id && sim->offer[i].id != id)
+	while (sim->offer[i].id && (sim->offer[i].id != id || sim->offer[i].call != call))
 		i = (i + 1) % OFFERS_MAX;
 	return &sim->offer[i];
 }
 
-void rules_accepted(struct sim *sim, uint64_t session, uint64_t offer)
+void rules_accepted(struct sim *sim, uint32_t agent)
 {
-	struct soffer *o = rules_offer(sim, offer);
+	rules_offer(sim, sim->agent[agent].offer, sim->agent[agent].call)->accepted = true;
+}
 
-	if (o->id && o->session == session)
-		o->accepted = true;
+void rules_hung_up(struct sim *sim, uint32_t agent)
+{
+	rules_offer(sim, sim->agent[agent].offer, sim->agent[agent].call)->hung_up = true;
 }
 
 static const char *who(const struct sim *sim, uint32_t d)
@@ -45,7 +47,7 @@ static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 /* S3: the agent's register was bound to this very triple, and a person had accepted. */
 static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 {
-	struct soffer *o = rules_offer(sim, fx->offer.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 	bool from_here = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_AWAIT_AGENT;
 
 	if (!from_here || c->offer != fx->offer.v)
@@ -66,6 +68,19 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	c->was_bridged = true;
 	c->bridges++;
 	sim->talks++;
+}
+
+/* Whom an agent served and left is done, however many messages about it were lost. (Not if the
+ * agent's node was silent for so long that the owner had to let go, or died.) */
+static void queued(struct sim *sim, struct scall *c)
+{
+	const struct soffer *o = rules_offer(sim, c->offer, c->id);
+
+	if (c->state == ACD_CALL_BRIDGED && o->id && o->hung_up &&
+	    sim->agent[o->agent].session == o->session)
+		sim_fail(sim, "S4: call %u was served to its end and is put back into the queue",
+			 c->number);
+	c->offer = 0;
 }
 
 /* S4 exactly once, S7 only after the caller's own bye. */
@@ -107,7 +122,7 @@ static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	else if (fx->call_state == ACD_CALL_ENDED)
 		ended(sim, c, fx);
 	else if (fx->call_state == ACD_CALL_QUEUED)
-		c->offer = 0;
+		queued(sim, c);
 	/* the place is kept: its age is what the clock says */
 	uint64_t true_age = sim->now - c->arrived_at;
 	if (fx->age_us != true_age)
@@ -153,7 +168,7 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
 	const struct scall *c = rules_call(sim, fx->call.v);
-	struct soffer *o = rules_offer(sim, fx->offer.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 
 	if (a->offer)
 		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
@@ -171,12 +186,13 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 			     .cepoch = fx->cepoch,
 			     .agent = (uint32_t)fx->agent.v - 1};
 	a->offer = fx->offer.v;
+	a->call = fx->call.v;
 }
 
 static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
-	struct soffer *o = rules_offer(sim, fx->offer.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 
 	if (a->offer != fx->offer.v || !o->id || o->call != fx->call.v || !o->accepted)
 		sim_fail(sim, "S3: agent %u talks without having accepted this offer",
@@ -189,7 +205,7 @@ static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 static void offer_end(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
-	struct soffer *o = rules_offer(sim, fx->offer.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 
 	if (a->offer != fx->offer.v || !o->id)
 		sim_fail(sim, "S1: an offer ends that agent %u did not have",

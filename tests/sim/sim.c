@@ -330,6 +330,7 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_HEAL:
 	case K_DRAIN:
 	case K_UNDRAIN:
+	case K_MISCHIEF:
 	case K_CALM: faults_event(sim, e); return;
 	case K_LOOK: live_look(sim); return;
 	case K_ARRIVE:

@@ -66,7 +66,8 @@ enum kind {
 	K_CUT,
 	K_HEAL, /* n = cut number */
 	K_DRAIN,
-	K_UNDRAIN, /* n = daemon */
+	K_UNDRAIN,  /* n = daemon */
+	K_MISCHIEF, /* n = daemon: a broker lies */
 	K_CALM,
 	K_LOOK, /* liveness samples */
 };
@@ -117,13 +118,13 @@ struct sagent {
 	bool lost, leaving;
 	uint8_t state;
 	acd_time_us state_at;
-	uint64_t offer; /* between RING and OFFER_END */
+	uint64_t offer, call; /* between RING and OFFER_END */
 };
 
 struct soffer {
 	uint64_t id, call, session, cepoch;
 	uint32_t agent;
-	bool accepted, ended, bridged;
+	bool accepted, ended, bridged, hung_up;
 };
 
 struct cut {
@@ -139,7 +140,7 @@ struct mix {
 	uint64_t wan_us, lan_us;
 	uint64_t arrive_us, patience_us, talk_us;
 	uint32_t reject_pm, ignore_pm, legfail_pm, lost_pm, signout_pm, pause_pm;
-	uint32_t crashes, cuts, drains;
+	uint32_t crashes, cuts, drains, lies;
 	uint64_t calm_at, last_arrival;
 };
 
@@ -226,9 +227,11 @@ void faults_event(struct sim *sim, const struct event *e);
 
 /* rules.c */
 struct scall *rules_call(struct sim *sim, uint64_t id);
-struct soffer *rules_offer(struct sim *sim, uint64_t id);
+/* A liar may give one offer number to two pairs: the ledger tells them apart by the call. */
+struct soffer *rules_offer(struct sim *sim, uint64_t id, uint64_t call);
 void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
-void rules_accepted(struct sim *sim, uint64_t session, uint64_t offer);
+void rules_accepted(struct sim *sim, uint32_t agent);
+void rules_hung_up(struct sim *sim, uint32_t agent);
 void rules_node_lost(struct sim *sim, uint32_t d);
 void rules_after_step(struct sim *sim, uint32_t d);
 

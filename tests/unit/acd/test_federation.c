@@ -86,6 +86,31 @@ static void two_brokers_at_once_answer_every_caller_once(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(world_call_state(w, i % 2 ? y : x, calls[i]), ACD_CALL_GRANTED);
 	assert_int_equal(world_count(w, ACD_FX_RING), 4);
+	/* who came second waited for CALL_DOWN instead of reaching for the next agent */
+	assert_int_equal(w->sent[ACD_MSG_CLAIM_NACK], 0);
+	world_free(w);
+}
+
+/* Found by the simulator as L1, before callers that may overflow had a heap of their own. */
+static void a_ripe_caller_is_not_hidden_behind_an_urgent_young_one(void **state)
+{
+	struct world *w = world_new(2, 1, 1);
+	struct acd *x = world_node(w, 1, 1), *y = world_node(w, 2, 1);
+	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
+			       .call = {acd_id_next(x)},
+			       .queue = {QUEUE_TIMED},
+			       .priority = 1};
+	struct acd_call_id ripe = ev.call;
+
+	(void)state;
+	struct acd_session_id s = world_agent(w, y, 0);
+	assert_int_equal(world_do(w, x, ev), ACD_OK);
+	world_run(w, 800 * MS);
+	world_call(w, x, QUEUE_TIMED); /* of a better class, but it may not go abroad yet */
+	world_run(w, 190 * MS);
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_IDLE);
+	world_run(w, 60 * MS);
+	assert_int_equal(world_agent_view(w, y, s).call.v, ripe.v);
 	world_free(w);
 }
 
@@ -211,6 +236,7 @@ int main(void)
 	    cmocka_unit_test(what_a_restarted_node_held_is_forgotten),
 	    cmocka_unit_test(a_lost_announcement_is_repaired_by_the_next_digest),
 	    cmocka_unit_test(two_brokers_at_once_answer_every_caller_once),
+	    cmocka_unit_test(a_ripe_caller_is_not_hidden_behind_an_urgent_young_one),
 	    cmocka_unit_test(one_call_is_claimed_by_one_of_many_sites),
 	    cmocka_unit_test(overflow_goes_to_the_site_whose_agent_is_idle_longest),
 	    cmocka_unit_test(an_agent_that_gets_free_elsewhere_is_found_by_a_waiting_caller),

@@ -17,6 +17,11 @@ static const struct acd_queue_conf queues[] = {
      .overflow_no_idle = true,
      .wrap_up_ms = 5000,
      .ring_timeout_ms = 10000},
+    {.id = {QUEUE_TIMED},
+     .overflow_timed = true,
+     .overflow_after_ms = 1000,
+     .wrap_up_ms = 5000,
+     .ring_timeout_ms = 10000},
 };
 
 static void boot(struct world *w, struct world_daemon *d)

@@ -51,8 +51,8 @@ struct world {
 };
 
 /* Queues of every world: 1 needs nothing, 2 needs skill 1, 3 is priority class 1 without skills;
- * all overflow when nobody is idle; wrap-up 5 s, ring 10 s. */
-enum { QUEUE_ANY = 1, QUEUE_SKILLED = 2, QUEUE_LATER = 3 };
+ * these overflow when nobody is idle; 4 overflows after 1 s only. Wrap-up 5 s, ring 10 s. */
+enum { QUEUE_ANY = 1, QUEUE_SKILLED = 2, QUEUE_LATER = 3, QUEUE_TIMED = 4 };
 enum { SKILL_ONE = 2 };
 
 struct world *world_new(unsigned sites, unsigned brokers, unsigned nodes);
