@@ -206,7 +206,7 @@ static int prepare(struct desk *d, struct gateway *gw, struct lws *wsi)
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) > 0)
 		(void)lws_hdr_copy(wsi, query, (int)sizeof(query), WSI_TOKEN_HTTP_URI_ARGS);
 	unsigned own = addr_site(gw->self->addr);
-	bool asked = gw_query_site(query, name, sizeof(name)) == 0;
+	bool asked = gw_query_name(query, "site", name, sizeof(name)) == 0;
 	for (uint32_t i = 0; i < gw->conf->sites_n; i++) {
 		const struct conf_site *site = &gw->conf->sites[i];
 		if (asked && strcmp(site->name, name) == 0) {
@@ -215,6 +215,12 @@ static int prepare(struct desk *d, struct gateway *gw, struct lws *wsi)
 		}
 		if (site->number == own)
 			d->conn.site = i; /* unless the wanted one is still found */
+	}
+	/* A page that comes back asks for the node that holds its session. */
+	if (gw_query_name(query, "node", name, sizeof(name)) == 0) {
+		const struct conf_daemon *node = conf_daemon_by_name(gw->conf, name);
+		if (node && node->role == CONF_NODE)
+			d->conn.wanted = node->addr;
 	}
 	return 0;
 }

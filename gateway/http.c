@@ -214,7 +214,7 @@ static int serve(struct gateway *gw, struct lws *wsi, struct http_session *s)
 /* 0: go on; a status: refuse with it. */
 static unsigned upgrade_refusal(struct gateway *gw, struct lws *wsi, const char **ret_why)
 {
-	char value[GW_ORIGIN_MAX] = "", query[256] = "", site[CONF_NAME_SIZE], *path = NULL;
+	char value[GW_ORIGIN_MAX] = "", query[256] = "", name[CONF_NAME_SIZE], *path = NULL;
 	int path_len = 0;
 	*ret_why = "no such place for a WebSocket\n";
 	if (lws_http_get_uri_and_method(wsi, &path, &path_len) != LWSHUMETH_GET ||
@@ -224,10 +224,11 @@ static unsigned upgrade_refusal(struct gateway *gw, struct lws *wsi, const char 
 	if (lws_hdr_copy(wsi, value, (int)sizeof(value), WSI_TOKEN_PROTOCOL) <= 0 ||
 	    !gw_protocol_offered(value))
 		return 400;
-	*ret_why = "no such site name\n";
+	*ret_why = "no such site or node name\n";
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) > 0 &&
 	    (lws_hdr_copy(wsi, query, (int)sizeof(query), WSI_TOKEN_HTTP_URI_ARGS) < 0 ||
-	     gw_query_site(query, site, sizeof(site)) == EINVAL))
+	     gw_query_name(query, "site", name, sizeof(name)) == EINVAL ||
+	     gw_query_name(query, "node", name, sizeof(name)) == EINVAL))
 		return 400;
 	*ret_why = "this origin may not\n";
 	if (lws_hdr_copy(wsi, value, (int)sizeof(value), WSI_TOKEN_ORIGIN) <= 0 ||

@@ -62,10 +62,14 @@ enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
 	return rebooted ? GW_HEARD_REBOOTED : GW_HEARD_AGAIN;
 }
 
+static bool is_there(const struct gw_node *node, uint64_t now_us)
+{
+	return node->boot && node->cert_len && now_us - node->heard_us <= GW_NODE_LIVE_US;
+}
+
 bool gw_node_live(const struct gw_node *node, uint64_t now_us)
 {
-	return node->boot && !node->draining && node->cert_len &&
-	       now_us - node->heard_us <= GW_NODE_LIVE_US;
+	return is_there(node, now_us) && !node->draining;
 }
 
 size_t gw_nodes_live(const struct gw_nodes *nodes, uint64_t now_us)
@@ -113,13 +117,17 @@ static bool is_better(const struct gw_node *a, const struct gw_node *b, uint32_t
 	return a->sessions < b->sessions;
 }
 
-struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, const uint16_t *tried,
-				size_t tried_n, uint64_t now_us)
+struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, uint16_t wanted,
+				const uint16_t *tried, size_t tried_n, uint64_t now_us)
 {
 	struct gw_node *best = NULL;
 	for (size_t i = 0; i < nodes->n; i++) {
 		struct gw_node *node = &nodes->v[i];
-		if (!gw_node_live(node, now_us) || was_tried(node->addr, tried, tried_n))
+		if (was_tried(node->addr, tried, tried_n))
+			continue;
+		if (node->addr == wanted && is_there(node, now_us))
+			return node; /* even a draining one: it still holds the session */
+		if (!gw_node_live(node, now_us))
 			continue;
 		if (!best || is_better(node, best, site))
 			best = node;

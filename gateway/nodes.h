@@ -67,9 +67,10 @@ size_t gw_nodes_live(const struct gw_nodes *nodes, uint64_t now_us);
 /* Marks and returns the next node that fell silent, NULL when there is none. */
 struct gw_node *gw_nodes_next_lost(struct gw_nodes *nodes, uint64_t now_us);
 
-/* The node for a browser that wants `site` (index): live, not among `tried`, of the nearest site in
- * the order of the configuration, there the one with the least sessions. NULL: none. */
-struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, const uint16_t *tried,
-				size_t tried_n, uint64_t now_us);
+/* The node for a browser that wants `site` (index): live, not among `tried`; the `wanted` one (an
+ * address, 0: none) if it can be had, else of the nearest site in the order of the configuration,
+ * there the one with the least sessions. NULL: none. */
+struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, uint16_t wanted,
+				const uint16_t *tried, size_t tried_n, uint64_t now_us);
 
 #endif

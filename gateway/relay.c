@@ -130,8 +130,8 @@ static void choose(struct gw_relay *r, struct gw_conn *conn, uint64_t now_us)
 {
 	conn->node = 0;
 	while (conn->tried_n < GW_TRIES_MAX) {
-		struct gw_node *node =
-		    gw_nodes_choose(&r->nodes, conn->site, conn->tried, conn->tried_n, now_us);
+		struct gw_node *node = gw_nodes_choose(&r->nodes, conn->site, conn->wanted,
+						       conn->tried, conn->tried_n, now_us);
 		if (!node)
 			break;
 		conn->tried[conn->tried_n++] = node->addr;

@@ -55,6 +55,7 @@ struct gw_conn {
 	uint64_t id;
 	uint32_t ip4, site; /* site: wanted, index in the order of the configuration */
 	uint16_t node;      /* 0: none */
+	uint16_t wanted;    /* the node that holds the page's session; 0: any will do */
 	uint16_t tried[GW_TRIES_MAX];
 	uint8_t tried_n;
 	uint8_t certs, msg1s; /* sent; seen */
@@ -94,7 +95,7 @@ int gw_relay_init(struct gw_relay *r, const struct conf *conf, uint16_t self, ui
 		  const struct gw_relay_ops *ops, void *arg);
 void gw_relay_wipe(struct gw_relay *r);
 
-/* A browser has connected: chooses its node. conn->ip4 and conn->site are set by the caller. */
+/* A browser has connected: chooses its node. conn->ip4, site, wanted: the caller's. */
 void gw_relay_open(struct gw_relay *r, struct gw_conn *conn, uint64_t now_us);
 /* The browser is gone (whoever began it): tells the node, forgets. Does nothing if it is unknown.
  */

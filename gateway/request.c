@@ -59,17 +59,18 @@ static bool is_name(const char *s, size_t len)
 	return true;
 }
 
-int gw_query_site(const char *query, char *ret_site, size_t size)
+int gw_query_name(const char *query, const char *key, char *ret_name, size_t size)
 {
+	size_t key_len = strlen(key);
 	const char *value = NULL;
 	size_t value_len = 0;
 	for (const char *at = query; at && *at;) {
 		size_t len = strcspn(at, "&");
-		if (len >= 5 && memcmp(at, "site=", 5) == 0) {
+		if (len > key_len && memcmp(at, key, key_len) == 0 && at[key_len] == '=') {
 			if (value)
 				return EINVAL;
-			value = at + 5;
-			value_len = len - 5;
+			value = at + key_len + 1;
+			value_len = len - key_len - 1;
 		}
 		at += len;
 		at += *at == '&';
@@ -78,8 +79,8 @@ int gw_query_site(const char *query, char *ret_site, size_t size)
 		return ENOENT;
 	if (value_len >= size || !is_name(value, value_len))
 		return EINVAL;
-	memcpy(ret_site, value, value_len);
-	ret_site[value_len] = '\0';
+	memcpy(ret_name, value, value_len);
+	ret_name[value_len] = '\0';
 	return 0;
 }
 

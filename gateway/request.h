@@ -24,9 +24,9 @@ bool gw_origin_allowed(const struct gw_origins *o, const char *origin);
 /* Is `heliograph.1` among the offered sub-protocols ("a, b")? */
 bool gw_protocol_offered(const char *header);
 
-/* The value of `site=` in "a=1&site=oslo". 0; ENOENT when absent; EINVAL when it is no name of
- * ours ([a-z][a-z0-9-]*), too long or there twice. */
-int gw_query_site(const char *query, char *ret_site, size_t size);
+/* The value of `key=` in "a=1&site=oslo". 0; ENOENT when absent; EINVAL when it is no name of ours
+ * ([a-z][a-z0-9-]*), too long or there twice. */
+int gw_query_name(const char *query, const char *key, char *ret_name, size_t size);
 
 /* Token bucket: `burst` at once, `per_s` for ever. */
 struct gw_bucket {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { FD_WANTED = 16384, LEGS_PER_CALL = 3 };
+enum { FD_WANTED = 16384, LEGS_PER_CALL = 3, STOP_MS = 2000, STOP_POLL_MS = 20 };
 
 static const char help[] =
     "helio-node - a site node of Heliograph: SIP in, queues, agents' sealed sessions, audio\n"
@@ -121,6 +121,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 
 static void node_close(struct node *n)
 {
+	tmr_cancel(&n->tmr_stop);
 	calls_close(n);
 	node_admin_close(n);
 	node_presence_close(n);
@@ -131,10 +132,31 @@ static void node_close(struct node *n)
 	n->records = records_close(n->records);
 }
 
+static struct node *stopping; /* whom a signal stops: a handler of libre's has no argument */
+
+/* Goodbyes are repeated until each far end has answered, or nobody does within STOP_MS. */
+static void stop_h(void *arg)
+{
+	struct node *n = arg;
+	if (!sip_ua_pending(n->ua) || mono_us() >= n->stop_by_us)
+		re_cancel();
+	else
+		tmr_start(&n->tmr_stop, STOP_POLL_MS, stop_h, n);
+}
+
 static void signal_h(int sig)
 {
+	struct node *n = stopping;
 	(void)sig;
-	re_cancel();
+	if (n->stop_by_us) { /* a second Ctrl-C: at once */
+		re_cancel();
+		return;
+	}
+	log_info("node.stopping", "calls=%u", (unsigned)n->calls_n);
+	n->stop_by_us = mono_us() + STOP_MS * 1000ull;
+	node_drain(n, true);
+	calls_goodbye(n);
+	tmr_start(&n->tmr_stop, 0, stop_h, n);
 }
 
 static int run(struct conf *conf, const struct conf_daemon *self)
@@ -156,8 +178,8 @@ static int run(struct conf *conf, const struct conf_daemon *self)
 		log_info("node.up", "site=%s sip=%s:%u boot=%u config=%016llx", n->site->name,
 			 self->bind, self->sip_port, (unsigned)n->boot,
 			 (unsigned long long)conf->hash);
+		stopping = n;
 		(void)re_main(signal_h);
-		log_info("node.stopping", "calls=%u", (unsigned)n->calls_n);
 	}
 	node_close(n);
 	free(n);

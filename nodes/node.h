@@ -67,7 +67,8 @@ struct node {
 	struct hash *offers; /* struct offer by id, both sides */
 	uint32_t calls_n;
 
-	struct tmr tmr_acd, tmr_status, tmr_presence, tmr_mesh;
+	struct tmr tmr_acd, tmr_status, tmr_presence, tmr_mesh, tmr_stop;
+	uint64_t stop_by_us;           /* 0: not stopping */
 	int presence_fd;
 	int presence_flags;
 
@@ -105,6 +106,8 @@ struct call {
 	char *note;
 };
 int calls_open(struct node *n, char ret_why[256]);
+/* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered. */
+void calls_goodbye(struct node *n);
 void calls_close(struct node *n);
 struct call *node_call_find(const struct node *n, uint64_t id);
 void calls_fx(struct node *n, const struct acd_fx *fx);

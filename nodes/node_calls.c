@@ -96,7 +96,8 @@ static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp
 	    .recv = sdp->recv,
 	};
 	c->codec = sdp->codec;
-	(void)media_leg_remote(n->media, c->leg, &r);
+	if (r.ip4 && r.port) /* an INVITE without an offer brings them with its ACK */
+		(void)media_leg_remote(n->media, c->leg, &r);
 }
 
 static void call_gone(struct node *n, struct call *c, enum acd_cause cause)
@@ -123,8 +124,7 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 	}
 	sip_call_user_set(sip, c);
 	c->codec = offer->codec;
-	struct acd_event ev = {
-	    .type = ACD_EV_CALL_ARRIVED, .call = c->id, .queue = {q->id}, .priority = q->priority};
+	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED, .call = c->id, .queue = {q->id}};
 	uint64_t id = c->id.v;
 	if (node_event(n, &ev) != ACD_OK) {
 		c->sip = NULL;
@@ -213,17 +213,18 @@ static bool close_one(struct le *le, void *arg)
 {
 	struct node *n = arg;
 	struct call *c = le->data;
-	if (c->sip && !c->over)
-		(void)sip_call_hangup(c->sip, "Service stopped");
 	call_gone(n, c, ACD_CAUSE_DRAINING);
 	return false;
 }
 
-void calls_close(struct node *n)
+void calls_goodbye(struct node *n)
 {
-	/* A node that is told to stop says goodbye and writes every record. */
 	if (n->calls && n->acd)
 		(void)hash_apply(n->calls, close_one, n);
+}
+
+void calls_close(struct node *n)
+{
 	hash_flush(n->calls);
 	hash_flush(n->offers);
 	n->calls = mem_deref(n->calls);

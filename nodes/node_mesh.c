@@ -69,6 +69,8 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 static void got(struct node *n, const Envelope *env, const uint8_t *payload, size_t len)
 {
 	uint16_t from = (uint16_t)env->from;
+	if (addr_is_node(from))
+		desk_peer_heard(n->desk, from, env->boot);
 	switch (env->which_body) {
 	case Envelope_acd_tag: got_acd(n, env); break;
 	case Envelope_gw_tag:
@@ -77,6 +79,10 @@ static void got(struct node *n, const Envelope *env, const uint8_t *payload, siz
 		break;
 	case Envelope_wrap_tag:
 		calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition, env->body.wrap.note);
+		break;
+	case Envelope_session_claim_tag:
+		if (addr_is_node(from))
+			desk_claim(n->desk, from, &env->body.session_claim);
 		break;
 	case Envelope_queue_stats_tag:
 		if (addr_is_broker(from) && addr_site(from) == addr_site(n->self->addr))
@@ -116,7 +122,9 @@ static void status_h(void *arg)
 	tmr_start(&n->tmr_status, NODE_STATUS_MS, status_h, n);
 	for (uint32_t i = 0; i < n->conf->daemons_n; i++) {
 		const struct conf_daemon *d = &n->conf->daemons[i];
-		if (d->role != CONF_GATEWAY)
+		/* Gateways choose by it, the site's brokers show it, nodes notice who came back. */
+		if (d == n->self ||
+		    (d->role == CONF_BROKER && addr_site(d->addr) != addr_site(n->self->addr)))
 			continue;
 		Envelope env = Envelope_init_zero;
 		env.which_body = Envelope_node_status_tag;

@@ -171,6 +171,8 @@ int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256])
 		if (!err)
 			err = hash_alloc(&d->sessions, DESK_BUCKETS);
 		if (!err)
+			err = claims_open(d);
+		if (!err)
 			err = passwords_open(&d->passwords, login_checked, d);
 		if (err)
 			snprintf(ret_why, 256, "%s", strerror(err));
@@ -216,6 +218,7 @@ struct desk *desk_close(struct desk *d)
 		(void)hash_apply(d->sessions, session_end, NULL);
 	mem_deref(d->links);
 	mem_deref(d->sessions);
+	claims_close(d);
 	memset(d->ticket_key, 0, sizeof(d->ticket_key));
 	memset(&d->noise, 0, sizeof(d->noise));
 	free(d);

@@ -34,6 +34,11 @@ void desk_fx_ring(struct desk *desk, const struct acd_fx *fx);
 void desk_fx_talk(struct desk *desk, const struct acd_fx *fx);
 void desk_fx_offer_end(struct desk *desk, const struct acd_fx *fx);
 
+/* One agent, one session (S10): another node says that a session of an agent is there. */
+void desk_claim(struct desk *desk, uint16_t from, const SessionClaim *claim);
+/* A node was heard: one that was silent or restarted is told of every session here. */
+void desk_peer_heard(struct desk *desk, uint16_t from, uint32_t boot);
+
 uint32_t desk_sessions(const struct desk *desk);
 
 #endif

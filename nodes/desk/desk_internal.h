@@ -18,6 +18,7 @@ enum {
 	DESK_TICKET_S = 12 * 3600,
 	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
 	DESK_LOGIN_LOCK_MS = 60000, /* … lock it for so long */
+	DESK_PEER_SILENT_MS = 2000, /* after that a node's memory of our sessions is refreshed */
 	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each */
 };
 
@@ -66,8 +67,16 @@ struct login_guard {
 };
 enum { LOGIN_GUARDS = 1024 };
 
+/* What is remembered of another node. */
+struct peer {
+	uint32_t boot;
+	uint64_t heard_us;
+};
+
 struct desk {
 	struct node *n;
+	struct peer *peers;   /* by index in conf->daemons */
+	uint32_t *login_seen; /* highest login number seen, by index in conf->agents */
 	struct hash *links, *sessions;
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
@@ -116,6 +125,12 @@ void session_media_set(struct session *s, bool up, const char *why);
 void session_bridge(struct session *s);
 void session_free(struct session *s);
 void sessions_tick(struct desk *d);
+
+/* desk_claim.c */
+int claims_open(struct desk *d);
+void claims_close(struct desk *d);
+/* Says to every node that this session is the agent's newest. */
+void claim_fresh(struct session *s);
 
 /* desk_message.c: one sealed JSON object from the page */
 void message_handle(struct link *l, const uint8_t *json, size_t len);

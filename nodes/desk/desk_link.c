@@ -102,7 +102,8 @@ static struct link *link_open(struct desk *d, uint16_t gateway, uint32_t boot, c
 	l->opened_us = l->heard_us = mono_us();
 	d->links_n++;
 	hash_append(d->links, link_key(l->conn), &l->he, l);
-	if (d->n->draining || d->links_n > 2 * d->n->self->sessions_max) {
+	/* A draining node takes no new session, but a page may come back to the one it has. */
+	if (d->links_n > 2 * d->n->self->sessions_max) {
 		(void)gw_send(l, GwFrame_Kind_REFUSE, WS_CLOSE_TRY_AGAIN, NULL, 0);
 		return mem_deref(l);
 	}

@@ -193,6 +193,7 @@ static struct session *session_new(struct link *l, const struct conf_agent *agen
 			       .skills = {agent->skills}};
 	if (node_event(d->n, &ev) != ACD_OK)
 		return mem_deref(s);
+	claim_fresh(s);
 	return s;
 }
 

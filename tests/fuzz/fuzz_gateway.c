@@ -109,7 +109,7 @@ static void requests(const uint8_t *data, size_t size)
 	if (n)
 		memcpy(text, data, n);
 	text[n] = '\0';
-	if (gw_query_site(text, site, sizeof(site)) == 0)
+	if (gw_query_name(text, "site", site, sizeof(site)) == 0)
 		helio_assert(site[0] && strlen(site) < sizeof(site) && !strpbrk(site, "./&= %"));
 	(void)gw_protocol_offered(text);
 	if (gw_origins_add(&o, text) == 0)

@@ -45,16 +45,16 @@ static void a_site_is_read_from_the_query(void **state)
 {
 	char site[8];
 	(void)state;
-	assert_int_equal(gw_query_site("site=oslo", site, sizeof(site)), 0);
+	assert_int_equal(gw_query_name("site=oslo", "site", site, sizeof(site)), 0);
 	assert_string_equal(site, "oslo");
-	assert_int_equal(gw_query_site("a=1&site=m-2&b", site, sizeof(site)), 0);
+	assert_int_equal(gw_query_name("a=1&site=m-2&b", "site", site, sizeof(site)), 0);
 	assert_string_equal(site, "m-2");
-	assert_int_equal(gw_query_site("", site, sizeof(site)), ENOENT);
-	assert_int_equal(gw_query_site("website=oslo", site, sizeof(site)), ENOENT);
-	assert_int_equal(gw_query_site("site=", site, sizeof(site)), EINVAL);
-	assert_int_equal(gw_query_site("site=toolonga", site, sizeof(site)), EINVAL);
-	assert_int_equal(gw_query_site("site=a&site=a", site, sizeof(site)), EINVAL);
-	assert_int_equal(gw_query_site("site=../x", site, sizeof(site)), EINVAL);
+	assert_int_equal(gw_query_name("", "site", site, sizeof(site)), ENOENT);
+	assert_int_equal(gw_query_name("website=oslo", "site", site, sizeof(site)), ENOENT);
+	assert_int_equal(gw_query_name("site=", "site", site, sizeof(site)), EINVAL);
+	assert_int_equal(gw_query_name("site=toolonga", "site", site, sizeof(site)), EINVAL);
+	assert_int_equal(gw_query_name("site=a&site=a", "site", site, sizeof(site)), EINVAL);
+	assert_int_equal(gw_query_name("site=../x", "site", site, sizeof(site)), EINVAL);
 }
 
 static void a_sub_protocol_is_found_whole(void **state)
@@ -145,7 +145,7 @@ static void hear(struct gw_nodes *n, uint16_t addr, uint32_t sessions, uint64_t 
 static uint16_t chosen(const struct gw_nodes *n, uint32_t site, const uint16_t *tried, size_t k,
 		       uint64_t now)
 {
-	const struct gw_node *node = gw_nodes_choose(n, site, tried, k, now);
+	const struct gw_node *node = gw_nodes_choose(n, site, 0, tried, k, now);
 	return node ? node->addr : 0;
 }
 
@@ -165,6 +165,8 @@ static void a_node_is_chosen_by_life_place_and_load(void **state)
 	assert_int_equal(chosen(&n, 0, &A2, 1, S), A1);
 	assert_int_equal(chosen(&n, 0, (uint16_t[]){A1, A2}, 2, S), B1);
 	assert_int_equal(chosen(&n, 2, (uint16_t[]){C1}, 1, S), B1);
+	assert_int_equal(gw_nodes_choose(&n, 0, B1, NULL, 0, S)->addr, B1); /* holds the session */
+	assert_int_equal(gw_nodes_choose(&n, 0, B1, &B1, 1, S)->addr, A2);  /* and refused */
 	hear(&n, A2, 10, S); /* full: better far than refused */
 	hear(&n, A1, 10, S);
 	assert_int_equal(chosen(&n, 0, NULL, 0, S), B1);

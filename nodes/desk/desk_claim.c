@@ -1,0 +1,135 @@
+/*
+ * One agent, one session (S10). A sign-in is told to every node; an older session there yields: at
+ * once when it has no call, else after the call in hand (no live call is cut for it). Nodes that
+ * could not hear each other compare when they can again: the larger (login number, session) stays.
+ * No clock is compared, and nothing waits for an answer: at worst an agent has two sessions until
+ * the nodes hear each other.
+ */
+#include "nodes/desk/desk_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int claims_open(struct desk *d)
+{
+	d->peers = calloc(d->n->conf->daemons_n, sizeof(*d->peers));
+	d->login_seen = calloc(d->n->conf->agents_n + 1, sizeof(*d->login_seen));
+	return d->peers && d->login_seen ? 0 : ENOMEM;
+}
+
+void claims_close(struct desk *d)
+{
+	free(d->peers);
+	free(d->login_seen);
+}
+
+static uint32_t *seen_of(struct desk *d, const struct conf_agent *agent)
+{
+	return &d->login_seen[agent - d->n->conf->agents];
+}
+
+static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t login_no)
+{
+	uint32_t *seen = seen_of(d, agent);
+	if (login_no > *seen && login_no < UINT32_MAX)
+		*seen = (uint32_t)login_no;
+}
+
+static void claim_send(const struct session *s, uint16_t to, bool fresh)
+{
+	Envelope env = Envelope_init_zero;
+	env.which_body = Envelope_session_claim_tag;
+	env.body.session_claim.agent = s->agent->id;
+	env.body.session_claim.session = s->id.v;
+	env.body.session_claim.login_no = s->login_no;
+	env.body.session_claim.fresh = fresh;
+	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
+}
+
+static void claim_tell_all(const struct session *s, bool fresh)
+{
+	const struct conf *conf = s->desk->n->conf;
+	for (uint32_t i = 0; i < conf->daemons_n; i++) {
+		if (conf->daemons[i].role == CONF_NODE && &conf->daemons[i] != s->desk->n->self)
+			claim_send(s, conf->daemons[i].addr, fresh);
+	}
+}
+
+void claim_fresh(struct session *s)
+{
+	s->login_no = *seen_of(s->desk, s->agent) + 1ull;
+	seen_raise(s->desk, s->agent, s->login_no);
+	claim_tell_all(s, true);
+}
+
+static void yield_answer(const struct session *s, uint16_t to)
+{
+	Envelope env = Envelope_init_zero;
+	env.which_body = Envelope_session_claim_tag;
+	env.body.session_claim.agent = s->agent->id;
+	env.body.session_claim.session = s->id.v;
+	env.body.session_claim.login_no = s->login_no;
+	env.body.session_claim.yielded = true;
+	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
+}
+
+static void session_yield(struct session *s)
+{
+	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
+	if (s->yielded)
+		return;
+	s->yielded = true;
+	log_info("session.yielded", "agent=%s", s->agent->name);
+	session_send(s, json_pack("{ss}", "t", "taken_over"));
+	(void)node_event(s->desk->n, &ev); /* the core lets a call in hand come to its end first */
+}
+
+void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
+{
+	const struct conf_agent *agent = conf_agent_by_id(d->n->conf, claim->agent);
+	if (!agent || id_addr(claim->session) != from)
+		return; /* another configuration, or a session that is not the sender's */
+	struct session *s = session_by_agent(d, agent->id);
+	uint32_t before = *seen_of(d, agent);
+	seen_raise(d, agent, claim->login_no);
+	if (!s || s->yielded)
+		return;
+	if (claim->yielded) {
+		if (claim->login_no >= s->login_no) { /* the older one had a larger number */
+			s->login_no = claim->login_no + 1;
+			seen_raise(d, agent, s->login_no);
+			claim_tell_all(s, false);
+		}
+	} else if (claim->fresh) {
+		if (claim->login_no <= before)
+			yield_answer(s, from);
+		session_yield(s);
+	} else if (claim->login_no > s->login_no ||
+		   (claim->login_no == s->login_no && claim->session > s->id.v)) {
+		session_yield(s);
+	} else {
+		claim_send(s, from, false);
+	}
+}
+
+static bool tell_one(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	if (!s->yielded)
+		claim_send(s, *(uint16_t *)arg, false);
+	return false;
+}
+
+void desk_peer_heard(struct desk *d, uint16_t from, uint32_t boot)
+{
+	const struct conf_daemon *peer = conf_daemon_by_addr(d->n->conf, from);
+	if (!peer)
+		return;
+	struct peer *p = &d->peers[peer - d->n->conf->daemons];
+	uint64_t now = mono_us();
+	bool back = p->boot != boot || now - p->heard_us > DESK_PEER_SILENT_MS * 1000ull;
+	p->boot = boot;
+	p->heard_us = now;
+	if (back)
+		(void)hash_apply(d->sessions, tell_one, &from);
+}
