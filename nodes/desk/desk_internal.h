@@ -14,6 +14,7 @@ enum {
 	DESK_TICK_MS = 1000,
 	DESK_QUEUES_EVERY = 2, /* ticks */
 	DESK_STATS_EVERY = 5,
+	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
 	DESK_QUEUES_MAX = 64, /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
 	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
@@ -43,12 +44,16 @@ struct session {
 	struct desk *desk;
 	struct acd_session_id id;
 	const struct conf_agent *agent;
+	uint64_t login_no;
+	bool yielded; /* signed in elsewhere: ends after the call in hand */
 	struct link *link; /* NULL: GRACE */
 	struct media_leg leg;
 	bool plain, media_up, muted;
-	bool ready_again; /* was idle; becomes so when its new leg is up */
+	bool ready_again; /* was ready when its leg went; is so again when it comes back soon */
+	uint64_t media_lost_us;
 	/* mirror of the agent register, for the page */
 	uint8_t state, reason;
+	uint8_t worked; /* the last state that was not GRACE */
 	uint64_t state_us;
 	uint64_t offer, call;
 	uint16_t owner;

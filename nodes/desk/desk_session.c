@@ -91,6 +91,17 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 	return err;
 }
 
+/* Were calls wanted now, or after the work in hand? */
+static void ready_remember(struct session *s)
+{
+	struct acd_agent_view v;
+	if (acd_agent_get(s->desk->n->acd, s->id, mono_us(), &v) &&
+	    (v.state == ACD_AGENT_IDLE || v.ready_after)) {
+		s->ready_again = true;
+		s->media_lost_us = mono_us();
+	}
+}
+
 void session_media_set(struct session *s, bool up, const char *why)
 {
 	bool changed = s->media_up != up;
@@ -101,10 +112,12 @@ void session_media_set(struct session *s, bool up, const char *why)
 	if (up && s->ready_again) {
 		struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
 		s->ready_again = false;
-		(void)node_event(s->desk->n, &ev);
+		if (mono_us() - s->media_lost_us < DESK_READY_AGAIN_MS * 1000ull)
+			(void)node_event(s->desk->n, &ev);
 	}
 	if (!up && changed) {
 		/* An agent who cannot be heard must not be given a caller. */
+		ready_remember(s);
 		struct acd_event ev = {
 		    .type = ACD_EV_AGENT_NOT_READY, .session = s->id, .reason = ACD_REASON_MEDIA};
 		(void)node_event(s->desk->n, &ev);
@@ -240,7 +253,7 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 			struct acd_event wait = {.type = ACD_EV_AGENT_NOT_READY,
 						 .session = s->id,
 						 .reason = ACD_REASON_MEDIA};
-			s->ready_again = true;
+			ready_remember(s);
 			(void)node_event(d->n, &wait);
 		}
 		if (s->ring)
@@ -312,9 +325,13 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 	struct session *s = session_find(d, fx->session.v);
 	if (!s)
 		return;
+	/* A lost link is no change of work: its clock goes on. */
+	if (fx->agent_state != ACD_AGENT_GRACE && fx->agent_state != s->worked) {
+		s->worked = fx->agent_state;
+		s->state_us = mono_us();
+	}
 	s->state = fx->agent_state;
 	s->reason = fx->reason;
-	s->state_us = mono_us();
 	s->offer = fx->offer.v;
 	if (s->state != ACD_AGENT_WRAP)
 		s->wrap_until_us = 0;
