@@ -2,15 +2,15 @@
 #include "common/base/base.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 int presence_open(struct presence **ret, const struct conf_redis *redis, const char *node,
 		  uint32_t boot, uint64_t now_us)
 {
-	struct sigaction sa;
+	static const struct redis_link_timing timing = {CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS,
+							BACKOFF_MIN_MS, BACKOFF_MAX_MS};
+	static const struct redis_link_handlers handlers = {write_hello, write_gone};
 	if (redis->n == 0 || redis->n > CONF_REDIS_MAX || !*node)
 		return EINVAL;
 	struct presence *p = calloc(1, sizeof(*p));
@@ -24,13 +24,8 @@ int presence_open(struct presence **ret, const struct conf_redis *redis, const c
 		free(p);
 		return err;
 	}
-	/* hiredis 0.14 writes with write(2): a Redis that was killed would kill us by SIGPIPE. */
-	if (sigaction(SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL)
-		signal(SIGPIPE, SIG_IGN);
-	p->redis = *redis;
 	p->boot = boot;
-	p->now_us = now_us;
-	p->retry_at_us = now_us;
+	redis_link_init(&p->link, redis, &timing, node, &handlers, p, now_us);
 	*ret = p;
 	return 0;
 }
@@ -39,11 +34,9 @@ struct presence *presence_close(struct presence *p)
 {
 	if (!p)
 		return NULL;
-	if (p->ac) {
-		write_goodbye(p);
-		conn_flush(p);
-		conn_leave(p);
-	}
+	write_goodbye(p);
+	redis_link_flush(&p->link);
+	redis_link_deinit(&p->link);
 	held_deinit(&p->held);
 	free(p);
 	return NULL;
@@ -51,76 +44,26 @@ struct presence *presence_close(struct presence *p)
 
 int presence_fd(const struct presence *p, short *ret_events)
 {
-	*ret_events = 0;
-	if (!p->ac)
-		return -1;
-	*ret_events = (short)((p->want_read ? POLLIN : 0) | (p->want_write ? POLLOUT : 0));
-	return p->ac->c.fd;
-}
-
-static uint64_t reply_until(const struct presence *p)
-{
-	return p->progress_us + REPLY_TIMEOUT_MS * 1000ull;
-}
-
-static void readiness(struct presence *p, short revents)
-{
-	const short trouble = POLLERR | POLLHUP;
-	if (p->ac && (revents & POLLOUT || (p->state == CONN_CONNECTING && revents & trouble)))
-		redisAsyncHandleWrite(p->ac);
-	if (p->ac && p->state != CONN_CONNECTING && revents & (POLLIN | trouble))
-		redisAsyncHandleRead(p->ac);
-}
-
-static void timers(struct presence *p)
-{
-	if (p->ac && p->give_up)
-		conn_leave(p);
-	if (p->state == CONN_CONNECTING && p->now_us >= p->connect_until_us) {
-		p->counters.timeouts++;
-		conn_leave(p);
-	}
-	if (p->state >= CONN_ASKING && p->outstanding > 0) {
-		if (p->progress_us != 0 && p->now_us >= reply_until(p)) {
-			p->counters.timeouts++;
-			conn_leave(p);
-		}
-	}
-	if (p->state == CONN_UP && p->now_us >= p->renew_at_us)
-		write_lease(p);
-	if (p->state == CONN_AWAY && p->now_us >= p->retry_at_us)
-		conn_open(p);
+	return redis_link_fd(&p->link, ret_events);
 }
 
 void presence_step(struct presence *p, short revents, uint64_t now_us)
 {
-	if (now_us > p->now_us)
-		p->now_us = now_us;
-	readiness(p, revents);
-	timers(p);
+	redis_link_step(&p->link, revents, now_us);
+	if (redis_link_usable(&p->link) && p->link.now_us >= p->renew_at_us)
+		write_lease(p);
 	write_pump(p);
-	if (p->outstanding > 0 && p->progress_us == 0)
-		p->progress_us = p->now_us;
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
+	redis_link_finish(&p->link);
+	p->counters.errors = p->link.errors;
+	p->counters.reconnects = p->link.reconnects;
+	p->counters.timeouts = p->link.timeouts;
 }
 
 uint64_t presence_deadline(const struct presence *p)
 {
-	if (p->give_up)
-		return p->now_us;
-	switch (p->state) {
-	case CONN_AWAY: return p->retry_at_us;
-	case CONN_CONNECTING: return p->connect_until_us;
-	case CONN_ASKING:
-	case CONN_UP: break;
-	}
-	uint64_t t = p->state == CONN_UP ? p->renew_at_us : UINT64_MAX;
-	if (p->outstanding > 0)
-		t = sooner(t, p->progress_us ? reply_until(p) : p->now_us);
+	uint64_t t = redis_link_deadline(&p->link);
+	if (p->link.state == REDIS_UP && p->renew_at_us < t)
+		t = p->renew_at_us;
 	return t;
 }
 
@@ -172,7 +115,7 @@ int presence_drop(struct presence *p, const char *name)
 
 bool presence_is_up(const struct presence *p)
 {
-	return p->state == CONN_UP;
+	return p->link.state == REDIS_UP;
 }
 
 const struct presence_counters *presence_counters(const struct presence *p)

@@ -49,53 +49,28 @@ static const char goodbye[] = "if redis.call('GET', KEYS[1]) == ARGV[1] then\n"
 			      "end\n"
 			      "return 0\n";
 
-static bool is_error(const redisReply *r, const char *prefix)
-{
-	return r->type == REDIS_REPLY_ERROR && strncmp(r->str, prefix, strlen(prefix)) == 0;
-}
-
-/* Errors that say something of the server, not of this command: look for another, or wait. */
-static bool server_unfit(const redisReply *r)
-{
-	static const char *const prefix[] = {"READONLY", "LOADING", "MASTERDOWN", "NOAUTH",
-					     "MISCONF",  "OOM",     "BUSY",       "NOREPLICAS"};
-	for (size_t i = 0; i < HELIO_ARRAY_LEN(prefix); i++)
-		if (is_error(r, prefix[i]))
-			return true;
-	return false;
-}
-
-static const char *text_at(const redisReply *r, size_t i)
-{
-	if (r->type != REDIS_REPLY_ARRAY || i >= r->elements ||
-	    r->element[i]->type != REDIS_REPLY_STRING)
-		return "";
-	return r->element[i]->str;
-}
-
 static uint64_t number_at(const redisReply *r, size_t i)
 {
-	return strtoull(text_at(r, i), NULL, 10);
+	return strtoull(redis_text_at(r, i), NULL, 10);
 }
 
-static void fail(struct presence *p)
+static struct presence *presence_of(const redisAsyncContext *ac)
 {
-	p->counters.errors++;
-	p->give_up = true;
+	return redis_link_of(ac)->arg;
 }
 
 /* ---- at the start of a connection ---- */
 
 static void on_script(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	(void)arg;
-	if (!conn_reply(p, r))
+	if (!redis_link_reply(&p->link, r))
 		return;
 	p->script_asked = false;
 	if (r->type != REDIS_REPLY_STRING || str_copy(p->sha, sizeof(p->sha), r->str))
-		fail(p);
+		redis_link_fail(&p->link);
 }
 
 static void ask_script(struct presence *p)
@@ -105,19 +80,19 @@ static void ask_script(struct presence *p)
 		return;
 	p->script_asked = true;
 	p->sha[0] = '\0';
-	conn_command(p, on_script, NULL, 3, argv);
+	redis_link_command(&p->link, on_script, NULL, 3, argv, NULL);
 }
 
 /* Redis believes these to be here; those that are not were left behind by a process that died. */
 static void on_members(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	(void)arg;
-	if (!conn_reply(p, r))
+	if (!redis_link_reply(&p->link, r))
 		return;
 	for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i < r->elements; i++) {
-		const char *name = text_at(r, i);
+		const char *name = redis_text_at(r, i);
 		if (!*name || strlen(name) >= sizeof(((struct presence_agent *)0)->name) ||
 		    held_find(&p->held, name) != HELD_NONE)
 			continue;
@@ -131,19 +106,18 @@ static void on_members(redisAsyncContext *ac, void *reply, void *arg)
 
 static void on_lease(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	(void)arg;
-	if (!conn_reply(p, r))
+	if (!redis_link_reply(&p->link, r))
 		return;
 	if (r->type != REDIS_REPLY_STATUS) {
-		fail(p);
+		redis_link_fail(&p->link);
 		return;
 	}
-	p->counters.last_rtt_us = p->now_us - p->lease_sent_us;
-	if (p->state == CONN_ASKING) {
-		p->state = CONN_UP;
-		p->attempt = 0;
+	p->counters.last_rtt_us = p->link.now_us - p->lease_sent_us;
+	if (p->link.state == REDIS_ASKING) {
+		redis_link_is_up(&p->link);
 		held_mark_all(&p->held);
 	}
 }
@@ -155,34 +129,43 @@ void write_lease(struct presence *p)
 	snprintf(boot, sizeof(boot), "%u", p->boot);
 	snprintf(lease, sizeof(lease), "%d", LEASE_MS);
 	const char *const argv[] = {"SET", key, boot, "PX", lease};
-	p->lease_sent_us = p->now_us;
-	p->renew_at_us = p->now_us + RENEW_MS * 1000ull;
-	conn_command(p, on_lease, NULL, 5, argv);
+	p->lease_sent_us = p->link.now_us;
+	p->renew_at_us = p->link.now_us + RENEW_MS * 1000ull;
+	redis_link_command(&p->link, on_lease, NULL, 5, argv, NULL);
 }
 
 static void on_role(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	char key[KEY_SIZE];
 	(void)arg;
-	if (!conn_reply(p, r))
+	if (!redis_link_reply(&p->link, r))
 		return;
-	if (strcmp(text_at(r, 0), "master") != 0) {
-		fail(p);
+	if (strcmp(redis_text_at(r, 0), "master") != 0) {
+		redis_link_fail(&p->link);
 		return;
 	}
 	snprintf(key, sizeof(key), "helio:agents:%s", p->node);
 	const char *const argv[] = {"SMEMBERS", key};
 	ask_script(p);
-	conn_command(p, on_members, NULL, 2, argv);
+	redis_link_command(&p->link, on_members, NULL, 2, argv, NULL);
 	write_lease(p); /* last: its reply means that all is ready */
 }
 
-void write_hello(struct presence *p)
+void write_hello(void *arg)
 {
+	struct presence *p = arg;
 	static const char *const argv[] = {"ROLE"};
-	conn_command(p, on_role, NULL, 1, argv);
+	redis_link_command(&p->link, on_role, NULL, 1, argv, NULL);
+}
+
+/* All that is held is written again on the next connection. */
+void write_gone(void *arg)
+{
+	struct presence *p = arg;
+	p->script_asked = false;
+	p->sha[0] = '\0';
 }
 
 static void on_goodbye(redisAsyncContext *ac, void *reply, void *arg)
@@ -195,12 +178,12 @@ static void on_goodbye(redisAsyncContext *ac, void *reply, void *arg)
 void write_goodbye(struct presence *p)
 {
 	char key[KEY_SIZE], boot[16];
-	if (p->state != CONN_UP)
+	if (p->link.state != REDIS_UP)
 		return;
 	snprintf(key, sizeof(key), "helio:lease:%s", p->node);
 	snprintf(boot, sizeof(boot), "%u", p->boot);
 	const char *const argv[] = {"EVAL", goodbye, "1", key, boot};
-	conn_command(p, on_goodbye, NULL, 5, argv);
+	redis_link_command(&p->link, on_goodbye, NULL, 5, argv, NULL);
 }
 
 /* ---- one agent ---- */
@@ -221,24 +204,24 @@ static void settled(struct presence *p, uint32_t i)
 
 static void on_written(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	uint32_t i = entry_of(arg);
-	if (!conn_reply(p, r)) {
+	if (!redis_link_reply(&p->link, r)) {
 		held_back(&p->held, i);
 		return;
 	}
-	if (is_error(r, "NOSCRIPT") || server_unfit(r)) {
+	if (redis_error_is(r, "NOSCRIPT") || redis_server_unfit(r)) {
 		held_mark(&p->held, i);
 		held_back(&p->held, i);
-		if (is_error(r, "NOSCRIPT"))
+		if (redis_error_is(r, "NOSCRIPT"))
 			ask_script(p);
 		else
-			fail(p);
+			redis_link_fail(&p->link);
 		return;
 	}
 	if (r->type != REDIS_REPLY_INTEGER)
-		p->counters.errors++;
+		p->link.errors++;
 	else if (r->integer == 1)
 		p->counters.writes++;
 	else
@@ -261,7 +244,8 @@ static void send_write(struct presence *p, uint32_t i)
 	    "EVALSHA", p->sha,    "2",     agent,   set,        put ? "put" : "drop",
 	    login,     version,   a->name, a->node, a->session, a->site,
 	    a->state,  a->reason, since};
-	if (!conn_command(p, on_written, (void *)(uintptr_t)i, HELIO_ARRAY_LEN(argv), argv))
+	if (!redis_link_command(&p->link, on_written, (void *)(uintptr_t)i, HELIO_ARRAY_LEN(argv),
+				argv, NULL))
 		held_back(&p->held, i);
 }
 
@@ -273,14 +257,14 @@ static void number_found(struct presence *p, struct held_entry *e, const redisRe
 {
 	uint64_t login = number_at(r, 0);
 	if (e->kind == HELD_PUT) {
-		bool same = strcmp(text_at(r, 3), e->a.session) == 0;
+		bool same = strcmp(redis_text_at(r, 3), e->a.session) == 0;
 		e->a.login_no = same ? login : login + 1;
 		return;
 	}
 	/* One who left before a number was taken, or whom a process that died left behind. If the
 	 * directory says he is elsewhere, only our set is out of date, and the script sees that
 	 * from a number which cannot win. */
-	bool ours = strcmp(text_at(r, 2), p->node) == 0;
+	bool ours = strcmp(redis_text_at(r, 2), p->node) == 0;
 	e->a.login_no = ours ? login : 0;
 	e->a.version = ours ? number_at(r, 1) : 0;
 	e->kind = HELD_DROP;
@@ -288,19 +272,19 @@ static void number_found(struct presence *p, struct held_entry *e, const redisRe
 
 static void on_number(redisAsyncContext *ac, void *reply, void *arg)
 {
-	struct presence *p = ac->data;
+	struct presence *p = presence_of(ac);
 	const redisReply *r = reply;
 	uint32_t i = entry_of(arg);
 	struct held_entry *e = &p->held.entry[i];
-	if (!conn_reply(p, r)) {
+	if (!redis_link_reply(&p->link, r)) {
 		held_back(&p->held, i);
 		return;
 	}
 	if (r->type != REDIS_REPLY_ARRAY) {
-		if (server_unfit(r))
-			fail(p);
+		if (redis_server_unfit(r))
+			redis_link_fail(&p->link);
 		else
-			p->counters.errors++; /* a key of another type: nothing of ours can help */
+			p->link.errors++; /* a key of another type: nothing of ours can help */
 		settled(p, i);
 		return;
 	}
@@ -321,14 +305,14 @@ static void send_number(struct presence *p, uint32_t i)
 	char agent[KEY_SIZE];
 	snprintf(agent, sizeof(agent), "helio:agent:%s", p->held.entry[i].a.name);
 	const char *const argv[] = {"HMGET", agent, "login_no", "version", "node", "session"};
-	if (!conn_command(p, on_number, (void *)(uintptr_t)i, HELIO_ARRAY_LEN(argv), argv))
+	if (!redis_link_command(&p->link, on_number, (void *)(uintptr_t)i, HELIO_ARRAY_LEN(argv),
+				argv, NULL))
 		held_back(&p->held, i);
 }
 
 void write_pump(struct presence *p)
 {
-	while (p->ac && p->state == CONN_UP && !p->give_up && p->sha[0] &&
-	       p->outstanding < WINDOW) {
+	while (redis_link_usable(&p->link) && p->sha[0] && p->link.outstanding < WINDOW) {
 		uint32_t i = held_take(&p->held);
 		if (i == HELD_NONE)
 			break;
@@ -338,5 +322,5 @@ void write_pump(struct presence *p)
 		else
 			send_write(p, i);
 	}
-	conn_flush(p);
+	redis_link_flush(&p->link);
 }
