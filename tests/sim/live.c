@@ -66,7 +66,9 @@ static void notice_rest(struct sim *sim)
 		sim->drained_at = 0;
 	else if (!sim->drained_at)
 		sim->drained_at = sim->now;
-	sim->settled = sim->drained_at && sim->now > sim->drained_at + REST_MS * MS;
+	/* somebody whom nobody can serve may still hang up: let the announcement arrive */
+	sim->settled = sim->drained_at && sim->now > sim->drained_at + REST_MS * MS &&
+		       sim->now > sim->moved_at + 1 * SEC;
 }
 
 void live_look(struct sim *sim)

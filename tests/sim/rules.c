@@ -130,6 +130,7 @@ static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 			 (unsigned long long)fx->age_us, (unsigned long long)true_age);
 	c->state = fx->call_state;
 	c->state_at = sim->now;
+	sim->moved_at = sim->now;
 }
 
 static struct sagent *agent_of(struct sim *sim, uint32_t d, const struct acd_fx *fx)

@@ -173,7 +173,7 @@ struct sim {
 	uint32_t offers_n;
 	uint32_t talks;
 	bool calm, settled;
-	acd_time_us drained_at;
+	acd_time_us drained_at, moved_at; /* moved_at: the last change of any call */
 
 	/* verdict */
 	jmp_buf out;
