@@ -14,7 +14,8 @@
 #include "common/presence/presence.h"
 
 /* Sessions of a full node several times over: entries of those who left stay until Redis knows. */
-enum { HELD_MAX = 8192, HELD_NONE = UINT32_MAX };
+enum { HELD_MAX = 8192 };
+#define HELD_NONE UINT32_MAX
 
 enum held_kind {
 	HELD_FREE,
