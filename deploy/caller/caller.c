@@ -27,9 +27,14 @@ const char *caller_event_name(enum caller_event_type type)
 	return "?";
 }
 
-const char *caller_from_uri(const struct caller *c, char buf[160])
+const char *caller_from_uri(const struct leg *leg, char buf[160])
 {
-	(void)re_snprintf(buf, 160, "sip:%s@%j", c->conf->from, &c->local);
+	const struct caller *c = leg->caller;
+	if (c->conf->stamp)
+		(void)re_snprintf(buf, 160, "sip:t%llu@%j", (unsigned long long)leg->start_us,
+				  &c->local);
+	else
+		(void)re_snprintf(buf, 160, "sip:%s@%j", c->conf->from, &c->local);
 	return buf;
 }
 

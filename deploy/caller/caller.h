@@ -29,6 +29,7 @@ struct caller_conf {
 	bool until_heard;         /* hang up as soon as the tone was heard */
 	uint32_t calls;           /* 0: 1 */
 	uint32_t rate;            /* new calls per second; 0: all at once up to 50/s */
+	bool stamp; /* each call's number is t<CLOCK_MONOTONIC in us at its INVITE>, for benches */
 };
 
 enum caller_event_type {

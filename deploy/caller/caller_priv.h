@@ -87,6 +87,6 @@ struct caller {
 };
 void caller_say(struct leg *leg, const struct caller_event *ev);
 void caller_leg_over(struct leg *leg);
-const char *caller_from_uri(const struct caller *c, char buf[160]);
+const char *caller_from_uri(const struct leg *leg, char buf[160]);
 
 #endif

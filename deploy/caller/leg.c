@@ -238,7 +238,7 @@ static int invite_send(struct leg *leg)
 	int err = sdp_encode(&desc, leg->sdp, true);
 	if (!err)
 		err = sipsess_connect(&leg->sess, c->sock, c->conf->to, c->conf->from_name,
-				      caller_from_uri(c, from), "caller", NULL, 0,
+				      caller_from_uri(leg, from), "caller", NULL, 0,
 				      "application/sdp", desc, NULL, NULL, false, offer_handler,
 				      answer_handler, progress_handler, established_handler, NULL,
 				      NULL, close_handler, leg, "%s", "");

@@ -29,6 +29,9 @@ static const char help[] =
     "  --name TEXT       the caller's display name\n"
     "  --bind ADDRESS    local IPv4 address; --sip-port N local port (any)\n"
     "  --calls N         how many calls (1), --rate R how many new ones a second\n"
+    "  --stamp           in place of --from: t and the microsecond of the INVITE "
+    "(CLOCK_MONOTONIC),\n"
+    "                    so that an agent on this machine can tell how long the ring took\n"
     "What is said and heard\n"
     "  --wav FILE        speak this, over and over: any format that libsndfile reads\n"
     "  --tone HZ         a steady tone instead; with neither, a soft pattern of three notes\n"
@@ -167,6 +170,7 @@ enum option_id {
 	SIP_PORT_,
 	CALLS,
 	RATE_,
+	STAMP,
 	WAV,
 	TONE,
 	CODEC,
@@ -187,6 +191,7 @@ static const struct option options[] = {
     {"sip-port", required_argument, NULL, SIP_PORT_},
     {"calls", required_argument, NULL, CALLS},
     {"rate", required_argument, NULL, RATE_},
+    {"stamp", no_argument, NULL, STAMP},
     {"wav", required_argument, NULL, WAV},
     {"tone", required_argument, NULL, TONE},
     {"codec", required_argument, NULL, CODEC},
@@ -213,6 +218,7 @@ static void parse(struct caller_conf *c, int argc, char **argv)
 		case SIP_PORT_: c->sip_port = (uint16_t)number(o, optarg, UINT16_MAX); break;
 		case CALLS: c->calls = number(o, optarg, 2000); break;
 		case RATE_: c->rate = number(o, optarg, 1000); break;
+		case STAMP: c->stamp = true; break;
 		case WAV: c->wav = optarg; break;
 		case TONE: c->tone_hz = hertz(o, optarg); break;
 		case CODEC: c->codec = codec(optarg); break;

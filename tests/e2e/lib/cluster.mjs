@@ -95,7 +95,7 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', gatewayArgs = [] }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', gatewayArgs = [], passwordHash }) {
 		this.sites = sites
 		this.nodes = nodes
 		this.agents = agents
@@ -104,6 +104,7 @@ export class Cluster {
 		this.limits = limits
 		this.queues = queues ?? { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' }
 		this.gatewayArgs = gatewayArgs
+		this.passwordHash = passwordHash
 		this.dir = mkdtempSync(join(tmpdir(), 'helio-e2e-'))
 		this.config = join(this.dir, 'cluster.yaml')
 		this.children = new Map()
@@ -144,7 +145,7 @@ queues:
 ${queues.join('\n')}
 `)
 		// One hash for all: Argon2id costs 0.1 s each, and the password is not what is tested.
-		const hash = this.agents.length ? this.hash(password) : ''
+		const hash = this.passwordHash ?? (this.agents.length ? this.hash(password) : '')
 		const agent = (a) => `  ${a.name}: {display: "${a.display ?? a.name}", site: ${a.site ?? this.sites[0]}, language: en, codec: ${a.codec ?? 'pcmu'}, skills: [${(a.skills ?? ['lang.en']).join(', ')}], password: "${hash}"}`
 		writeFileSync(join(this.dir, 'agents.yaml'), `version: 1\nagents:${this.agents.length ? '' : ' {}'}\n${this.agents.map(agent).join('\n')}\n`, { mode: 0o600 })
 		writeFileSync(join(this.dir, 'password'), password, { mode: 0o600 })

@@ -1,0 +1,80 @@
+// The driver of all benches. Each bench is a module that measures some figures and may take so many
+// seconds; whatever goes wrong with one becomes rows that say why, and the next one runs.
+
+import { createWriteStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { Rows } from './lib/rows.mjs'
+import { stopAll } from './lib/programs.mjs'
+
+const usage = `usage: tests/bench/run BIN_DIR OUT.jsonl [BENCH…]
+
+  BENCH   ${'relay sealed memory calls rate'.split(' ').join(' | ')}; none: all of them, in less than four minutes
+
+Prints a table and writes {"name","value","unit","floor","ratio","target","met"}, one a line. Every
+floor is measured in the same run. The exit status is 0 even when a figure is missed or missing.`
+
+const [binDir, out, ...only] = process.argv.slice(2)
+if (!binDir || !out || binDir.startsWith('-')) {
+	console.log(usage)
+	process.exit(0)
+}
+process.env.HELIO_BIN = resolve(binDir)
+
+// What each measures, so that a bench that fails still says which figures are missing; seconds is
+// what it may take at most.
+const benches = [
+	{ name: 'relay', seconds: 60, figures: ['relay_webrtc_core_pct_per_call'] },
+	{ name: 'sealed', seconds: 30, figures: ['sealed_frames_per_s'] },
+	{ name: 'memory', seconds: 60, figures: ['waiting_call_kb', 'agent_session_kb', 'agent_session_webrtc_kb'] },
+	{ name: 'calls', seconds: 75, figures: ['queue_to_ring_p99_ms', 'setup_cpu_ms_per_call', 'freed_agent_rering_p99_ms'] },
+	{ name: 'rate', seconds: 75, figures: ['calls_per_s_core'] },
+]
+const allSeconds = 240
+
+const file = createWriteStream(out)
+const rows = new Rows((row) => file.write(JSON.stringify(row) + '\n'))
+const began = performance.now()
+const spent = () => (performance.now() - began) / 1000
+
+async function withDeadline(work, seconds) {
+	let timer
+	const late = new Promise((_, reject) => {
+		timer = setTimeout(() => reject(new Error(`not done within ${Math.round(seconds)} s`)), seconds * 1000)
+	})
+	try {
+		return await Promise.race([work, late])
+	} finally {
+		clearTimeout(timer)
+	}
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+	process.on(signal, async () => {
+		await stopAll()
+		process.exit(0)
+	})
+}
+
+for (const b of benches) {
+	if (only.length && !only.includes(b.name)) continue
+	const seconds = Math.min(b.seconds, allSeconds - spent())
+	let why = 'the time of the whole bench is used up'
+	if (seconds > 5) {
+		console.error(`bench ${b.name} …`)
+		try {
+			const { default: measure } = await import(`./${b.name}.mjs`)
+			await withDeadline(measure(rows), seconds)
+			why = 'the bench ended without it'
+		} catch (e) {
+			why = String(e.message).split('\n')[0].slice(0, 300)
+			if (process.env.HELIO_VERBOSE) console.error(e)
+		}
+		await stopAll()
+	}
+	for (const name of b.figures) if (!rows.has(name)) rows.missing(name, why)
+}
+
+console.log(rows.table(process.stdout.isTTY && !process.env.NO_COLOR))
+console.log(`${Math.round(spent())} s; ${rows.met()}`)
+await new Promise((r) => file.end(r))
+process.exit(0)
