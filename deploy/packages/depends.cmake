@@ -1,0 +1,4 @@
+# Read by cpack for each generator: here the version is known even if it was given to cpack by -D.
+foreach(role NODE BROKER GATEWAY TOOLS)
+	set(CPACK_DEBIAN_${role}_PACKAGE_DEPENDS "heliograph-common (= ${CPACK_PACKAGE_VERSION})")
+endforeach()
