@@ -15,7 +15,7 @@
 #include "common/conf/conf.h"
 #include "common/log/log.h"
 #include "common/wire/mesh.h"
-#include "broker/trace.h"
+#include "common/trace/trace.h"
 
 #include <czmq.h>
 

@@ -16,11 +16,14 @@ enum { FD_WANTED = 16384, LEGS_PER_CALL = 3, STOP_MS = 2000, STOP_POLL_MS = 20 }
 static const char help[] =
     "helio-node - a site node of Heliograph: SIP in, queues, agents' sealed sessions, audio\n"
     "\n"
-    "usage: helio-node --config FILE --name NAME [--log-level debug|info|warn|error]\n"
+    "usage: helio-node --config FILE --name NAME [--trace FILE] [--log-level LEVEL]\n"
     "\n"
     "  --config FILE   the cluster file (YAML); agents.yaml and keys are found through it\n"
     "  --name NAME     which node of that file this process is, e.g. oslo1\n"
-    "  --log-level L   lowest level written to standard error (default info)\n"
+    "  --trace FILE    write every event of the core to FILE, to run an incident again;\n"
+    "                  it holds ids and times, no caller's number\n"
+    "  --log-level L   debug, info, warn or error: the lowest level written to standard\n"
+    "                  error (default info)\n"
     "  --version, --help\n"
     "\n"
     "The keys come from `helio-keys from-config FILE`. Stop with SIGTERM or Ctrl-C: callers hear\n"
@@ -97,10 +100,8 @@ static int node_open(struct node *n, const char **what, char why[256])
 	if ((err = media_open(n, why)))
 		return err;
 	*what = "core";
-	if ((err = core_open(n))) {
-		snprintf(why, 256, "%s: calls_max or sessions_max too large", strerror(err));
+	if ((err = core_open(n, n->trace_path, why)))
 		return err;
-	}
 	*what = "desk";
 	if ((err = desk_open(&n->desk, n, why)))
 		return err;
@@ -159,7 +160,7 @@ static void signal_h(int sig)
 	tmr_start(&n->tmr_stop, 0, stop_h, n);
 }
 
-static int run(struct conf *conf, const struct conf_daemon *self)
+static int run(struct conf *conf, const struct conf_daemon *self, const char *trace_path)
 {
 	struct node *n = calloc(1, sizeof(*n));
 	const char *what = "memory";
@@ -171,6 +172,7 @@ static int run(struct conf *conf, const struct conf_daemon *self)
 	n->site = conf_site_by_number(conf, addr_site(self->addr));
 	n->started_us = mono_us();
 	n->presence_fd = -1;
+	n->trace_path = trace_path;
 	int err = node_open(n, &what, why), exit_code = 0;
 	if (err) {
 		exit_code = fail(what, why);
@@ -178,6 +180,8 @@ static int run(struct conf *conf, const struct conf_daemon *self)
 		log_info("node.up", "site=%s sip=%s:%u boot=%u config=%016llx", n->site->name,
 			 self->bind, self->sip_port, (unsigned)n->boot,
 			 (unsigned long long)conf->hash);
+		struct acd_event start = {.type = ACD_EV_TIME}; /* the core's timers begin */
+		(void)node_event(n, &start);
 		stopping = n;
 		(void)re_main(signal_h);
 	}
@@ -202,18 +206,20 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"name", required_argument, NULL, 'n'},
+	    {"trace", required_argument, NULL, 't'},
 	    {"log-level", required_argument, NULL, 'l'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
-	const char *path = NULL, *name = NULL;
+	const char *path = NULL, *name = NULL, *trace = NULL;
 	enum log_level level = LOG_LEVEL_INFO;
 	int opt;
-	while ((opt = getopt_long(argc, argv, "c:n:l:vh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:n:t:l:vh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c': path = optarg; break;
 		case 'n': name = optarg; break;
+		case 't': trace = optarg; break;
 		case 'l':
 			if (level_parse(optarg, &level)) {
 				fprintf(stderr, "--log-level: debug, info, warn or error\n");
@@ -243,7 +249,7 @@ int main(int argc, char **argv)
 		fd_limit_raise();
 		fd_setsize(FD_WANTED);
 		int err = libre_init();
-		exit_code = err ? fail("libre", strerror(err)) : run(conf, self);
+		exit_code = err ? fail("libre", strerror(err)) : run(conf, self, trace);
 		libre_close();
 	}
 	conf_free(conf);

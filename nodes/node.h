@@ -30,7 +30,7 @@
 
 struct admin;
 struct desk;
-struct journal;
+struct trace;
 
 enum {
 	NODE_STATUS_MS = 500, /* gateways call a node live for 2 s after its last status */
@@ -51,6 +51,9 @@ struct node {
 
 	struct acd *acd;
 	struct acd_effects fx;
+	struct trace *trace;           /* NULL: not asked for */
+	const char *trace_path;
+	uint32_t id_seq;               /* of calls and sessions; offers are numbered by the core */
 	struct acd_event *pending; /* ring of events waiting for their step */
 	size_t pending_cap, pending_head, pending_n;
 	bool stepping, draining, island;
@@ -136,8 +139,10 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const Acd *pb);
 
 /* ---- the core's shell (node_core.c) ---- */
-int core_open(struct node *n);
+int core_open(struct node *n, const char *trace_path, char ret_why[256]);
 void core_close(struct node *n);
+/* A new id for a call or a session. */
+uint64_t node_id_next(struct node *n);
 /* One event into the core, its effects out. Within an effect the event is queued and ACD_OK
  * returned. `now` is filled in. */
 enum acd_verdict node_event(struct node *n, struct acd_event *ev);

@@ -78,17 +78,20 @@ static json_t *cmd_agents(struct node *n, const json_t *req)
 	(void)req;
 	while (acd_agent_next(n->acd, &it, mono_us(), &v)) {
 		const struct conf_agent *a = conf_agent_by_id(n->conf, v.agent.v);
+		const struct conf_queue *q =
+		    conf_queue_by_id(n->conf, desk_queue(n->desk, v.session));
 		char session[ID_STR_SIZE], call[ID_STR_SIZE] = "";
 		if (v.call.v)
 			conf_id_format(n->conf, call, v.call.v);
-		json_array_append_new(
-		    list,
-		    json_pack("{ss ss ss ss ss ss ss sI ss ss}", "name", a ? a->name : "?",
-			      "display", a ? a->display : "?", "session",
-			      conf_id_format(n->conf, session, v.session.v), "node", n->self->name,
-			      "site", n->site->name, "state", acd_agent_state_name(v.state),
-			      "reason", acd_reason_name(v.reason), "since_ms",
-			      (json_int_t)(v.since_us / 1000), "call", call, "queue", ""));
+		json_array_append_new(list, json_pack("{ss ss ss ss ss ss ss sI ss ss}", "name",
+						      a ? a->name : "?", "display",
+						      a ? a->display : "?", "session",
+						      conf_id_format(n->conf, session, v.session.v),
+						      "node", n->self->name, "site", n->site->name,
+						      "state", acd_agent_state_name(v.state),
+						      "reason", acd_reason_name(v.reason),
+						      "since_ms", (json_int_t)(v.since_us / 1000),
+						      "call", call, "queue", q ? q->name : ""));
 	}
 	return json_pack("{sb so}", "ok", 1, "agents", list);
 }

@@ -54,7 +54,7 @@ static struct call *call_make(struct node *n, struct sip_call *sip, const struct
 	struct call *c = mem_zalloc(sizeof(*c), call_destroy);
 	if (!c)
 		return NULL;
-	c->id.v = acd_id_next(n->acd);
+	c->id.v = node_id_next(n);
 	if ((*caller && str_dup(&c->caller, caller)) ||
 	    (*caller_name && str_dup(&c->caller_name, caller_name)) ||
 	    media_leg_plain(n->media, id_seq(c->id.v), &c->leg, &c->rtp_port)) {

@@ -4,8 +4,10 @@
  */
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
+#include "common/trace/trace.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +15,20 @@ enum { PENDING_START = 64, PENDING_MAX = 65536 };
 
 static void deadline_arm(struct node *n);
 
-int core_open(struct node *n)
+uint64_t node_id_next(struct node *n)
 {
-	struct acd_addr brokers[64];
+	/* Not the core's own numbers: replaying a trace gives the same digest then. */
+	n->id_seq = (n->id_seq + 1) & ((1u << ID_SEQ_BITS) - 1);
+	if (n->id_seq == 0)
+		n->id_seq = 1;
+	return id_make(n->self->addr, n->boot, n->id_seq);
+}
+
+/* What conf.brokers points to is the caller's to free. */
+static int core_conf(struct node *n, struct acd_conf *conf, struct acd_addr *brokers)
+{
 	struct acd_queue_conf *queues = NULL;
-	struct acd_conf conf = {
+	*conf = (struct acd_conf){
 	    .role = ACD_ROLE_NODE,
 	    .self = {n->self->addr},
 	    .boot = n->boot,
@@ -25,27 +36,52 @@ int core_open(struct node *n)
 	    .agents_max = n->self->sessions_max,
 	    .brokers = brokers,
 	};
-	acd_timers_default(&conf.timers);
+	acd_timers_default(&conf->timers);
 	for (uint32_t i = 0; i < n->conf->daemons_n; i++) {
-		const struct conf_daemon *d = &n->conf->daemons[i];
-		if (d->role == CONF_BROKER && conf.brokers_n < HELIO_ARRAY_LEN(brokers))
-			brokers[conf.brokers_n++].v = d->addr;
+		if (n->conf->daemons[i].role == CONF_BROKER)
+			brokers[conf->brokers_n++].v = n->conf->daemons[i].addr;
 	}
-	int err = conf_acd_queues(n->conf, &queues, &conf.queues_n);
-	if (err)
-		return err;
-	conf.queues = queues;
-	size_t size = acd_size(&conf);
+	int err = conf_acd_queues(n->conf, &queues, &conf->queues_n);
+	conf->queues = queues;
+	return err;
+}
+
+static int core_start(struct node *n, const struct acd_conf *conf, const char *trace_path,
+		      char ret_why[256])
+{
+	size_t size = acd_size(conf);
 	void *mem = size ? calloc(1, size) : NULL;
 	n->pending = calloc(PENDING_START, sizeof(*n->pending));
 	n->pending_cap = PENDING_START;
 	if (mem && n->pending)
-		n->acd = acd_init(mem, &conf);
-	else
+		n->acd = acd_init(mem, conf);
+	if (!n->acd) {
 		free(mem);
-	free(queues);
-	if (!n->acd)
+		snprintf(ret_why, 256,
+			 "calls_max, sessions_max or the number of queues is too large");
 		return size ? ENOMEM : EINVAL;
+	}
+	int err = trace_path ? trace_open(&n->trace, trace_path, conf) : 0;
+	if (err)
+		snprintf(ret_why, 256, "cannot write the trace %.160s: %s", trace_path,
+			 strerror(err));
+	return err;
+}
+
+int core_open(struct node *n, const char *trace_path, char ret_why[256])
+{
+	struct acd_conf conf;
+	struct acd_addr *brokers = calloc(n->conf->daemons_n, sizeof(*brokers));
+	int err = brokers ? core_conf(n, &conf, brokers) : ENOMEM;
+	if (err) {
+		snprintf(ret_why, 256, "%s", strerror(err));
+	} else {
+		err = core_start(n, &conf, trace_path, ret_why);
+		free((void *)conf.queues);
+	}
+	free(brokers);
+	if (err)
+		return err;
 	tmr_init(&n->tmr_acd);
 	deadline_arm(n);
 	return 0;
@@ -54,10 +90,21 @@ int core_open(struct node *n)
 void core_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_acd);
+	if (n->trace && n->acd)
+		trace_digest(n->trace, acd_digest(n->acd));
+	n->trace = trace_close(n->trace);
 	free(n->acd);
 	free(n->pending);
 	n->acd = NULL;
 	n->pending = NULL;
+}
+
+/* Every step of the core goes through here, so that a trace holds every event. */
+static enum acd_verdict step(struct node *n, const struct acd_event *ev)
+{
+	if (n->trace)
+		trace_event(n->trace, ev);
+	return acd_step(n->acd, ev, &n->fx);
 }
 
 static bool pending_push(struct node *n, const struct acd_event *ev)
@@ -139,7 +186,7 @@ static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
 	uint64_t now = mono_us();
 	n->now_us = now > n->now_us ? now : n->now_us;
 	ev->now = n->now_us;
-	enum acd_verdict v = acd_step(n->acd, ev, &n->fx);
+	enum acd_verdict v = step(n, ev);
 	if (v != ACD_OK)
 		n->counters.refused_events++;
 	for (;;) {
@@ -148,7 +195,7 @@ static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
 		if (!n->fx.more)
 			break;
 		struct acd_event more = {.type = ACD_EV_TIME, .now = n->now_us};
-		(void)acd_step(n->acd, &more, &n->fx);
+		(void)step(n, &more);
 	}
 	return v;
 }
@@ -166,6 +213,10 @@ enum acd_verdict node_event(struct node *n, struct acd_event *ev)
 	while (pending_pop(n, &next))
 		(void)step_one(n, &next);
 	n->stepping = false;
+	if (n->trace && trace_flush(n->trace)) {
+		log_error("trace.stopped", "err=%s", log_quote(strerror(errno)));
+		n->trace = trace_close(n->trace);
+	}
 	deadline_arm(n);
 	return v;
 }

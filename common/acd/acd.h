@@ -326,7 +326,8 @@ void acd_check(const struct acd *acd);
 /* Of the whole state; equal traces give equal digests (D1). */
 uint64_t acd_digest(const struct acd *acd);
 
-/* Mints the next id of this daemon (calls and sessions by the shell, offers by the core). */
+/* Mints the next id of this daemon: the core's own, for offers. A shell that minted by it would have
+ * to trace it: shells number calls and sessions themselves. */
 uint64_t acd_id_next(struct acd *acd);
 
 /* ------------------------------------------------------------------------------------------------

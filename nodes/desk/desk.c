@@ -225,6 +225,12 @@ struct desk *desk_close(struct desk *d)
 	return NULL;
 }
 
+uint32_t desk_queue(const struct desk *d, struct acd_session_id id)
+{
+	const struct session *s = session_find(d, id.v);
+	return s ? s->queue : 0;
+}
+
 uint32_t desk_sessions(const struct desk *desk)
 {
 	return desk->sessions_n;

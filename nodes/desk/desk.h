@@ -39,6 +39,8 @@ void desk_claim(struct desk *desk, uint16_t from, const SessionClaim *claim);
 /* A node was heard: one that was silent or restarted is told of every session here. */
 void desk_peer_heard(struct desk *desk, uint16_t from, uint32_t boot);
 
+/* The queue of the call that this session has in hand; 0: none. */
+uint32_t desk_queue(const struct desk *desk, struct acd_session_id session);
 uint32_t desk_sessions(const struct desk *desk);
 
 #endif

@@ -15,7 +15,7 @@ enum {
 	DESK_QUEUES_EVERY = 2, /* ticks */
 	DESK_STATS_EVERY = 5,
 	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
-	DESK_QUEUES_MAX = 64, /* shown on a page */
+	DESK_QUEUES_MAX = 64,        /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
 	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
 	DESK_LOGIN_LOCK_MS = 60000, /* … lock it for so long */
@@ -45,7 +45,7 @@ struct session {
 	struct acd_session_id id;
 	const struct conf_agent *agent;
 	uint64_t login_no;
-	bool yielded; /* signed in elsewhere: ends after the call in hand */
+	bool yielded;      /* signed in elsewhere: ends after the call in hand */
 	struct link *link; /* NULL: GRACE */
 	struct media_leg leg;
 	bool plain, media_up, muted;
@@ -56,6 +56,7 @@ struct session {
 	uint8_t worked; /* the last state that was not GRACE */
 	uint64_t state_us;
 	uint64_t offer, call;
+	uint32_t queue; /* of the call in hand */
 	uint16_t owner;
 	uint64_t talk_us;
 	bool talking;

@@ -196,7 +196,7 @@ static struct session *session_new(struct link *l, const struct conf_agent *agen
 		return NULL;
 	s->desk = d;
 	s->agent = agent;
-	s->id.v = acd_id_next(d->n->acd);
+	s->id.v = node_id_next(d->n);
 	s->state_us = mono_us();
 	d->sessions_n++;
 	hash_append(d->sessions, session_key(s->id.v), &s->he, s);
@@ -370,6 +370,7 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	s->offer = fx->offer.v;
 	s->call = fx->call.v;
 	s->owner = fx->peer.v;
+	s->queue = fx->queue.v;
 	json_t *ring =
 	    json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer",
 		      conf_id_format(n->conf, offer, fx->offer.v), "call",
@@ -438,4 +439,5 @@ void desk_fx_offer_end(struct desk *d, const struct acd_fx *fx)
 	s->talk_us = 0;
 	s->call = 0;
 	s->owner = 0;
+	s->queue = 0;
 }

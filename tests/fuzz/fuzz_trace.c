@@ -1,5 +1,5 @@
 /* A trace file of unknown origin: read to its end or to the line that is wrong, nothing else. */
-#include "broker/trace.h"
+#include "common/trace/trace.h"
 #include "common/base/base.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* Two sites, each a true broker and a node: callers meet agents, and brokers may die. */
 #include "tests/unit/broker/mini_node.h"
-#include "broker/trace.h"
+#include "common/trace/trace.h"
 
 #include <errno.h>
 #include <setjmp.h>

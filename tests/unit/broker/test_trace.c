@@ -1,5 +1,5 @@
 /* The trace by itself: every field comes back, and what is damaged is refused at its line. */
-#include "broker/trace.h"
+#include "common/trace/trace.h"
 #include "common/base/base.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* A trace may come from another machine: every line is checked, nothing is believed. */
-#include "broker/trace.h"
-#include "broker/trace_fields.h"
+#include "common/trace/trace.h"
+#include "common/trace/trace_fields.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#include "broker/trace.h"
-#include "broker/trace_fields.h"
+#include "common/trace/trace.h"
+#include "common/trace/trace_fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
