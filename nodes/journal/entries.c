@@ -73,7 +73,14 @@ uint32_t entry_add(struct entries *s, struct record_ref ref, enum entry_state st
 	e->next = *bucket;
 	*bucket = i;
 	s->used_n++;
+	s->live_n += state != ENTRY_DEL;
 	return i;
+}
+
+void entry_revive(struct entries *s, uint32_t i)
+{
+	s->live_n += s->entry[i].state == ENTRY_DEL;
+	s->entry[i].state = ENTRY_PUT;
 }
 
 static void entry_remove(struct entries *s, uint32_t i)
@@ -204,6 +211,7 @@ void entry_wait_end(struct entries *s, uint32_t i)
 void entry_drop(struct entries *s, uint32_t i)
 {
 	struct entry *e = &s->entry[i];
+	s->live_n -= e->state != ENTRY_DEL;
 	e->state = ENTRY_DEL;
 	free(e->claim);
 	e->claim = NULL;

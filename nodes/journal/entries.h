@@ -58,7 +58,8 @@ struct entries {
 		uint32_t *at; /* the same */
 		uint32_t head, n;
 	} queue[JOURNAL_LINKS];
-	uint32_t free, fresh, used_n, bare_n, oldest, youngest;
+	uint32_t free, fresh, used_n, oldest, youngest;
+	uint32_t live_n, bare_n; /* not ENTRY_DEL; of these, unprotected */
 };
 
 int entries_init(struct entries *s);
@@ -66,6 +67,8 @@ void entries_deinit(struct entries *s);
 uint32_t entry_find(const struct entries *s, struct record_ref ref);
 /* Must not be there yet; ENTRY_NONE when full. */
 uint32_t entry_add(struct entries *s, struct record_ref ref, enum entry_state state);
+/* One that was over is held again (its id is put anew before both Redis know of its end). */
+void entry_revive(struct entries *s, uint32_t i);
 /* Room for len sealed bytes. ENOMEM. */
 int entry_reserve(struct entry *e, size_t len);
 

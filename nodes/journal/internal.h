@@ -61,6 +61,9 @@ struct journal {
 	struct journal_counters counters;
 };
 
+/* journal.c: the links that are meant, one bit each. */
+unsigned links_of(const struct journal *j, enum journal_at at);
+
 /* store.c: what is said to one Redis. */
 void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at);
 /* Sends what is queued, as far as the window allows. */

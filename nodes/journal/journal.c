@@ -64,6 +64,13 @@ int journal_fd(const struct journal *j, uint32_t i, short *ret_events)
 	return j->store[i].present ? redis_link_fd(&j->store[i].link, ret_events) : -1;
 }
 
+unsigned links_of(const struct journal *j, enum journal_at at)
+{
+	if (j->store[1].present || !(at & JOURNAL_ADOPTER))
+		return (unsigned)at;
+	return JOURNAL_OWN;
+}
+
 static void clock_to(struct journal *j, uint64_t now_us)
 {
 	if (now_us > j->now_us)
@@ -196,7 +203,7 @@ int journal_put(struct journal *j, enum journal_kind kind, uint64_t id, uint64_t
 	int err = fill(j, e, cepoch, data, len);
 	if (err)
 		return new ? undo(j, i, err) : err;
-	e->state = ENTRY_PUT;
+	entry_revive(&j->entries, i);
 	j->counters.puts++;
 	mark(j, i);
 	entry_wait(&j->entries, i, j->now_us);
@@ -221,19 +228,13 @@ int journal_del(struct journal *j, enum journal_kind kind, uint64_t id, uint64_t
 	return 0;
 }
 
-/* The link of one Redis; both, or none: ENTRY_NONE. */
-static uint32_t link_of(enum journal_at at)
-{
-	return at == JOURNAL_OWN ? 0 : at == JOURNAL_ADOPTER ? 1 : ENTRY_NONE;
-}
-
 int journal_claim(struct journal *j, const struct journal_claim *c, uint64_t now_us)
 {
 	struct record_ref ref = {c->kind, c->id};
-	uint32_t arbiter = link_of(c->arbiter);
+	uint32_t arbiter = links_of(j, c->arbiter) == JOURNAL_ADOPTER;
 	clock_to(j, now_us);
 	if (c->id == 0 || !is_kind(c->kind) || !c->claimed_h || c->cepoch_new <= c->cepoch ||
-	    arbiter == ENTRY_NONE || !j->store[arbiter].present ||
+	    c->arbiter == JOURNAL_BOTH || !j->store[arbiter].present ||
 	    strlen(c->node) >= CONF_NAME_SIZE ||
 	    (c->boot == j->boot && strcmp(c->node, j->node) == 0))
 		return EINVAL;
@@ -274,7 +275,7 @@ bool journal_is_protected(const struct journal *j, enum journal_kind kind, uint6
 bool journal_is_up(const struct journal *j, enum journal_at at)
 {
 	for (uint32_t l = 0; l < JOURNAL_LINKS; l++)
-		if ((unsigned)at & 1u << l &&
+		if (links_of(j, at) & 1u << l &&
 		    (!j->store[l].present || !redis_link_usable(&j->store[l].link)))
 			return false;
 	return true;
@@ -283,7 +284,7 @@ bool journal_is_up(const struct journal *j, enum journal_at at)
 void journal_counters(const struct journal *j, struct journal_counters *ret)
 {
 	*ret = j->counters;
-	ret->held = j->entries.used_n;
+	ret->held = j->entries.live_n;
 	ret->unprotected = j->entries.bare_n;
 	for (uint32_t l = 0; l < JOURNAL_LINKS; l++) {
 		ret->errors += j->store[l].link.errors;

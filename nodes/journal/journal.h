@@ -27,7 +27,8 @@ struct journal;
 
 enum journal_kind { JOURNAL_CALL = 1, JOURNAL_SESSION = 2 };
 
-/* A Redis, or a set of them. */
+/* A Redis, or a set of them. Where there is no adopter, or its Redis is our own (two nodes on one
+ * machine), JOURNAL_ADOPTER means the own one. */
 enum journal_at { JOURNAL_OWN = 1, JOURNAL_ADOPTER = 2, JOURNAL_BOTH = 3 };
 
 enum {

@@ -43,6 +43,7 @@ struct source {
 	struct source_boot boot[JOURNAL_BOOTS_MAX]; /* latest first */
 	char cursor[24];
 	uint64_t sent_us;
+	uint32_t tampered;
 };
 
 struct load {
@@ -52,7 +53,6 @@ struct load {
 	struct source source[JOURNAL_LINKS];
 	struct item *item;
 	size_t items_n, items_cap;
-	uint32_t tampered;
 };
 
 static void scan(struct store *s);
@@ -84,7 +84,7 @@ static void boots_read(struct store *s, struct source *src, const redisReply *r)
 		unsigned long boot = strtoul(redis_text_at(r, n), &end, 10);
 		if (*end || boot > UINT32_MAX ||
 		    record_beat_parse(&beat, redis_text_at(r, n + 1))) {
-			j->load->tampered++;
+			src->tampered++;
 			continue;
 		}
 		if (boot == j->boot && strcmp(j->load->node, j->node) == 0)
@@ -104,8 +104,10 @@ static struct source *source_of(struct store *s, const redisReply *r, void *arg)
 	if (!s->j->load || s->j->load_serial != (uintptr_t)arg)
 		return NULL;
 	struct source *src = &s->j->load->source[s->i];
-	if (!came)
-		src->done = src->failed = true;
+	if (!came) { /* once more on the next connection, if the deadline allows */
+		src->started = false;
+		src->boots_n = 0;
+	}
 	return came ? src : NULL;
 }
 
@@ -143,6 +145,7 @@ static void sources_start(struct journal *j)
 		snprintf(ttl, sizeof(ttl), "%d", TTL_MS);
 		const char *const argv[] = {"EVALSHA", s->sha, "1", key, "boots", ttl};
 		src->sent_us = j->now_us;
+		src->tampered = 0;
 		src->started = redis_link_command(&s->link, on_boots, (void *)j->load_serial,
 						  HELIO_ARRAY_LEN(argv), argv, NULL);
 	}
@@ -217,7 +220,7 @@ static void on_page(redisAsyncContext *ac, void *reply, void *arg)
 		int err =
 		    item_read(s->j, &src->boot[src->at], page->element[n], page->element[n + 1]);
 		if (err == EBADMSG)
-			s->j->load->tampered++;
+			src->tampered++;
 		else if (err)
 			src->failed = true;
 	}
@@ -323,17 +326,18 @@ void load_free(struct journal *j)
 static void finish(struct journal *j)
 {
 	struct load *l = j->load;
-	struct journal_load_result res = {.tampered = l->tampered, .complete = true};
+	struct journal_load_result res = {.complete = true};
 	j->load = NULL; /* a handler may load again */
-	j->counters.tampered += l->tampered;
 	for (uint32_t i = 0; i < JOURNAL_LINKS; i++) {
 		const struct source *src = &l->source[i];
 		if (!src->wanted)
 			continue;
 		if (!src->done || src->failed)
 			res.complete = false;
+		res.tampered += src->tampered;
 		beats_tell(&res, src, j->now_us);
 	}
+	j->counters.tampered += res.tampered;
 	if (l->items_n)
 		qsort(l->item, l->items_n, sizeof(*l->item), item_order);
 	for (size_t n = 0; n < l->items_n; n++) {
@@ -377,7 +381,7 @@ int journal_load(struct journal *j, enum journal_at at, const char *node, uint32
 		return ENOMEM;
 	bool any = false;
 	for (uint32_t i = 0; i < JOURNAL_LINKS; i++) {
-		l->source[i].wanted = (unsigned)at & 1u << i && j->store[i].present;
+		l->source[i].wanted = links_of(j, at) & 1u << i && j->store[i].present;
 		any = any || l->source[i].wanted;
 	}
 	if (!any) {

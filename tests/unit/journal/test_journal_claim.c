@@ -245,6 +245,25 @@ static void a_claim_given_up_leaves_nothing(void **state)
 	assert_int_equal(t->n[2]->claimed[9].told, 0);
 }
 
+/* Two nodes on one machine have one Redis between them: it is the adopter's as well. */
+static void one_redis_for_both_is_its_own_arbiter(void **state)
+{
+	struct test *t = *state;
+	t->n[1] = node_close(t->n[1]);
+	t->n[1] = node_open("oslo1", 8, B, B);
+	short events;
+	assert_int_equal(journal_fd(t->n[1]->j, 1, &events), -1);
+	claim(t->n[1], 10, "oslo1", 7, 65, 129, JOURNAL_ADOPTER);
+	t->id = 10;
+	t->of = t->n[1];
+	assert_int_equal(drive(t->n, of_told, t, LONG_MS), 0);
+	assert_int_equal(t->of->claimed[10].verdict, JOURNAL_WON);
+	assert_true(journal_is_up(t->n[1]->j, JOURNAL_BOTH));
+	load(t->n[1], JOURNAL_ADOPTER, "oslo1", LONG_MS);
+	assert_int_equal(drive(t->n, of_loaded, t, LONG_MS), 0);
+	assert_int_equal(t->n[1]->result.entries, CALLS - 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -256,6 +275,7 @@ int main(void)
 	    T(a_call_that_has_ended_cannot_be_adopted),
 	    T(a_claim_said_twice_is_won_once),
 	    T(a_claim_given_up_leaves_nothing),
+	    T(one_redis_for_both_is_its_own_arbiter),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -136,6 +136,18 @@ static bool loaded(void *arg)
 	return t->n[0]->results > 0;
 }
 
+static bool is_up(void *arg)
+{
+	struct test *t = arg;
+	return journal_is_up(t->n[0]->j, JOURNAL_OWN);
+}
+
+static bool timed_out_twice(void *arg)
+{
+	struct test *t = arg;
+	return counters(t->n[0]).timeouts >= 2;
+}
+
 static void read_back(struct test *t, uint32_t boot, uint16_t adopter_port, uint32_t deadline_ms)
 {
 	if (!t->n[0])
@@ -300,6 +312,21 @@ static void a_frozen_redis_delays_the_start_by_no_more_than_the_deadline(void **
 	expect_all(t);
 }
 
+static void a_load_goes_on_over_a_connection_that_breaks(void **state)
+{
+	struct test *t = *state;
+	write_and_die(0, 0);
+	t->n[0] = node_open("oslo1", 8, OWN, 0);
+	assert_int_equal(drive(t->n, is_up, t, LONG_MS), 0);
+	redis_signal(&own, SIGSTOP);
+	load(t->n[0], JOURNAL_OWN, "oslo1", LONG_MS); /* under way, and never answered */
+	/* It times out twice before it is heard. */
+	assert_int_equal(drive(t->n, timed_out_twice, t, LONG_MS), 0);
+	redis_signal(&own, SIGCONT);
+	assert_int_equal(drive(t->n, loaded, t, LONG_MS), 0);
+	expect_all(t);
+}
+
 static void a_new_boot_does_not_see_itself_and_does_not_touch_the_old(void **state)
 {
 	struct test *t = *state;
@@ -333,6 +360,7 @@ int main(void)
 	    T(both_copies_are_merged_and_one_that_lost_a_part_is_no_harm),
 	    T(what_was_tampered_with_is_skipped_and_counted),
 	    T(a_frozen_redis_delays_the_start_by_no_more_than_the_deadline),
+	    T(a_load_goes_on_over_a_connection_that_breaks),
 	    T(a_new_boot_does_not_see_itself_and_does_not_touch_the_old),
 	    T(a_boot_whose_time_is_over_is_forgotten),
 	};
