@@ -70,7 +70,9 @@ struct node {
 	struct hash *offers; /* struct offer by id, both sides */
 	uint32_t calls_n;
 
-	struct tmr tmr_acd, tmr_status, tmr_presence, tmr_mesh, tmr_stop;
+	int deadline_fd; /* timerfd: when the core wants to be called again */
+	uint64_t deadline_us; /* what it is set to; 0: not set */
+	struct tmr tmr_status, tmr_presence, tmr_mesh, tmr_stop;
 	uint64_t stop_by_us;           /* 0: not stopping */
 	int presence_fd;
 	int presence_flags;

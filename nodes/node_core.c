@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 enum { PENDING_START = 64, PENDING_MAX = 65536 };
 
 static void deadline_arm(struct node *n);
+static int deadline_open(struct node *n);
 
 uint64_t node_id_next(struct node *n)
 {
@@ -82,17 +85,22 @@ int core_open(struct node *n, const char *trace_path, char ret_why[256])
 	free(brokers);
 	if (err)
 		return err;
-	tmr_init(&n->tmr_acd);
-	deadline_arm(n);
-	return 0;
+	err = deadline_open(n);
+	if (err)
+		snprintf(ret_why, 256, "%s", strerror(err));
+	return err;
 }
 
 void core_close(struct node *n)
 {
-	tmr_cancel(&n->tmr_acd);
 	if (n->trace && n->acd)
 		trace_digest(n->trace, acd_digest(n->acd));
 	n->trace = trace_close(n->trace);
+	if (n->deadline_fd > 0) {
+		fd_close(n->deadline_fd);
+		(void)close(n->deadline_fd);
+		n->deadline_fd = 0;
+	}
 	free(n->acd);
 	free(n->pending);
 	n->acd = NULL;
@@ -221,20 +229,50 @@ enum acd_verdict node_event(struct node *n, struct acd_event *ev)
 	return v;
 }
 
-static void deadline_h(void *arg)
+/* ---- when the core wants to be called again ----
+ * A descriptor of our own, not a timer of libre's: those live in one list, which holds a timer for
+ * each SIP transaction of the last 32 s, and every new one walks past them. */
+
+static void deadline_h(int flags, void *arg)
 {
 	struct node *n = arg;
-	struct acd_event ev = {.type = ACD_EV_TIME};
-	(void)node_event(n, &ev);
+	uint64_t expired;
+	(void)flags;
+	if (read(n->deadline_fd, &expired, sizeof(expired)) < 0)
+		return; /* set anew meanwhile */
+	n->deadline_us = 0;
+	if (mono_us() >= acd_deadline(n->acd)) {
+		struct acd_event ev = {.type = ACD_EV_TIME};
+		(void)node_event(n, &ev);
+	} else {
+		deadline_arm(n);
+	}
 }
 
+static int deadline_open(struct node *n)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	int err = fd_listen(fd, FD_READ, deadline_h, n);
+	if (err) {
+		(void)close(fd);
+		return err;
+	}
+	n->deadline_fd = fd;
+	deadline_arm(n);
+	return 0;
+}
+
+/* What is set too early is left alone (it looks again when it fires): most deadlines only move
+ * away, and then a message costs no system call. */
 static void deadline_arm(struct node *n)
 {
 	acd_time_us at = acd_deadline(n->acd);
-	if (at == UINT64_MAX) {
-		tmr_cancel(&n->tmr_acd);
+	if (at == UINT64_MAX || (n->deadline_us && n->deadline_us <= at))
 		return;
-	}
-	uint64_t now = mono_us();
-	tmr_start(&n->tmr_acd, at > now ? (at - now + 999) / 1000 : 0, deadline_h, n);
+	n->deadline_us = at ? at : 1; /* zero would mean "never" to the kernel, too */
+	struct itimerspec its = {.it_value = {.tv_sec = (time_t)(n->deadline_us / 1000000u),
+					      .tv_nsec = (long)(n->deadline_us % 1000000u) * 1000}};
+	helio_assert(timerfd_settime(n->deadline_fd, TFD_TIMER_ABSTIME, &its, NULL) == 0);
 }
