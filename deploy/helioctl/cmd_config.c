@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/base.h"
+
 int cmd_config_check(struct ctl *ctl)
 {
 	const char *file = ctl->argc ? ctl->argv[0] : ctl->config;
@@ -26,5 +28,72 @@ int cmd_config_check(struct ctl *ctl)
 int cmd_config_options(struct ctl *ctl)
 {
 	conf_options_print(ctl->out);
+	return CTL_OK;
+}
+
+/* ---- list: what scripts need to know of a configuration ----------------------------------------
+ */
+
+static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
+{
+	static const char *const roles[] = {
+	    [CONF_NODE] = "node", [CONF_BROKER] = "broker", [CONF_GATEWAY] = "gateway"};
+	const struct conf_site *site = conf_site_by_number(c, addr_site(d->addr));
+	char ports[192];
+	int n = snprintf(ports, sizeof(ports), "mesh=%u", d->mesh.port);
+
+	if (d->admin_port)
+		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",admin=%u", d->admin_port);
+	if (d->role == CONF_NODE)
+		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",sip=%u,media=%u-%u",
+			      d->sip_port, d->media_port_min, d->media_port_max);
+	if (d->role == CONF_NODE && d->journal.port)
+		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",journal=%s:%u",
+			      d->journal.host, d->journal.port);
+	if (d->role == CONF_GATEWAY)
+		snprintf(ports + n, sizeof(ports) - (size_t)n, ",http=%u", d->http_port);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", d->name, "role", roles[d->role],
+			 "site", site->name, "address", d->bind, "ports", ports);
+}
+
+static json_t *presence_row(const struct conf_endpoint *e, uint32_t i)
+{
+	char name[24], ports[24];
+
+	snprintf(name, sizeof(name), "presence-%u", i + 1);
+	snprintf(ports, sizeof(ports), "redis=%u", e->port);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "role", "presence", "site", "-",
+			 "address", e->host, "ports", ports);
+}
+
+int cmd_config_list(struct ctl *ctl)
+{
+	static const char *const heads[] = {"NAME", "ROLE", "SITE", "ADDRESS", "PORTS", NULL};
+	static const char *const keys[] = {"name", "role", "site", "address", "ports"};
+	const char *file = ctl->argc ? ctl->argv[0] : ctl->config;
+	struct conf *c = NULL;
+	json_t *list = json_array(), *o;
+	size_t i;
+
+	if (conf_load(&c, file, stderr)) {
+		json_decref(list);
+		return ctl_fail(CTL_UNHEALTHY, "mend what is listed above", "%s is not usable",
+				file);
+	}
+	for (uint32_t k = 0; k < c->daemons_n; k++)
+		json_array_append_new(list, daemon_row(c, &c->daemons[k]));
+	for (uint32_t k = 0; k < c->presence.n; k++)
+		json_array_append_new(list, presence_row(&c->presence.at[k], k));
+	if (ctl->json) {
+		json_print(ctl, json_pack("{s:b, s:s, s:s, s:o}", "ok", 1, "cluster", c->cluster,
+					  "keys", c->keys_dir, "list", list));
+	} else {
+		struct table *t = table_new(heads);
+		json_array_foreach(list, i, o) for (size_t k = 0; k < HELIO_ARRAY_LEN(keys); k++)
+		    table_cell(t, STYLE_NONE, "%s", json_text(o, keys[k]));
+		table_print(t, ctl->out, ctl->colour);
+		json_decref(list);
+	}
+	conf_free(c);
 	return CTL_OK;
 }

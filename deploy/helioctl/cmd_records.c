@@ -1,4 +1,4 @@
-/* records, id, drain: one call or one daemon looked at closely. */
+/* records, id: one call looked at closely. */
 #include "deploy/helioctl/ctl.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 static const char *opt_queue, *opt_agent;
 static uint32_t opt_limit = 20, opt_since_ms;
-static bool opt_numbers, opt_undo;
+static bool opt_numbers;
 
 const struct ctl_option cmd_records_options[] = {
     {"queue", "QUEUE", CTL_TEXT, &opt_queue, "only this queue"},
@@ -17,10 +17,6 @@ const struct ctl_option cmd_records_options[] = {
     {"since", "TIME", CTL_DURATION_MS, &opt_since_ms, "entered within: 30m, 8h"},
     {"limit", "N", CTL_NUMBER, &opt_limit, "at most so many, newest first (default 20, to 1000)"},
     {"numbers", NULL, CTL_FLAG, &opt_numbers, "show callers' numbers in full"},
-    {NULL, NULL, CTL_FLAG, NULL, NULL},
-};
-const struct ctl_option cmd_drain_options[] = {
-    {"undo", NULL, CTL_FLAG, &opt_undo, "take calls and sign-ins again"},
     {NULL, NULL, CTL_FLAG, NULL, NULL},
 };
 
@@ -240,30 +236,4 @@ int cmd_id(struct ctl *ctl)
 	if (d && d->role == CONF_NODE)
 		id_story(ctl, d);
 	return CTL_OK;
-}
-
-/* ---- drain --------------------------------------------------------------------------------- */
-
-int cmd_drain(struct ctl *ctl)
-{
-	const struct conf_daemon *d = conf_daemon_by_name(ctl->conf, ctl->argv[0]);
-	struct answers as;
-
-	if (!d || d->role != CONF_NODE)
-		return ctl_fail(CTL_USAGE, "`helioctl status` lists them", "no node '%s'",
-				ctl->argv[0]);
-	json_t *req = json_pack("{s:b}", "on", !opt_undo);
-	int code = ask(ctl, ASK_NODES, d->name, "drain", req, &as);
-	json_decref(req);
-	if (code != CTL_OK)
-		ctl_fail(code, NULL, "%s: %s", d->name, as.list[0].why);
-	else if (ctl->json)
-		json_print(ctl, json_incref(as.list[0].reply));
-	else if (opt_undo)
-		fprintf(ctl->out, "%s takes calls and sign-ins again\n", d->name);
-	else
-		fprintf(ctl->out, "%s takes no new calls; %lld still live\n", d->name,
-			(long long)json_number(as.list[0].reply, "calls"));
-	answers_free(&as);
-	return code;
 }

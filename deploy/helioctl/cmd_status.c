@@ -131,7 +131,7 @@ static int once(struct ctl *ctl)
 {
 	struct answers as;
 	char buf[160];
-	int code = ask(ctl, ASK_ALL, NULL, "status", NULL, &as);
+	int code = ask(ctl, ASK_ALL, ctl->argc ? ctl->argv[0] : NULL, "status", NULL, &as);
 
 	for (uint32_t i = 0; i < as.n && code == CTL_OK; i++)
 		if (fault(ctl, &as.list[i], buf))
@@ -146,5 +146,8 @@ static int once(struct ctl *ctl)
 
 int cmd_status(struct ctl *ctl)
 {
+	if (ctl->argc && !conf_daemon_by_name(ctl->conf, ctl->argv[0]))
+		return ctl_fail(CTL_USAGE, "`helioctl status` lists them", "no daemon '%s'",
+				ctl->argv[0]);
 	return ctl_watch(ctl, once);
 }

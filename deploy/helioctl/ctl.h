@@ -61,12 +61,16 @@ int cmd_id(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
 int cmd_config_check(struct ctl *ctl);
 int cmd_config_options(struct ctl *ctl);
+int cmd_config_list(struct ctl *ctl);
+int cmd_config_sign(struct ctl *ctl);
+int cmd_plan(struct ctl *ctl);
+int cmd_apply(struct ctl *ctl);
 int cmd_agent_add(struct ctl *ctl);
 int cmd_agent_passwd(struct ctl *ctl);
 int cmd_agent_list(struct ctl *ctl);
 int cmd_test_call(struct ctl *ctl);
 
-extern const struct ctl_option cmd_records_options[], cmd_drain_options[], cmd_agent_options[],
+extern const struct ctl_option cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
 	cmd_passwd_options[], cmd_test_call_options[];
 
 /* "helioctl: …" to standard error; returns code. */

@@ -11,13 +11,13 @@
 
 /* clang-format off */
 static const struct ctl_command commands[] = {
-	{"status", "", "every daemon: up, load, what is wrong",
+	{"status", "[NAME]", "every daemon, or one: up, load, what is wrong",
 	 "Asks all daemons at once. Exit code 0 means that every one answers, runs this\n"
 	 "configuration, and reaches its brokers and Redis.\n\n"
 	 "  helioctl status\n"
 	 "  helioctl status --site oslo --watch\n"
 	 "  helioctl status --json | jq '.daemons[] | select(.fault)'",
-	 NULL, 0, 0, true, true, cmd_status},
+	 NULL, 0, 1, true, true, cmd_status},
 	{"queues", "", "who waits, for how long, and where",
 	 "One row a queue, over all sites. LONGEST turns red past the service level's time.\n"
 	 "A site is counted by one of its brokers, or by its nodes when no broker answers.\n\n"
@@ -44,8 +44,9 @@ static const struct ctl_command commands[] = {
 	 "  helioctl id oslo1-2f-91",
 	 NULL, 1, 1, true, false, cmd_id},
 	{"drain", "NODE", "no new calls and sign-ins for a node, until undone",
-	 "Calls in hand go on; when `helioctl calls` shows none of it, it may be stopped.\n\n"
-	 "  helioctl drain oslo1\n"
+	 "Calls in hand go on. With --wait it shows how many are left, and ends when none is, and\n"
+	 "when no agent of this node talks, so that the node may be stopped.\n\n"
+	 "  helioctl drain oslo1 --wait 30m\n"
 	 "  helioctl drain oslo1 --undo",
 	 cmd_drain_options, 1, 1, true, false, cmd_drain},
 	{"config check", "[FILE]", "is the configuration right? every problem, with its remedy",
@@ -54,6 +55,30 @@ static const struct ctl_command commands[] = {
 	 "warnings alone give 0.\n\n"
 	 "  helioctl config check deploy/example/cluster.yaml",
 	 NULL, 0, 1, false, false, cmd_config_check},
+	{"config list", "[FILE]", "every daemon and Redis of a configuration, with its ports",
+	 "What deploy/ reads; needs no daemon.\n\n"
+	 "  helioctl config list --json | jq -r '.list[] | select(.role == \"node\").address'",
+	 NULL, 0, 1, false, false, cmd_config_list},
+	{"config sign", "[FILE]", "give a configuration its next version and the cluster's signature",
+	 "Writes cluster.sig beside FILE. Needs cluster.key, so it runs where that is kept and never\n"
+	 "on a host. Files that are signed already keep their version.\n\n"
+	 "  helioctl config sign centre/cluster.yaml",
+	 NULL, 0, 1, false, false, cmd_config_sign},
+	{"plan", "FILE", "what FILE would change, in words; changes nothing",
+	 "Compares FILE, with the agents.yaml it names, to the configuration of --config: queues,\n"
+	 "agents, daemons, sites added, changed, removed, and what to take care of. Exit code 1 if\n"
+	 "FILE is not usable.\n\n"
+	 "  helioctl plan new/cluster.yaml\n"
+	 "  helioctl plan new/cluster.yaml --json | jq '.warnings'",
+	 NULL, 1, 1, true, false, cmd_plan},
+	{"apply", "[FILE]", "put a signed configuration in force on this host, or return to the last",
+	 "FILE, its agents.yaml and its cluster.sig are checked and refused whole if anything is\n"
+	 "wrong: a key, the signature, a version that is not newer. Then one rename puts both files\n"
+	 "in force on this host; the versions before are kept. Running daemons go on with what they\n"
+	 "read at their start: deploy/roll restarts them, `helioctl status` says who is behind.\n\n"
+	 "  helioctl apply /tmp/new/cluster.yaml\n"
+	 "  helioctl apply --back",
+	 cmd_apply_options, 0, 1, false, false, cmd_apply},
 	{"config options", "", "every key there is, with what is allowed and the default",
 	 "From the same table that reads the files.",
 	 NULL, 0, 0, false, false, cmd_config_options},

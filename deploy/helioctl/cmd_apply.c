@@ -1,0 +1,441 @@
+/*
+ * config sign, apply: a configuration gets a version and a signature where cluster.key is, and
+ * comes into force on a host as a whole or not at all.
+ *
+ *   /etc/heliograph/config/6/{cluster.yaml,agents.yaml,cluster.sig}     kept: `apply --back`
+ *   /etc/heliograph/config/7/…
+ *   /etc/heliograph/config/current ─► 7        one rename(2) moves it: that is the moment
+ *   /etc/heliograph/cluster.yaml   ─► config/current/cluster.yaml       set once; so agents.yaml
+ */
+#include "deploy/helioctl/plan.h"
+#include "deploy/helioctl/signature.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/base.h"
+#include "common/seal/seal.h"
+
+static bool opt_back;
+static const char *opt_pub;
+
+const struct ctl_option cmd_apply_options[] = {
+    {"back", NULL, CTL_FLAG, &opt_back, "return to the version before this one; no FILE"},
+    {"pub", "FILE", CTL_TEXT, &opt_pub,
+     "the cluster's public key (default: keys/cluster.pub beside the configuration)"},
+    {NULL, NULL, CTL_FLAG, NULL, NULL},
+};
+
+/* ---- sign ---------------------------------------------------------------------------------- */
+
+static int sign(struct ctl *ctl, const struct conf *c, const char *sig_path)
+{
+	struct signature s = {0}, old;
+	uint8_t secret[64];
+	char key[CONF_PATH_SIZE + 16], buf[SIGNATURE_TEXT_MAX];
+	int err = signature_read(&old, sig_path);
+
+	if (err && err != ENOENT)
+		return ctl_fail(CTL_UNHEALTHY,
+				"restore it from a backup, or remove it to begin at "
+				"version 1 (hosts will refuse versions they had)",
+				"%s: %s", sig_path, strerror(err));
+	str_copy(s.cluster, sizeof(s.cluster), c->cluster);
+	s.version = err ? 1 : old.version + 1;
+	int unread = signature_digest(&s, c);
+	if (unread)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", c->file, strerror(unread));
+	snprintf(key, sizeof(key), "%s/cluster.key", c->keys_dir);
+	unread = seal_file_read(key, secret, sizeof(secret), true);
+	if (unread)
+		return ctl_fail(CTL_UNHEALTHY, "sign where cluster.key is kept, never on a host",
+				"%s: %s", key, strerror(unread));
+	bool same = !err && !memcmp(old.cluster_digest, s.cluster_digest, SIGNATURE_DIGEST_LEN) &&
+		    !memcmp(old.agents_digest, s.agents_digest, SIGNATURE_DIGEST_LEN) &&
+		    !strcmp(old.cluster, s.cluster) && !signature_verify(&old, secret + 32);
+	if (!same) {
+		signature_sign(&s, secret);
+		signature_print(buf, &s);
+		err = seal_file_write_text(sig_path, buf, false);
+	}
+	sodium_memzero(secret, sizeof(secret));
+	if (!same && err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", sig_path, strerror(err));
+	fprintf(ctl->out, "version %u %s\n", same ? old.version : s.version,
+		same ? "is signed already" : "signed");
+	return CTL_OK;
+}
+
+int cmd_config_sign(struct ctl *ctl)
+{
+	const char *file = ctl->argc ? ctl->argv[0] : ctl->config;
+	struct conf *c = NULL;
+	char path[CONF_PATH_SIZE];
+
+	if (seal_init())
+		return ctl_fail(CTL_UNHEALTHY, NULL, "libsodium does not start");
+	if (conf_load(&c, file, stderr))
+		return ctl_fail(CTL_UNHEALTHY, "mend what is listed above", "%s is not signed",
+				file);
+	int code = file_beside(path, file, "cluster.sig")
+		       ? ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", file)
+		       : sign(ctl, c, path);
+	conf_free(c);
+	return code;
+}
+
+/* ---- apply: the versions on this host -----------------------------------------------------------
+ */
+
+struct store {
+	char dir[CONF_PATH_SIZE];  /* of the configuration: /etc/heliograph */
+	char name[CONF_NAME_SIZE]; /* cluster.yaml */
+	int lock;
+	bool has_current;
+	struct signature current;
+};
+
+static int store_path(const struct store *st, char dst[static CONF_PATH_SIZE], const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int store_path(const struct store *st, char dst[static CONF_PATH_SIZE], const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(dst, CONF_PATH_SIZE, "%s/", st->dir);
+
+	if (n < 0 || n >= CONF_PATH_SIZE)
+		return ENAMETOOLONG;
+	va_start(ap, fmt);
+	int m = vsnprintf(dst + n, (size_t)(CONF_PATH_SIZE - n), fmt, ap);
+	va_end(ap);
+	return m < 0 || m >= CONF_PATH_SIZE - n ? ENAMETOOLONG : 0;
+}
+
+/* Root writes for the daemons' group; anybody else for themselves. */
+static int give(const char *path, unsigned mode)
+{
+	const struct group *g = geteuid() == 0 ? getgrnam("heliograph") : NULL;
+
+	if (chmod(path, (mode_t)mode))
+		return errno;
+	return g && chown(path, 0, g->gr_gid) ? errno : 0;
+}
+
+static int dir_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int store_open(struct ctl *ctl, struct store *st)
+{
+	char path[CONF_PATH_SIZE];
+	const char *slash = strrchr(ctl->config, '/');
+
+	*st = (struct store){.lock = -1};
+	int n = snprintf(st->dir, sizeof(st->dir), "%.*s", slash ? (int)(slash - ctl->config) : 1,
+			 slash ? ctl->config : ".");
+	if (n < 0 || n >= (int)sizeof(st->dir) ||
+	    str_copy(st->name, sizeof(st->name), slash ? slash + 1 : ctl->config) ||
+	    store_path(st, path, "config"))
+		return ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", ctl->config);
+	if (mkdir(path, 0750) && errno != EEXIST)
+		return ctl_fail(CTL_UNHEALTHY, "run this as root on the host", "%s: %s", path,
+				strerror(errno));
+	(void)give(path, 0750);
+	if (store_path(st, path, "config/lock"))
+		return ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", ctl->config);
+	st->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (st->lock < 0 || flock(st->lock, LOCK_EX | LOCK_NB))
+		return ctl_fail(CTL_UNHEALTHY, "wait for the other one",
+				"another `helioctl apply` is at work here (%s)", strerror(errno));
+	int err = store_path(st, path, "config/current/cluster.sig");
+	if (!err)
+		err = signature_read(&st->current, path);
+	if (err && err != ENOENT)
+		return ctl_fail(CTL_UNHEALTHY, "restore it from another host", "%s: %s", path,
+				strerror(err));
+	st->has_current = !err;
+	return CTL_OK;
+}
+
+static int file_copy(const struct store *st, const char *from, uint32_t version, const char *name)
+{
+	char to[CONF_PATH_SIZE], *bytes;
+	size_t n;
+	int err = store_path(st, to, "config/%u.new/%s", version, name);
+
+	if (!err)
+		err = file_get(from, &bytes, &n);
+	if (err)
+		return err;
+	err = file_put(to, bytes, n, 0640);
+	free(bytes);
+	return err ? err : give(to, 0640);
+}
+
+/* config/N with its three files, whole or not there. */
+static int version_write(const struct store *st, const struct conf *new, const char *sig,
+			 uint32_t version)
+{
+	char fresh[CONF_PATH_SIZE], final[CONF_PATH_SIZE], folder[CONF_PATH_SIZE];
+	int err = store_path(st, fresh, "config/%u.new", version);
+
+	if (!err)
+		err = store_path(st, final, "config/%u", version);
+	if (!err)
+		err = store_path(st, folder, "config");
+	if (!err && mkdir(fresh, 0750) && errno != EEXIST)
+		err = errno;
+	if (!err)
+		err = give(fresh, 0750);
+	if (!err)
+		err = file_copy(st, new->file, version, "cluster.yaml");
+	if (!err)
+		err = file_copy(st, new->agents_file, version, "agents.yaml");
+	if (!err)
+		err = file_copy(st, sig, version, "cluster.sig");
+	if (!err)
+		err = dir_sync(fresh);
+	if (!err && rename(fresh, final))
+		err = errno;
+	return err ? err : dir_sync(folder);
+}
+
+/* A link that was not there, or was another one, by one rename. */
+static int link_set(const struct store *st, const char *name, const char *to)
+{
+	char path[CONF_PATH_SIZE], fresh[CONF_PATH_SIZE], have[CONF_PATH_SIZE];
+	int err = store_path(st, path, "%s", name);
+
+	if (!err)
+		err = store_path(st, fresh, "%s.new", name);
+	if (err)
+		return err;
+	ssize_t n = readlink(path, have, sizeof(have) - 1);
+	if (n >= 0) {
+		have[n] = '\0';
+		if (!strcmp(have, to))
+			return 0;
+	}
+	if (unlink(fresh) && errno != ENOENT)
+		return errno;
+	if (symlink(to, fresh) || rename(fresh, path))
+		return errno;
+	return dir_sync(st->dir);
+}
+
+static int version_use(const struct store *st, const struct conf *new, uint32_t version)
+{
+	char number[16], to[CONF_PATH_SIZE];
+	const char *slash = strrchr(new->agents_file, '/');
+	int err;
+
+	snprintf(number, sizeof(number), "%u", version);
+	err = link_set(st, "config/current", number);
+	snprintf(to, sizeof(to), "config/current/agents.yaml");
+	if (!err)
+		err = link_set(st, slash ? slash + 1 : new->agents_file, to);
+	snprintf(to, sizeof(to), "config/current/cluster.yaml");
+	return err ? err : link_set(st, st->name, to);
+}
+
+/* As the daemons will read it: through the links, from their folder. Warnings were shown. */
+static int check_in_place(struct ctl *ctl, uint64_t hash)
+{
+	struct conf *c = NULL;
+	char *said = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&said, &len);
+	int err = conf_load(&c, ctl->config, f);
+
+	if (f)
+		fclose(f);
+	if (err && said)
+		fputs(said, stderr);
+	free(said);
+
+	if (!err && c->hash != hash)
+		err = EINVAL;
+	conf_free(c);
+	return err;
+}
+
+/* The highest version below `than` that is kept; 0: none. */
+static uint32_t version_below(const struct store *st, uint32_t than)
+{
+	char path[CONF_PATH_SIZE], *end;
+	uint32_t best = 0;
+	const struct dirent *e;
+	DIR *d = store_path(st, path, "config") ? NULL : opendir(path);
+
+	while (d && (e = readdir(d))) {
+		unsigned long v = strtoul(e->d_name, &end, 10);
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && !*end && v < than && v > best)
+			best = (uint32_t)v;
+	}
+	if (d)
+		closedir(d);
+	return best;
+}
+
+/* ---- apply: one configuration -------------------------------------------------------------------
+ */
+
+static int signature_check(struct ctl *ctl, const struct store *st, const struct conf *new,
+			   const char *sig_path, struct signature *ret)
+{
+	struct signature s, now = {0};
+	uint8_t pub[SEAL_KEY_LEN];
+	char path[CONF_PATH_SIZE];
+	int err = signature_read(&s, sig_path);
+
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, "`helioctl config sign` where cluster.key is kept",
+				"%s: %s", sig_path,
+				err == EINVAL ? "not a signature" : strerror(err));
+	if (opt_pub)
+		err = str_copy(path, sizeof(path), opt_pub);
+	else if (ctl->conf)
+		err = snprintf(path, sizeof(path), "%s/cluster.pub", ctl->conf->keys_dir) >=
+		      (int)sizeof(path);
+	else
+		err = store_path(st, path, "keys/cluster.pub");
+	if (!err)
+		err = seal_file_read(path, pub, sizeof(pub), false);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, "deploy/site-up copies it", "%s: %s", path,
+				strerror(err));
+	if (signature_verify(&s, pub))
+		return ctl_fail(CTL_UNHEALTHY, "sign it with this cluster's key",
+				"%s was not made with the key of this cluster", sig_path);
+	err = signature_digest(&now, new);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", new->file, strerror(err));
+	if (strcmp(s.cluster, new->cluster) != 0 ||
+	    memcmp(s.cluster_digest, now.cluster_digest, SIGNATURE_DIGEST_LEN) != 0 ||
+	    memcmp(s.agents_digest, now.agents_digest, SIGNATURE_DIGEST_LEN) != 0)
+		return ctl_fail(CTL_UNHEALTHY, "sign the files as they are now",
+				"%s is the signature of other files", sig_path);
+	*ret = s;
+	return CTL_OK;
+}
+
+static int put_in_force(struct ctl *ctl, const struct store *st, const struct conf *new,
+			uint32_t version)
+{
+	char number[16];
+	int err = version_use(st, new, version);
+
+	if (!err)
+		err = check_in_place(ctl, new->hash);
+	if (!err) {
+		fprintf(ctl->out, "version %u is in force on this host\n", version);
+		return CTL_OK;
+	}
+	if (st->has_current) {
+		snprintf(number, sizeof(number), "%u", st->current.version);
+		(void)link_set(st, "config/current", number);
+	}
+	return ctl_fail(CTL_UNHEALTHY,
+			st->has_current ? "the version before is in force again"
+					: "nothing is in force: apply one that is right",
+			"version %u cannot be used from %s: %s", version, st->dir, strerror(err));
+}
+
+static int apply(struct ctl *ctl, struct store *st, const struct conf *new)
+{
+	char sig_path[CONF_PATH_SIZE], folder[CONF_PATH_SIZE], beside[CONF_PATH_SIZE];
+	struct signature s;
+	struct plan p;
+	int err = file_beside(sig_path, ctl->argv[0], "cluster.sig");
+	const char *slash = strrchr(new->agents_file, '/');
+
+	if (!err)
+		err = file_beside(beside, new->agents_file, "");
+	if (!err)
+		err = file_beside(folder, new->file, "");
+	if (err || (strcmp(beside, folder) != 0 && *folder == '/') || !slash)
+		return ctl_fail(CTL_UNHEALTHY, "agents: agents.yaml",
+				"agents: must be a file beside the cluster file");
+	int code = signature_check(ctl, st, new, sig_path, &s);
+	if (code != CTL_OK)
+		return code;
+	if (st->has_current && s.version == st->current.version &&
+	    !memcmp(s.bytes, st->current.bytes, sizeof(s.bytes)))
+		return put_in_force(ctl, st, new, s.version);
+	if (st->has_current && s.version <= st->current.version)
+		return ctl_fail(CTL_UNHEALTHY,
+				"`helioctl config sign` gives the next number; "
+				"`helioctl apply --back` returns to the one before",
+				"version %u is in force here, this is %u", st->current.version,
+				s.version);
+	if (ctl->conf) {
+		(void)plan_make(&p, ctl->conf, new);
+		plan_print(ctl, &p);
+		plan_free(&p);
+	}
+	err = version_write(st, new, sig_path, s.version);
+	if (err && err != EEXIST && err != ENOTEMPTY)
+		return ctl_fail(CTL_UNHEALTHY, "nothing was changed",
+				"version %u cannot be "
+				"written below %s: %s",
+				s.version, st->dir, strerror(err));
+	return put_in_force(ctl, st, new, s.version);
+}
+
+static int back(struct ctl *ctl, struct store *st)
+{
+	char path[CONF_PATH_SIZE], number[16];
+	uint32_t to = st->has_current ? version_below(st, st->current.version) : 0;
+
+	if (!to)
+		return ctl_fail(CTL_UNHEALTHY, "apply a file",
+				"no version before this one is kept here");
+	snprintf(number, sizeof(number), "%u", to);
+	int err = link_set(st, "config/current", number);
+	if (!err)
+		err = store_path(st, path, "config/current/cluster.yaml");
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", st->dir, strerror(err));
+	fprintf(ctl->out, "version %u is in force on this host again, not %u\n", to,
+		st->current.version);
+	return CTL_OK;
+}
+
+int cmd_apply(struct ctl *ctl)
+{
+	struct store st;
+	struct conf *new = NULL;
+	FILE *quiet = fopen("/dev/null", "we");
+
+	if (opt_back != !ctl->argc)
+		return ctl_fail(CTL_USAGE, "see --help", "either FILE or --back");
+	if (seal_init())
+		return ctl_fail(CTL_UNHEALTHY, NULL, "libsodium does not start");
+	/* None yet, or a broken one: then there is nothing to compare with. */
+	(void)conf_load(&ctl->conf, ctl->config, quiet);
+	if (quiet)
+		fclose(quiet);
+	if (!opt_back && conf_load(&new, ctl->argv[0], stderr))
+		return ctl_fail(CTL_UNHEALTHY, "mend what is listed above; nothing was changed",
+				"%s is refused whole", ctl->argv[0]);
+	int code = store_open(ctl, &st);
+	if (code == CTL_OK)
+		code = opt_back ? back(ctl, &st) : apply(ctl, &st, new);
+	if (st.lock >= 0)
+		close(st.lock);
+	conf_free(new);
+	return code;
+}

@@ -1,0 +1,345 @@
+/* What differs between two configurations, kind by kind. Things are the same when their name is. */
+#include "deploy/helioctl/plan.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "common/base/base.h"
+
+/* "wrap_up 15s → 30s, priority 3 → 1": what changed of one thing. */
+struct diff {
+	char text[512];
+	size_t n;
+};
+
+__attribute__((format(printf, 2, 3))) static void diff_add(struct diff *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->n >= sizeof(d->text) - 1)
+		return;
+	if (d->n)
+		d->n += (size_t)snprintf(d->text + d->n, sizeof(d->text) - d->n, ", ");
+	if (d->n >= sizeof(d->text))
+		return;
+	va_start(ap, fmt);
+	d->n += (size_t)vsnprintf(d->text + d->n, sizeof(d->text) - d->n, fmt, ap);
+	va_end(ap);
+}
+
+static void diff_text(struct diff *d, const char *what, const char *a, const char *b)
+{
+	if (strcmp(a, b) != 0)
+		diff_add(d, "%s %s → %s", what, *a ? a : "none", *b ? b : "none");
+}
+
+static void diff_number(struct diff *d, const char *what, uint64_t a, uint64_t b)
+{
+	if (a != b)
+		diff_add(d, "%s %llu → %llu", what, (unsigned long long)a, (unsigned long long)b);
+}
+
+static void diff_time(struct diff *d, const char *what, uint32_t a, uint32_t b)
+{
+	char x[24], y[24];
+
+	if (a != b)
+		diff_add(d, "%s %s → %s", what, duration_text(x, a), duration_text(y, b));
+}
+
+static void diff_bool(struct diff *d, const char *what, bool a, bool b)
+{
+	if (a != b)
+		diff_add(d, "%s %s → %s", what, a ? "yes" : "no", b ? "yes" : "no");
+}
+
+static void diff_endpoint(struct diff *d, const char *what, const struct conf_endpoint *a,
+			  const struct conf_endpoint *b)
+{
+	char x[CONF_HOST_SIZE + 8] = "", y[CONF_HOST_SIZE + 8] = "";
+
+	if (a->port)
+		snprintf(x, sizeof(x), "%s:%u", a->host, a->port);
+	if (b->port)
+		snprintf(y, sizeof(y), "%s:%u", b->host, b->port);
+	diff_text(d, what, x, y);
+}
+
+/* Bits mean different skills in two files: compared by name. */
+static bool has_skill(const struct conf *c, uint64_t mask, const char *name)
+{
+	for (uint32_t i = 0; i < c->skills_n; i++)
+		if (!strcmp(c->skills[i], name))
+			return mask >> i & 1;
+	return false;
+}
+
+static void diff_skills(struct diff *d, const struct plan *p, uint64_t a, uint64_t b)
+{
+	for (uint32_t i = 0; i < p->old->skills_n; i++)
+		if (a >> i & 1 && !has_skill(p->new, b, p->old->skills[i]))
+			diff_add(d, "no longer %s", p->old->skills[i]);
+	for (uint32_t i = 0; i < p->new->skills_n; i++)
+		if (b >> i & 1 && !has_skill(p->old, a, p->new->skills[i]))
+			diff_add(d, "now %s", p->new->skills[i]);
+}
+
+/* ---- cluster and sites ------------------------------------------------------------------------
+ */
+
+static void diff_redis(struct diff *d, const struct conf_redis *a, const struct conf_redis *b)
+{
+	char what[24];
+
+	for (uint32_t i = 0; i < a->n || i < b->n; i++) {
+		snprintf(what, sizeof(what), "server %u", i + 1);
+		diff_endpoint(d, what, i < a->n ? &a->at[i] : &(struct conf_endpoint){0},
+			      i < b->n ? &b->at[i] : &(struct conf_endpoint){0});
+	}
+}
+
+void plan_cluster(struct plan *p)
+{
+	struct diff d = {0}, r = {0};
+
+	if (strcmp(p->old->cluster, p->new->cluster) != 0) {
+		plan_change(p, "cluster", p->new->cluster, PLAN_CHANGED, "name %s → %s",
+			    p->old->cluster, p->new->cluster);
+		plan_warn(p, "the cluster's name is in every node certificate: no browser will "
+			     "sign in until `helio-keys` has made them anew");
+	}
+	diff_bool(&d, "allow_plain_agents", p->old->allow_plain_agents, p->new->allow_plain_agents);
+	if (d.n)
+		plan_change(p, "cluster", p->new->cluster, PLAN_CHANGED, "%s", d.text);
+	if (p->new->allow_plain_agents && !p->old->allow_plain_agents)
+		plan_warn(p, "allow_plain_agents is for load tools: with it audio of agents needs "
+			     "no encryption");
+	diff_redis(&r, &p->old->presence, &p->new->presence);
+	if (r.n)
+		plan_change(p, "presence", "redis", PLAN_CHANGED, "%s", r.text);
+	for (uint32_t i = 0; i < p->new->skills_n; i++)
+		if (!has_skill(p->old, UINT64_MAX, p->new->skills[i]))
+			plan_change(p, "skills", p->new->skills[i], PLAN_ADDED, "%s", "");
+	for (uint32_t i = 0; i < p->old->skills_n; i++)
+		if (!has_skill(p->new, UINT64_MAX, p->old->skills[i]))
+			plan_change(p, "skills", p->old->skills[i], PLAN_REMOVED, "%s", "");
+}
+
+static void site_compare(struct plan *p, const struct conf_site *a, const struct conf_site *b)
+{
+	struct diff d = {0};
+
+	diff_number(&d, "number", a->number, b->number);
+	diff_text(&d, "timezone", a->timezone, b->timezone);
+	bool same = a->languages_n == b->languages_n;
+	for (uint32_t i = 0; same && i < a->languages_n; i++)
+		same = !strcmp(a->languages[i], b->languages[i]);
+	if (!same)
+		diff_add(&d, "languages");
+	if (d.n)
+		plan_change(p, "sites", b->name, PLAN_CHANGED, "%s", d.text);
+	if (a->number != b->number)
+		plan_warn(p,
+			  "site %s changes its number: ids of its old calls will be read as those "
+			  "of another site; leave it",
+			  b->name);
+}
+
+void plan_sites(struct plan *p)
+{
+	const struct conf_site *other;
+
+	for (uint32_t i = 0; i < p->new->sites_n; i++) {
+		const struct conf_site *s = &p->new->sites[i];
+		other = conf_site_by_name(p->old, s->name);
+		if (other)
+			site_compare(p, other, s);
+		else
+			plan_change(p, "sites", s->name, PLAN_ADDED, "number %u, %u daemons",
+				    s->number, s->daemons_n);
+	}
+	for (uint32_t i = 0; i < p->old->sites_n; i++) {
+		const struct conf_site *s = &p->old->sites[i];
+		if (conf_site_by_name(p->new, s->name))
+			continue;
+		plan_change(p, "sites", s->name, PLAN_REMOVED, "number %u", s->number);
+		plan_warn(p,
+			  "site %s goes: drain its nodes first; never give its number %u to "
+			  "another",
+			  s->name, s->number);
+	}
+}
+
+/* ---- daemons --------------------------------------------------------------------------------- */
+
+static const char *const roles[] = {
+    [CONF_NODE] = "node", [CONF_BROKER] = "broker", [CONF_GATEWAY] = "gateway"};
+
+static void daemon_compare(struct plan *p, const struct conf_daemon *a, const struct conf_daemon *b)
+{
+	struct diff d = {0};
+
+	diff_text(&d, "role", roles[a->role], roles[b->role]);
+	if (a->addr != b->addr) {
+		diff_add(&d, "number %u.%u → %u.%u", addr_site(a->addr), addr_ordinal(a->addr),
+			 addr_site(b->addr), addr_ordinal(b->addr));
+		plan_warn(p,
+			  "%s changes its number: its keys must be made again (helio-keys "
+			  "daemon … --force)",
+			  b->name);
+	}
+	diff_endpoint(&d, "mesh", &a->mesh, &b->mesh);
+	diff_number(&d, "admin", a->admin_port, b->admin_port);
+	if (a->role == CONF_NODE && b->role == CONF_NODE) {
+		diff_text(&d, "advertise", a->advertise, b->advertise);
+		diff_number(&d, "sip", a->sip_port, b->sip_port);
+		if (a->media_port_min != b->media_port_min ||
+		    a->media_port_max != b->media_port_max)
+			diff_add(&d, "media_ports %u-%u → %u-%u", a->media_port_min,
+				 a->media_port_max, b->media_port_min, b->media_port_max);
+		diff_endpoint(&d, "journal", &a->journal, &b->journal);
+		diff_number(&d, "calls_max", a->calls_max, b->calls_max);
+		diff_number(&d, "sessions_max", a->sessions_max, b->sessions_max);
+		diff_number(&d, "media_threads", a->media_threads, b->media_threads);
+		if (a->journal.port && !b->journal.port)
+			plan_warn(p, "%s loses its journal: its calls will not survive it",
+				  b->name);
+	}
+	if (a->role == CONF_GATEWAY && b->role == CONF_GATEWAY) {
+		diff_number(&d, "http", a->http_port, b->http_port);
+		bool same = a->origins_n == b->origins_n;
+		for (uint32_t i = 0; same && i < a->origins_n; i++)
+			same = !strcmp(a->origins[i], b->origins[i]);
+		if (!same)
+			diff_add(&d, "origins");
+	}
+	if (d.n)
+		plan_change(p, "daemons", b->name, PLAN_CHANGED, "%s: %s", roles[b->role], d.text);
+}
+
+void plan_daemons(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->new->daemons_n; i++) {
+		const struct conf_daemon *d = &p->new->daemons[i],
+					 *other = conf_daemon_by_name(p->old, d->name);
+		if (other) {
+			daemon_compare(p, other, d);
+			continue;
+		}
+		plan_change(p, "daemons", d->name, PLAN_ADDED, "%s at %s, number %u.%u",
+			    roles[d->role], d->bind, addr_site(d->addr), addr_ordinal(d->addr));
+		plan_warn(p,
+			  "%s needs keys (helio-keys from-config) and a start (deploy/site-up); "
+			  "the others hear it once they are restarted",
+			  d->name);
+	}
+	for (uint32_t i = 0; i < p->old->daemons_n; i++) {
+		const struct conf_daemon *d = &p->old->daemons[i];
+		if (conf_daemon_by_name(p->new, d->name))
+			continue;
+		plan_change(p, "daemons", d->name, PLAN_REMOVED, "%s at %s", roles[d->role],
+			    d->bind);
+		if (d->role == CONF_NODE)
+			plan_warn(p, "%s goes: `helioctl drain %s --wait 30m` first", d->name,
+				  d->name);
+	}
+}
+
+/* A path as its file says it: two files in two folders may mean the same sound. agents.yaml lies
+ * beside the cluster file, and its path is absolute as those of sounds are. */
+static const char *as_written(const struct conf *c, const char *path)
+{
+	const char *slash = strrchr(c->agents_file, '/');
+	size_t n = slash ? (size_t)(slash - c->agents_file) + 1 : 0;
+
+	return n && !strncmp(path, c->agents_file, n) ? path + n : path;
+}
+
+/* ---- queues and agents ------------------------------------------------------------------------
+ */
+
+static void queue_compare(struct plan *p, const struct conf_queue *a, const struct conf_queue *b)
+{
+	struct diff d = {0};
+
+	diff_text(&d, "display", a->display, b->display);
+	diff_skills(&d, p, a->skills, b->skills);
+	diff_number(&d, "priority", a->priority, b->priority);
+	diff_bool(&d, "overflow when no agent is idle", a->overflow_no_idle, b->overflow_no_idle);
+	diff_bool(&d, "overflow after a time", a->overflow_timed, b->overflow_timed);
+	if (a->overflow_timed && b->overflow_timed)
+		diff_time(&d, "overflow after", a->overflow_after_ms, b->overflow_after_ms);
+	diff_time(&d, "remote_handicap", a->remote_handicap_ms, b->remote_handicap_ms);
+	diff_time(&d, "wrap_up", a->wrap_up_ms, b->wrap_up_ms);
+	diff_time(&d, "ring_timeout", a->ring_timeout_ms, b->ring_timeout_ms);
+	diff_time(&d, "answer_within", a->sl_within_ms, b->sl_within_ms);
+	diff_number(&d, "target %", a->sl_target_pct, b->sl_target_pct);
+	diff_text(&d, "greeting", as_written(p->old, a->greeting), as_written(p->new, b->greeting));
+	diff_text(&d, "music", as_written(p->old, a->music), as_written(p->new, b->music));
+	if (d.n)
+		plan_change(p, "queues", b->name, PLAN_CHANGED, "%s", d.text);
+}
+
+void plan_queues(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->new->queues_n; i++) {
+		const struct conf_queue *q = &p->new->queues[i],
+					*other = conf_queue_by_name(p->old, q->name);
+		if (other)
+			queue_compare(p, other, q);
+		else
+			plan_change(p, "queues", q->name, PLAN_ADDED, "%s", q->display);
+	}
+	for (uint32_t i = 0; i < p->old->queues_n; i++) {
+		const struct conf_queue *q = &p->old->queues[i];
+		if (conf_queue_by_name(p->new, q->name))
+			continue;
+		plan_change(p, "queues", q->name, PLAN_REMOVED, "%s", q->display);
+		plan_warn(p, "queue %s goes: who dials it is answered 404", q->name);
+	}
+}
+
+static void agent_compare(struct plan *p, const struct conf_agent *a, const struct conf_agent *b)
+{
+	struct diff d = {0};
+	const struct conf_site *from = conf_site_by_number(p->old, a->site),
+			       *to = conf_site_by_number(p->new, b->site);
+
+	diff_text(&d, "display", a->display, b->display);
+	diff_text(&d, "site", from ? from->name : "", to ? to->name : "");
+	diff_skills(&d, p, a->skills, b->skills);
+	diff_text(&d, "language", a->language, b->language);
+	diff_text(&d, "codec", a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu",
+		  b->codec == CONF_CODEC_OPUS ? "opus" : "pcmu");
+	diff_bool(&d, "supervisor", a->supervisor, b->supervisor);
+	if (strcmp(a->password, b->password) != 0) /* never the hash itself */
+		diff_add(&d, "%s", b->password[0] == '$' ? "a new password" : "locked");
+	if (d.n)
+		plan_change(p, "agents", b->name, PLAN_CHANGED, "%s", d.text);
+	if (b->supervisor && !a->supervisor)
+		plan_warn(p, "%s becomes a supervisor", b->name);
+}
+
+void plan_agents(struct plan *p)
+{
+	const struct conf_site *site;
+
+	for (uint32_t i = 0; i < p->new->agents_n; i++) {
+		const struct conf_agent *a = &p->new->agents[i],
+					*other = conf_agent_by_id(p->old, a->id);
+		if (other) {
+			agent_compare(p, other, a);
+			continue;
+		}
+		site = conf_site_by_number(p->new, a->site);
+		plan_change(p, "agents", a->name, PLAN_ADDED, "%s at %s%s%s", a->display,
+			    site ? site->name : "?", a->supervisor ? ", supervisor" : "",
+			    a->password[0] == '$' ? "" : ", may not sign in yet");
+	}
+	for (uint32_t i = 0; i < p->old->agents_n; i++)
+		if (!conf_agent_by_id(p->new, p->old->agents[i].id))
+			plan_change(p, "agents", p->old->agents[i].name, PLAN_REMOVED, "%s",
+				    p->old->agents[i].display);
+	if (p->old->agents_n > 10 && p->new->agents_n < p->old->agents_n / 2)
+		plan_warn(p, "more than half of the agents go: is agents.yaml the right one?");
+}

@@ -1,0 +1,172 @@
+#include "deploy/helioctl/signature.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/base.h"
+
+int file_get(const char *path, char **ret, size_t *ret_n)
+{
+	struct stat st;
+	size_t n = 0;
+	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno;
+	if (fstat(fd, &st))
+		err = errno;
+	else if (!S_ISREG(st.st_mode))
+		err = EINVAL;
+	else if (st.st_size > SIGNATURE_FILE_MAX)
+		err = EFBIG;
+	char *bytes = err ? NULL : malloc((size_t)st.st_size + 1);
+	if (!err && !bytes)
+		err = ENOMEM;
+	while (!err && n < (size_t)st.st_size) {
+		ssize_t got = read(fd, bytes + n, (size_t)st.st_size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			err = got ? errno : EIO; /* shorter than it just was */
+		else
+			n += (size_t)got;
+	}
+	close(fd);
+	if (err) {
+		free(bytes);
+		return err;
+	}
+	bytes[n] = '\0';
+	*ret = bytes;
+	*ret_n = n;
+	return 0;
+}
+
+int file_put(const char *path, const void *bytes, size_t n, unsigned mode)
+{
+	const char *p = bytes;
+	int err = 0, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+
+	if (fd < 0)
+		return errno;
+	while (!err && n) {
+		ssize_t put = write(fd, p, n);
+		if (put < 0 && errno != EINTR)
+			err = errno;
+		if (put > 0) {
+			p += put;
+			n -= (size_t)put;
+		}
+	}
+	if (!err && (fchmod(fd, (mode_t)mode) || fsync(fd)))
+		err = errno;
+	if (close(fd) && !err)
+		err = errno;
+	return err;
+}
+
+int file_beside(char dst[static CONF_PATH_SIZE], const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	int n = snprintf(dst, CONF_PATH_SIZE, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path,
+			 name);
+
+	return n < 0 || n >= CONF_PATH_SIZE ? ENAMETOOLONG : 0;
+}
+
+static int digest(uint8_t dst[static SIGNATURE_DIGEST_LEN], const char *path)
+{
+	char *bytes;
+	size_t n;
+	int err = file_get(path, &bytes, &n);
+
+	if (err)
+		return err;
+	crypto_generichash(dst, SIGNATURE_DIGEST_LEN, (uint8_t *)bytes, n, NULL, 0);
+	free(bytes);
+	return 0;
+}
+
+int signature_digest(struct signature *ret, const struct conf *conf)
+{
+	int err = digest(ret->cluster_digest, conf->file);
+
+	return err ? err : digest(ret->agents_digest, conf->agents_file);
+}
+
+/* What is signed; returns its length. */
+static size_t text(char dst[static SIGNATURE_TEXT_MAX], const struct signature *s)
+{
+	char a[2 * SIGNATURE_DIGEST_LEN + 1], b[2 * SIGNATURE_DIGEST_LEN + 1];
+
+	hex_encode(a, s->cluster_digest, SIGNATURE_DIGEST_LEN);
+	hex_encode(b, s->agents_digest, SIGNATURE_DIGEST_LEN);
+	int n = snprintf(dst, SIGNATURE_TEXT_MAX,
+			 "heliograph-configuration: 1\ncluster: %s\nversion: %" PRIu32
+			 "\ncluster.yaml: %s\nagents.yaml: %s\n",
+			 s->cluster, s->version, a, b);
+	helio_assert(n > 0 && n < SIGNATURE_TEXT_MAX);
+	return (size_t)n;
+}
+
+void signature_sign(struct signature *s, const uint8_t secret[static 64])
+{
+	char buf[SIGNATURE_TEXT_MAX];
+	size_t n = text(buf, s);
+
+	crypto_sign_detached(s->bytes, NULL, (const uint8_t *)buf, n, secret);
+}
+
+int signature_verify(const struct signature *s, const uint8_t pub[static 32])
+{
+	char buf[SIGNATURE_TEXT_MAX];
+	size_t n = text(buf, s);
+
+	return crypto_sign_verify_detached(s->bytes, (const uint8_t *)buf, n, pub) ? EBADMSG : 0;
+}
+
+void signature_print(char dst[static SIGNATURE_TEXT_MAX], const struct signature *s)
+{
+	char hex[2 * sizeof(s->bytes) + 1];
+	size_t n = text(dst, s);
+
+	hex_encode(hex, s->bytes, sizeof(s->bytes));
+	int m = snprintf(dst + n, SIGNATURE_TEXT_MAX - n, "signature: %s\n", hex);
+	helio_assert(m > 0 && n + (size_t)m < SIGNATURE_TEXT_MAX);
+}
+
+int signature_read(struct signature *ret, const char *path)
+{
+	struct signature s = {0};
+	char a[80] = "", b[80] = "", sig[160] = "", again[SIGNATURE_TEXT_MAX], *bytes;
+	size_t n;
+	int err = file_get(path, &bytes, &n);
+
+	if (err)
+		return err;
+	int got = sscanf(bytes,
+			 "heliograph-configuration: 1\ncluster: %24[a-z0-9-]\nversion: %9" SCNu32
+			 "\ncluster.yaml: %79[0-9a-f]\nagents.yaml: %79[0-9a-f]\nsignature: "
+			 "%159[0-9a-f]",
+			 s.cluster, &s.version, a, b, sig);
+	bool ok = got == 5 && !hex_decode(s.cluster_digest, SIGNATURE_DIGEST_LEN, a) &&
+		  !hex_decode(s.agents_digest, SIGNATURE_DIGEST_LEN, b) &&
+		  !hex_decode(s.bytes, sizeof(s.bytes), sig);
+	/* Exactly what would be printed: nothing unsigned rides along. */
+	if (ok) {
+		signature_print(again, &s);
+		ok = strlen(again) == n && memcmp(again, bytes, n) == 0;
+	}
+	free(bytes);
+	if (!ok)
+		return EINVAL;
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * cluster.sig: which version of the configuration lies beside it, and that the holder of cluster.key
+ * said so. Text, one `key: value` a line; the signature (Ed25519) is over all lines before it.
+ *
+ *   heliograph-configuration: 1
+ *   cluster: sunline
+ *   version: 7
+ *   cluster.yaml: BLAKE2b-256 in hex
+ *   agents.yaml: BLAKE2b-256 in hex
+ *   signature: hex
+ */
+#ifndef HELIOCTL_SIGNATURE_H
+#define HELIOCTL_SIGNATURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf/conf.h"
+
+enum { SIGNATURE_DIGEST_LEN = 32, SIGNATURE_TEXT_MAX = 1024, SIGNATURE_FILE_MAX = 32 << 20 };
+
+struct signature {
+	char cluster[CONF_NAME_SIZE];
+	uint32_t version;
+	uint8_t cluster_digest[SIGNATURE_DIGEST_LEN], agents_digest[SIGNATURE_DIGEST_LEN];
+	uint8_t bytes[64];
+};
+
+/* Digests of the two files of conf. errno of reading. */
+int signature_digest(struct signature *ret, const struct conf *conf);
+/* Signs name, version and digests. secret: Ed25519, as in cluster.key. */
+void signature_sign(struct signature *s, const uint8_t secret[static 64]);
+/* EBADMSG when it was not made with that key. */
+int signature_verify(const struct signature *s, const uint8_t pub[static 32]);
+void signature_print(char dst[static SIGNATURE_TEXT_MAX], const struct signature *s);
+/* ENOENT when there is none; EINVAL when it is not one. */
+int signature_read(struct signature *ret, const char *path);
+
+/* The whole of a file, NUL added; free() it. errno. */
+int file_get(const char *path, char **ret, size_t *ret_n);
+/* A new file, on the disk when it returns. errno. */
+int file_put(const char *path, const void *bytes, size_t n, unsigned mode);
+/* Beside path: "DIR/name". errno. */
+int file_beside(char dst[static CONF_PATH_SIZE], const char *path, const char *name);
+
+#endif
