@@ -51,7 +51,11 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 {
 	uint32_t queue = queue_find(acd, ev->queue);
 
-	if (ev->call.v == 0 || ev->age_us > AGE_MAX_US)
+	uint64_t first = 64 + addr_ordinal(acd->self.v);
+	uint64_t cepoch = ev->msg.cepoch ? ev->msg.cepoch : first;
+
+	if (ev->call.v == 0 || ev->age_us > AGE_MAX_US || cepoch < first ||
+	    cepoch % 64 != first % 64)
 		return ACD_REFUSED_INVALID;
 	if (queue == NIL)
 		return ACD_REFUSED_UNKNOWN;
@@ -70,7 +74,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	c->queue = queue;
 	c->priority = class_of(acd, queue, ev->priority);
 	c->queued_at = when(acd, ev->age_us);
-	c->cepoch = 64 + addr_ordinal(acd->self.v);
+	c->cepoch = cepoch;
 	table_put(&acd->call_by_id, c->id.v, i);
 	acd->entered++;
 	call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);

@@ -22,8 +22,14 @@ static int leg_add(struct media *m, struct leg *leg)
 
 int media_leg_plain(struct media *m, uint32_t group, struct media_leg *ret, uint16_t *ret_port)
 {
+	return media_leg_plain_at(m, group, 0, ret, ret_port);
+}
+
+int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted, struct media_leg *ret,
+		       uint16_t *ret_port)
+{
 	struct leg *leg;
-	int err = media_leg_make(m, group, LEG_PLAIN, MEDIA_PCMU, &leg);
+	int err = media_leg_make(m, group, LEG_PLAIN, MEDIA_PCMU, wanted, &leg);
 	if (err)
 		return err;
 	struct media_leg handle = leg->handle;
@@ -56,7 +62,7 @@ int media_leg_trunk(struct media *m, uint32_t group, enum media_codec codec, str
 	struct in_addr in;
 	if (codec > MEDIA_OPUS)
 		return EINVAL;
-	int err = media_leg_make(m, group, LEG_TRUNK, codec, &leg);
+	int err = media_leg_make(m, group, LEG_TRUNK, codec, 0, &leg);
 	if (err)
 		return err;
 	err = trunk_new(leg);
@@ -115,7 +121,7 @@ static int web_command(struct media *m, struct leg *leg, struct web_description 
 static int web_make(struct media *m, uint32_t group, enum media_codec codec, bool controlling,
 		    struct leg **ret)
 {
-	int err = media_leg_make(m, group, LEG_WEBRTC, codec, ret);
+	int err = media_leg_make(m, group, LEG_WEBRTC, codec, 0, ret);
 	if (err)
 		return err;
 	err = webrtc_new(*ret, controlling);

@@ -220,16 +220,17 @@ struct media {
 
 /* media.c */
 struct leg *media_find(struct media *m, struct media_leg handle);
-/* A leg with a free handle and bound port(s); not yet added. ENOSPC, EMFILE, ENOMEM. */
+/* A leg with a free handle and bound port(s), if possible from `wanted` on (0: any); not yet added.
+ * ENOSPC, EMFILE, ENOMEM. */
 int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum media_codec codec,
-		   struct leg **ret);
+		   uint16_t wanted, struct leg **ret);
 void media_leg_unmake(struct leg *leg); /* before it was added */
 /* Takes the queue node; ENOMEM leaves nothing behind. */
 int media_command(struct media *m, struct leg *leg, const struct command *cmd);
 void media_post(struct media *m, const struct media_event *ev);
 
 /* ports.c */
-int ports_bind(struct media *m, bool pair, int ret_fd[2], uint16_t *ret_port);
+int ports_bind(struct media *m, bool pair, uint16_t wanted, int ret_fd[2], uint16_t *ret_port);
 void ports_release(struct media *m, uint16_t port, bool pair);
 
 /* thread.c */

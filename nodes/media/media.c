@@ -58,14 +58,14 @@ static void slot_give(struct media *m, uint32_t i)
 }
 
 int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum media_codec codec,
-		   struct leg **ret)
+		   uint16_t wanted, struct leg **ret)
 {
 	uint32_t i = slot_take(m), ssrc;
 	if (!i)
 		return ENOSPC;
 	struct slot *s = &m->slots[i];
 	struct leg *leg = calloc(1, sizeof(*leg));
-	int err = leg ? ports_bind(m, kind == LEG_PLAIN, leg->fd, &s->port) : ENOMEM;
+	int err = leg ? ports_bind(m, kind == LEG_PLAIN, wanted, leg->fd, &s->port) : ENOMEM;
 	if (err) {
 		free(leg);
 		s->next_free = m->slot_free;
@@ -210,7 +210,7 @@ static int check_bind(struct media *m, char ret_why[256])
 {
 	int fd[2];
 	uint16_t port;
-	int err = ports_bind(m, false, fd, &port);
+	int err = ports_bind(m, false, 0, fd, &port);
 	if (!err) {
 		close(fd[0]);
 		ports_release(m, port, false);

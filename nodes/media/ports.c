@@ -56,8 +56,27 @@ static int bind_pair(const struct media *m, uint16_t port, bool pair, int fd[2])
 	return err;
 }
 
-int ports_bind(struct media *m, bool pair, int ret_fd[2], uint16_t *ret_port)
+static int take(struct media *m, uint32_t port, bool pair, int fd[2])
 {
+	if (is_used(m, port) || (pair && is_used(m, port + 1)))
+		return EADDRINUSE;
+	int err = bind_pair(m, (uint16_t)port, pair, fd);
+	if (err)
+		return err;
+	set_used(m, port, true);
+	if (pair)
+		set_used(m, port + 1, true);
+	return 0;
+}
+
+int ports_bind(struct media *m, bool pair, uint16_t wanted, int ret_fd[2], uint16_t *ret_port)
+{
+	/* A call that comes back from the journal: its far end still sends there. */
+	if (wanted >= m->conf.port_min && wanted < m->conf.port_max &&
+	    !take(m, wanted, pair, ret_fd)) {
+		*ret_port = wanted;
+		return 0;
+	}
 	uint32_t step = pair ? 2 : 1;
 	uint32_t first = m->conf.port_min + (pair ? m->conf.port_min & 1u : 0);
 	if (first + step - 1 > m->conf.port_max)
@@ -66,16 +85,11 @@ int ports_bind(struct media *m, bool pair, int ret_fd[2], uint16_t *ret_port)
 	random_bytes(&start, sizeof(start));
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t port = first + (start % count + i) % count * step;
-		if (is_used(m, port) || (pair && is_used(m, port + 1)))
-			continue;
-		int err = bind_pair(m, (uint16_t)port, pair, ret_fd);
+		int err = take(m, port, pair, ret_fd);
 		if (err == EADDRINUSE || err == EACCES)
-			continue; /* somebody else's */
+			continue; /* ours or somebody else's */
 		if (err)
 			return err;
-		set_used(m, port, true);
-		if (pair)
-			set_used(m, port + 1, true);
 		*ret_port = (uint16_t)port;
 		return 0;
 	}
