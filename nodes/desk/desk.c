@@ -8,14 +8,10 @@
 
 enum { DESK_BUCKETS = 4096 };
 
-struct by_leg {
-	struct media_leg leg;
-};
-
 static bool leg_match(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
-	return s->leg.v && s->leg.v == ((const struct by_leg *)arg)->leg.v;
+	return s->leg.v == *(const uint32_t *)arg;
 }
 
 static void stats_send(struct session *s, const struct media_stats *st)
@@ -27,8 +23,9 @@ static void stats_send(struct session *s, const struct media_stats *st)
 
 bool desk_media(struct desk *d, const struct media_event *ev)
 {
-	struct by_leg q = {ev->leg};
-	struct session *s = list_ledata(hash_apply(d->sessions, leg_match, &q));
+	uint32_t leg = ev->leg.v;
+	/* Most events are of callers' legs: not found must be quick. */
+	struct session *s = list_ledata(hash_lookup(d->by_leg, leg, leg_match, &leg));
 	if (!s)
 		return false;
 	switch (ev->type) {
@@ -171,6 +168,8 @@ int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256])
 		if (!err)
 			err = hash_alloc(&d->sessions, DESK_BUCKETS);
 		if (!err)
+			err = hash_alloc(&d->by_leg, DESK_BUCKETS);
+		if (!err)
 			err = claims_open(d);
 		if (!err)
 			err = passwords_open(&d->passwords, login_checked, d);
@@ -218,6 +217,7 @@ struct desk *desk_close(struct desk *d)
 		(void)hash_apply(d->sessions, session_end, NULL);
 	mem_deref(d->links);
 	mem_deref(d->sessions);
+	mem_deref(d->by_leg);
 	claims_close(d);
 	memset(d->ticket_key, 0, sizeof(d->ticket_key));
 	memset(&d->noise, 0, sizeof(d->noise));

@@ -41,6 +41,7 @@ struct link {
 
 struct session {
 	struct le he; /* desk->sessions by session id */
+	struct le leg_he; /* desk->by_leg, while there is a leg */
 	struct desk *desk;
 	struct acd_session_id id;
 	const struct conf_agent *agent;
@@ -83,7 +84,7 @@ struct desk {
 	struct node *n;
 	struct peer *peers;   /* by index in conf->daemons */
 	uint32_t *login_seen; /* highest login number seen, by index in conf->agents */
-	struct hash *links, *sessions;
+	struct hash *links, *sessions, *by_leg;
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
 	uint8_t ticket_key[SEAL_KEY_LEN];

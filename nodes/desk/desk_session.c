@@ -38,6 +38,7 @@ static void session_destroy(void *arg)
 {
 	struct session *s = arg;
 	hash_unlink(&s->he);
+	hash_unlink(&s->leg_he);
 	json_decref(s->ring);
 	s->desk->sessions_n--;
 }
@@ -72,6 +73,7 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 	if (s->leg.v)
 		media_leg_close(n->media, s->leg);
 	s->leg.v = 0;
+	hash_unlink(&s->leg_he);
 	s->plain = l->plain_audio;
 	s->media_up = false;
 	uint32_t group = id_seq(s->id.v);
@@ -88,6 +90,8 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 		if (!err)
 			json_object_set_new(welcome, "rtc", json_pack("{ss}", "sdp", offer));
 	}
+	if (!err)
+		hash_append(s->desk->by_leg, s->leg.v, &s->leg_he, s);
 	return err;
 }
 
