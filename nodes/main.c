@@ -116,8 +116,13 @@ static int node_open(struct node *n, const char **what, char why[256])
 		snprintf(why, 256, "%s", strerror(err));
 		return err;
 	}
-	*what = "sip"; /* last: who can be called must be able to answer */
-	return calls_open(n, why);
+	*what = "calls";
+	if ((err = calls_open(n))) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
+	*what = "journal"; /* last: it opens the SIP port once it was read */
+	return node_journal_open(n, why);
 }
 
 static void node_close(struct node *n)
@@ -126,6 +131,7 @@ static void node_close(struct node *n)
 	calls_close(n);
 	node_admin_close(n);
 	node_presence_close(n);
+	node_journal_close(n);
 	n->desk = desk_close(n->desk);
 	node_mesh_close(n);
 	core_close(n);
@@ -139,7 +145,7 @@ static struct node *stopping; /* whom a signal stops: a handler of libre's has n
 static void stop_h(void *arg)
 {
 	struct node *n = arg;
-	if (!sip_ua_pending(n->ua) || mono_us() >= n->stop_by_us)
+	if (!n->ua || !sip_ua_pending(n->ua) || mono_us() >= n->stop_by_us)
 		re_cancel();
 	else
 		tmr_start(&n->tmr_stop, STOP_POLL_MS, stop_h, n);
@@ -171,8 +177,8 @@ static int run(struct conf *conf, const struct conf_daemon *self, const char *tr
 	n->self = self;
 	n->site = conf_site_by_number(conf, addr_site(self->addr));
 	n->started_us = mono_us();
-	n->presence_fd = -1;
 	n->trace_path = trace_path;
+	n->presence_slot.fd = n->journal_slot[0].fd = n->journal_slot[1].fd = -1;
 	int err = node_open(n, &what, why), exit_code = 0;
 	if (err) {
 		exit_code = fail(what, why);
@@ -183,7 +189,9 @@ static int run(struct conf *conf, const struct conf_daemon *self, const char *tr
 		struct acd_event start = {.type = ACD_EV_TIME}; /* the core's timers begin */
 		(void)node_event(n, &start);
 		stopping = n;
-		(void)re_main(signal_h);
+		if (!n->failed)
+			(void)re_main(signal_h);
+		exit_code = n->failed;
 	}
 	node_close(n);
 	free(n);

@@ -18,6 +18,7 @@
 #define HELIO_NODE_H
 
 #include "nodes/node_re.h"
+#include "nodes/node_poll.h"
 #include "common/acd/acd.h"
 #include "common/base/base.h"
 #include "common/conf/conf.h"
@@ -30,6 +31,7 @@
 
 struct admin;
 struct desk;
+struct journal;
 struct trace;
 
 enum {
@@ -51,12 +53,13 @@ struct node {
 
 	struct acd *acd;
 	struct acd_effects fx;
-	struct trace *trace;           /* NULL: not asked for */
+	struct trace *trace; /* NULL: not asked for */
 	const char *trace_path;
-	uint32_t id_seq;               /* of calls and sessions; offers are numbered by the core */
+	uint32_t id_seq;           /* of calls and sessions; offers are numbered by the core */
 	struct acd_event *pending; /* ring of events waiting for their step */
 	size_t pending_cap, pending_head, pending_n;
 	bool stepping, draining, island;
+	bool failed; /* a part could not open once the loop ran: exit 1 */
 
 	struct mesh *mesh;
 	struct media *media;
@@ -70,12 +73,14 @@ struct node {
 	struct hash *offers; /* struct offer by id, both sides */
 	uint32_t calls_n;
 
-	int deadline_fd; /* timerfd: when the core wants to be called again */
+	int deadline_fd;      /* timerfd: when the core wants to be called again */
 	uint64_t deadline_us; /* what it is set to; 0: not set */
-	struct tmr tmr_status, tmr_presence, tmr_mesh, tmr_stop;
-	uint64_t stop_by_us;           /* 0: not stopping */
-	int presence_fd;
-	int presence_flags;
+	struct tmr tmr_status, tmr_presence, tmr_journal, tmr_mesh, tmr_stop;
+	uint64_t stop_by_us; /* 0: not stopping */
+	struct poll_slot presence_slot, journal_slot[2];
+	struct journal *journal; /* NULL: not configured, calls are unprotected */
+	struct list returning;   /* struct returning (node_journal.c): claims under way */
+	bool loading;            /* SIP opens when the journal was read */
 
 	uint8_t cert[256];
 	size_t cert_len;
@@ -85,7 +90,8 @@ struct node {
 	bool queue_stats_changed;
 
 	struct {
-		uint64_t entered, ended, answered, abandoned, failed, offers, refused_events;
+		uint64_t entered, ended, answered, abandoned, failed, offers, refused_events,
+		    unprotected, returned;
 	} counters;
 };
 
@@ -107,11 +113,29 @@ struct call {
 	uint32_t offers;
 	uint64_t bridged_offer;
 	bool accepted, over;
+	bool fenced; /* another node owns it now: not a word, not a record */
 	char disposition[32];
 	char *note;
 };
-int calls_open(struct node *n, char ret_why[256]);
-/* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered. */
+int calls_open(struct node *n);
+/* Opens the SIP port. errno; says why in the log and stops the node. */
+int calls_listen(struct node *n);
+/* The 200 OK, once the journal has the call or has had its time. */
+void calls_answer(struct node *n, uint64_t id);
+void calls_fenced(struct node *n, uint64_t id);
+/* What the journal says of a call that a predecessor of this node had. */
+struct call_back {
+	uint64_t id, cepoch, age_us, wait_us, agent;
+	int64_t entered_ms, answered_ms;
+	uint32_t offers;
+	uint16_t agent_node, rtp_port;
+	const struct conf_queue *queue;
+	char caller[256], caller_name[256];
+	struct sip_dialog dialog;
+};
+int calls_return(struct node *n, const struct call_back *back);
+/* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered.
+ */
 void calls_goodbye(struct node *n);
 void calls_close(struct node *n);
 struct call *node_call_find(const struct node *n, uint64_t id);
@@ -159,6 +183,16 @@ int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *paylo
 int node_presence_open(struct node *n);
 void node_presence_kick(struct node *n);
 void node_presence_close(struct node *n);
+/* ---- journal (node_journal.c) ---- */
+int node_journal_open(struct node *n, char ret_why[256]);
+void node_journal_close(struct node *n);
+/* The call as it is now; false: there is no journal, nothing will answer. */
+bool node_journal_put(struct node *n, const struct call *c, uint64_t cepoch);
+void node_journal_del(struct node *n, uint64_t call);
+bool node_journal_is_up(const struct node *n);
+/* Calls that would not come back if this process died now. */
+uint32_t node_journal_unprotected(const struct node *n);
+
 int node_admin_open(struct node *n, char ret_why[256]);
 void node_admin_close(struct node *n);
 void node_drain(struct node *n, bool on);

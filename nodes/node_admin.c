@@ -19,7 +19,8 @@ static const char *masked(char out[24], const char *number)
 static json_t *counters(const struct node *n)
 {
 	const struct mesh_counters *m = mesh_counters(n->mesh);
-	const struct sip_ua_counters *s = sip_ua_counters(n->ua);
+	static const struct sip_ua_counters none;
+	const struct sip_ua_counters *s = n->ua ? sip_ua_counters(n->ua) : &none;
 	struct records_counters r;
 	records_counters_get(n->records, &r);
 #define I(x) (json_int_t)(x)
@@ -41,12 +42,14 @@ static json_t *cmd_status(struct node *n, const json_t *req)
 	char hash[24];
 	(void)req;
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)n->conf->hash);
-	return json_pack("{sb ss ss ss si ss ss sI sb sb sb sI sI sI so}", "ok", 1, "name",
+	return json_pack("{sb ss ss ss si ss ss sI sb sb sb sb sI sI sI sI so}", "ok", 1, "name",
 			 n->self->name, "role", "node", "site", n->site->name, "addr",
 			 (int)n->self->addr, "version", HELIO_VERSION, "config_hash", hash,
 			 "uptime_ms", (json_int_t)((mono_us() - n->started_us) / 1000), "draining",
 			 n->draining, "island", n->island, "presence",
-			 n->presence && presence_is_up(n->presence), "calls",
+			 !n->presence || presence_is_up(n->presence), "journal",
+			 !n->journal || node_journal_is_up(n), "unprotected",
+			 (json_int_t)node_journal_unprotected(n), "calls",
 			 (json_int_t)n->calls_n, "sessions", (json_int_t)desk_sessions(n->desk),
 			 "calls_max", (json_int_t)n->self->calls_max, "counters", counters(n));
 }
@@ -195,7 +198,8 @@ void node_drain(struct node *n, bool on)
 		return;
 	struct acd_event ev = {.type = ACD_EV_DRAIN, .on = on};
 	n->draining = on;
-	sip_ua_drain(n->ua, on);
+	if (n->ua)
+		sip_ua_drain(n->ua, on);
 	(void)node_event(n, &ev);
 	log_info(on ? "drain.on" : "drain.off", "calls=%u", (unsigned)n->calls_n);
 }

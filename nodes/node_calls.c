@@ -136,7 +136,21 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 	struct acd_call_view view;
 	if (!acd_call_get(n->acd, c->id, n->now_us, &view))
 		return; /* ended within its own arrival; calls_fx has cleaned up */
-	int err = sip_call_accept(sip, c->rtp_port, (uint32_t)view.cepoch);
+	char id_str[ID_STR_SIZE];
+	log_info("call.entered", "call=%s queue=%s caller=%s",
+		 conf_id_format(n->conf, id_str, c->id.v), q->name, log_number(caller));
+	if (!node_journal_put(n, c, view.cepoch))
+		calls_answer(n, id);
+}
+
+void calls_answer(struct node *n, uint64_t id)
+{
+	struct call *c = node_call_find(n, id);
+	struct acd_call_view view;
+	if (!c || c->accepted || c->over || !acd_call_get(n->acd, c->id, n->now_us, &view))
+		return;
+	c->accepted = true;
+	int err = sip_call_accept(c->sip, c->rtp_port, (uint32_t)view.cepoch);
 	if (err) {
 		log_warn("call.accept", "err=%s", log_quote(strerror(err)));
 		c = node_call_find(n, id);
@@ -144,13 +158,89 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 			call_gone(n, c, ACD_CAUSE_MEDIA_FAILED);
 		return;
 	}
-	c->accepted = true;
-	remote_set(n, c, offer);
-	char id_str[ID_STR_SIZE];
-	log_info("call.entered", "call=%s queue=%s caller=%s",
-		 conf_id_format(n->conf, id_str, c->id.v), q->name, log_number(caller));
+	remote_set(n, c, &sip_call_dialog(c->sip)->remote_sdp);
 	if (view.state == ACD_CALL_QUEUED || view.state == ACD_CALL_GRANTED)
 		music_on(n, c, true);
+}
+
+/* The dialog, or what the core says of the call, has changed. */
+static void journal_again(struct node *n, const struct call *c)
+{
+	struct acd_call_view view;
+	if (c->accepted && !c->over && c->sip && acd_call_get(n->acd, c->id, n->now_us, &view) &&
+	    sip_call_dialog(c->sip)->confirmed)
+		(void)node_journal_put(n, c, view.cepoch);
+}
+
+static void changed_h(struct sip_call *sip, void *arg)
+{
+	const struct call *c = sip_call_user(sip);
+	if (c)
+		journal_again(arg, c);
+}
+
+/* Another node has adopted this call: it is theirs, with its record; not a word more from here. */
+void calls_fenced(struct node *n, uint64_t id)
+{
+	struct call *c = node_call_find(n, id);
+	if (!c)
+		return;
+	c->fenced = c->over = true;
+	call_gone(n, c, ACD_CAUSE_STALE);
+}
+
+int calls_return(struct node *n, const struct call_back *back)
+{
+	char text[ID_STR_SIZE];
+	struct call *c = mem_zalloc(sizeof(*c), call_destroy);
+	if (!c)
+		return ENOMEM;
+	c->id.v = back->id;
+	int err = *back->caller ? str_dup(&c->caller, back->caller) : 0;
+	if (!err && *back->caller_name)
+		err = str_dup(&c->caller_name, back->caller_name);
+	if (!err)
+		err = media_leg_plain_at(n->media, id_seq(c->id.v), back->rtp_port, &c->leg,
+					 &c->rtp_port);
+	if (!err)
+		err = sip_call_adopt(n->ua, &c->sip, &back->dialog, (uint32_t)back->cepoch, c);
+	if (err) {
+		if (c->leg.v)
+			media_leg_close(n->media, c->leg);
+		mem_deref(c);
+		return err;
+	}
+	c->queue = back->queue;
+	c->entered_us = mono_us() - back->age_us;
+	c->entered_ms = back->entered_ms;
+	c->answered_ms = back->answered_ms;
+	c->answered_us = back->answered_ms ? c->entered_us + back->wait_us : 0;
+	c->wait_us = back->wait_us;
+	c->offers = back->offers;
+	c->agent = back->agent;
+	c->agent_node = back->agent_node;
+	c->accepted = true;
+	hash_append(n->calls, call_key(c->id.v), &c->he, c);
+	n->calls_n++;
+	remote_set(n, c, &back->dialog.remote_sdp);
+	music_on(n, c, false);
+	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
+			       .call = c->id,
+			       .queue = {c->queue->id},
+			       .age_us = back->age_us,
+			       .msg = {.cepoch = back->cepoch}};
+	if (node_event(n, &ev) != ACD_OK) {
+		(void)sip_call_hangup(c->sip, "Service Unavailable");
+		call_free(n, c);
+		return ENOSPC;
+	}
+	n->counters.returned++;
+	log_info("call.returned", "call=%s queue=%s age_ms=%llu was_talking=%d",
+		 conf_id_format(n->conf, text, back->id), c->queue->name,
+		 (unsigned long long)(back->age_us / 1000), back->answered_ms != 0);
+	if (c->rtp_port != back->rtp_port) /* the old port was taken: say where we hear now */
+		(void)sip_call_reinvite(c->sip, c->rtp_port);
+	return 0;
 }
 
 static int reoffer_h(struct sip_call *sip, const struct sip_sdp *offer, void *arg)
@@ -183,12 +273,20 @@ static uint32_t admit_h(void *arg)
 	return n->draining || n->calls_n >= n->self->calls_max ? RETRY_AFTER_S : 0;
 }
 
-int calls_open(struct node *n, char ret_why[256])
+int calls_open(struct node *n)
 {
+	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
+	return err ? err : hash_alloc(&n->offers, NODE_HASH_BUCKETS);
+}
+
+int calls_listen(struct node *n)
+{
+	char why[256] = "";
 	static const struct sip_ua_handlers handlers = {
 	    .incoming_h = incoming_h,
 	    .reoffer_h = reoffer_h,
 	    .ended_h = ended_h,
+	    .changed_h = changed_h,
 	    .admit_h = admit_h,
 	};
 	struct sip_ua_conf conf = {
@@ -199,14 +297,13 @@ int calls_open(struct node *n, char ret_why[256])
 	    .calls_max = n->self->calls_max,
 	    .session_expires_s = 1800,
 	};
-	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
-	if (!err)
-		err = hash_alloc(&n->offers, NODE_HASH_BUCKETS);
+	int err = sip_ua_open(&n->ua, &conf, &handlers, n, why);
 	if (err) {
-		snprintf(ret_why, 256, "%s", strerror(err));
-		return err;
+		log_error("start.failed", "part=sip why=%s", log_quote(why));
+		n->failed = true;
+		re_cancel();
 	}
-	return sip_ua_open(&n->ua, &conf, &handlers, n, ret_why);
+	return err;
 }
 
 static bool close_one(struct le *le, void *arg)
@@ -229,7 +326,8 @@ void calls_close(struct node *n)
 	hash_flush(n->offers);
 	n->calls = mem_deref(n->calls);
 	n->offers = mem_deref(n->offers);
-	n->ua = sip_ua_close(n->ua);
+	if (n->ua)
+		n->ua = sip_ua_close(n->ua);
 }
 
 /* ---- what the core says about a call ---- */
@@ -287,7 +385,9 @@ static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
 	}
 	log_info("call.ended", "call=%s outcome=%s cause=%s", conf_id_format(n->conf, id, c->id.v),
 		 acd_outcome_name(fx->outcome), acd_cause_name(fx->cause));
-	record_write(n, c, fx);
+	if (!c->fenced)
+		record_write(n, c, fx);
+	node_journal_del(n, c->id.v);
 	offer_drop(n, fx->offer.v ? fx->offer.v : c->bridged_offer, OFFER_OWNER);
 	if (c->sip && !c->over) {
 		c->over = true;
@@ -308,6 +408,7 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 	c->agent = fx->agent.v;
 	c->agent_node = fx->peer.v;
 	c->bridged_offer = fx->offer.v;
+	journal_again(n, c);
 	if (fx->peer.v != n->self->addr) {
 		const struct offer *o = offer_find(n, fx->offer.v, OFFER_OWNER);
 		if (o && o->have_leg)

@@ -95,13 +95,13 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', gatewayArgs = [], passwordHash }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], passwordHash }) {
 		this.sites = sites
 		this.nodes = nodes
 		this.agents = agents
 		this.base = base
 		this.plain = plain
-		this.limits = limits
+		this.limits = limits + (journal ? `, journal: 127.0.${base}.1:6400` : '')
 		this.queues = queues ?? { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' }
 		this.gatewayArgs = gatewayArgs
 		this.passwordHash = passwordHash

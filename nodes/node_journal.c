@@ -1,0 +1,384 @@
+/*
+ * What outlives this node (DESIGN §6). Every answered call is kept in the journal: its dialog, its
+ * place, its port. A node that comes back reads them before it opens its SIP port, claims each
+ * under a larger epoch, and goes on: same port, same dialog, same age, so the same place.
+ *
+ *   INVITE ─► journal_put ─► acked (or 20 ms) ─► 200 OK
+ *   killed ─► restarted ─► journal_load ─► SIP port opens ─► journal_claim ─► call_return()
+ *
+ * A caller who was talking comes back as a waiting one with its age: the first to be answered.
+ */
+#include "nodes/node.h"
+#include "common/seal/seal.h"
+#include "nodes/journal/journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOAD_DEADLINE_MS = 300, /* of the one second in which callers are to be back */
+	PACK_VERSION = 1,
+	PACK_HEAD = 96,
+};
+
+/* One call that a predecessor left, until its claim is decided. */
+struct returning {
+	struct le le;
+	struct node *n;
+	uint64_t id, cepoch, owner_now_us;
+	uint32_t boot;
+	size_t len;
+	uint8_t data[JOURNAL_DATA_MAX];
+};
+
+static void arm(struct node *n);
+
+/* ---- the value: version, fixed numbers, two strings, the dialog ------------------------------ */
+
+struct packer {
+	uint8_t *p;
+	size_t n, size;
+};
+
+static void put_bytes(struct packer *k, const void *src, size_t len)
+{
+	if (k->n + len <= k->size)
+		memcpy(k->p + k->n, src, len);
+	k->n += len;
+}
+
+static void put_u64(struct packer *k, uint64_t v)
+{
+	uint8_t b[8];
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = (uint8_t)(v >> (8 * i));
+	put_bytes(k, b, sizeof(b));
+}
+
+static void put_text(struct packer *k, const char *s)
+{
+	uint8_t len = (uint8_t)(s ? strnlen(s, 255) : 0);
+	put_bytes(k, &len, 1);
+	put_bytes(k, s, len);
+}
+
+static int pack(const struct call *c, uint8_t *out, size_t size, size_t *ret_len)
+{
+	struct packer k = {out, 0, size};
+	size_t dialog = 0;
+	put_u64(&k, PACK_VERSION);
+	put_u64(&k, c->queue->id);
+	put_u64(&k, c->entered_us);
+	put_u64(&k, (uint64_t)c->entered_ms);
+	put_u64(&k, (uint64_t)c->answered_ms);
+	put_u64(&k, c->wait_us);
+	put_u64(&k, c->offers);
+	put_u64(&k, c->agent);
+	put_u64(&k, (uint64_t)c->agent_node << 32 | c->rtp_port);
+	put_text(&k, c->caller);
+	put_text(&k, c->caller_name);
+	if (k.n > size)
+		return EMSGSIZE;
+	int err = sip_dialog_encode(sip_call_dialog(c->sip), out + k.n, size - k.n, &dialog);
+	*ret_len = k.n + dialog;
+	return err;
+}
+
+static uint64_t get_u64(const struct returning *r, size_t *at)
+{
+	uint64_t v = 0;
+	if (*at + 8 <= r->len) {
+		for (size_t i = 0; i < 8; i++)
+			v |= (uint64_t)r->data[*at + i] << (8 * i);
+	}
+	*at += 8;
+	return v;
+}
+
+static void get_text(const struct returning *r, size_t *at, char out[256])
+{
+	size_t len = *at < r->len ? r->data[*at] : 0;
+	*at += 1;
+	if (*at + len > r->len)
+		len = 0;
+	memcpy(out, r->data + *at, len);
+	out[len] = '\0';
+	*at += len;
+}
+
+static int unpack(const struct node *n, const struct returning *r, struct call_back *b)
+{
+	size_t at = 0;
+	if (get_u64(r, &at) != PACK_VERSION)
+		return EBADMSG;
+	b->queue = conf_queue_by_id(n->conf, (uint32_t)get_u64(r, &at));
+	uint64_t entered_us = get_u64(r, &at);
+	b->age_us = r->owner_now_us > entered_us ? r->owner_now_us - entered_us : 0;
+	b->entered_ms = (int64_t)get_u64(r, &at);
+	b->answered_ms = (int64_t)get_u64(r, &at);
+	b->wait_us = get_u64(r, &at);
+	b->offers = (uint32_t)get_u64(r, &at);
+	b->agent = get_u64(r, &at);
+	uint64_t node_port = get_u64(r, &at);
+	b->agent_node = (uint16_t)(node_port >> 32);
+	b->rtp_port = (uint16_t)node_port;
+	get_text(r, &at, b->caller);
+	get_text(r, &at, b->caller_name);
+	b->id = r->id;
+	b->cepoch = r->cepoch + 64; /* the same ordinal, so it never collides with a neighbour's */
+	if (at > r->len || !b->queue)
+		return EBADMSG;
+	return sip_dialog_decode(&b->dialog, r->data + at, r->len - at);
+}
+
+/* ---- putting ----------------------------------------------------------------------------------
+ */
+
+bool node_journal_put(struct node *n, const struct call *c, uint64_t cepoch)
+{
+	uint8_t value[JOURNAL_DATA_MAX];
+	size_t len = 0;
+	if (!n->journal || !c->sip)
+		return false;
+	int err = pack(c, value, sizeof(value), &len);
+	if (!err)
+		err = journal_put(n->journal, JOURNAL_CALL, c->id.v, cepoch, value, len, mono_us());
+	if (err)
+		log_warn("journal.put", "err=%s", log_quote(strerror(err)));
+	arm(n);
+	return !err;
+}
+
+void node_journal_del(struct node *n, uint64_t call)
+{
+	if (!n->journal)
+		return;
+	(void)journal_del(n->journal, JOURNAL_CALL, call, mono_us());
+	arm(n);
+}
+
+/* The journal has the call, or has had its 20 ms: either way the caller is answered now. */
+static void acked_h(enum journal_kind kind, uint64_t id, uint64_t rtt_us, void *arg)
+{
+	(void)rtt_us;
+	if (kind == JOURNAL_CALL)
+		calls_answer(arg, id);
+}
+
+static void late_h(enum journal_kind kind, uint64_t id, void *arg)
+{
+	struct node *n = arg;
+	n->counters.unprotected++;
+	if (kind == JOURNAL_CALL)
+		calls_answer(n, id);
+}
+
+static void lost_h(enum journal_kind kind, uint64_t id, uint64_t cepoch, const char *owner,
+		   void *arg)
+{
+	struct node *n = arg;
+	char text[ID_STR_SIZE];
+	if (kind != JOURNAL_CALL)
+		return;
+	log_warn("call.adopted_elsewhere", "call=%s cepoch=%llu owner=%s",
+		 conf_id_format(n->conf, text, id), (unsigned long long)cepoch, log_quote(owner));
+	calls_fenced(n, id);
+}
+
+/* ---- coming back ------------------------------------------------------------------------------
+ */
+
+static void returning_destroy(void *arg)
+{
+	struct returning *r = arg;
+	list_unlink(&r->le);
+}
+
+static void entry_h(const struct journal_loaded *e, void *arg)
+{
+	struct node *n = arg;
+	if (e->kind != JOURNAL_CALL || e->len > JOURNAL_DATA_MAX)
+		return;
+	struct returning *r = mem_zalloc(sizeof(*r), returning_destroy);
+	if (!r)
+		return;
+	r->n = n;
+	r->id = e->id;
+	r->cepoch = e->cepoch;
+	r->owner_now_us = e->owner_now_us;
+	r->boot = e->boot;
+	r->len = e->len;
+	memcpy(r->data, e->data, e->len);
+	list_append(&n->returning, &r->le, r);
+}
+
+static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict verdict,
+		      uint64_t cepoch, const char *owner, void *arg)
+{
+	struct returning *r = arg;
+	struct node *n = r->n;
+	struct call_back *back = mem_zalloc(sizeof(*back), NULL);
+	(void)kind;
+	(void)id;
+	(void)cepoch;
+	(void)owner;
+	int err = back ? unpack(n, r, back) : ENOMEM;
+	if (!err && verdict == JOURNAL_WON)
+		err = calls_return(n, back);
+	if (err) {
+		log_warn("call.not_returned", "err=%s", log_quote(strerror(err)));
+		node_journal_del(n, r->id);
+	}
+	mem_deref(back);
+	mem_deref(r);
+}
+
+static void claim(struct node *n, struct returning *r)
+{
+	struct journal_claim c = {
+	    .kind = JOURNAL_CALL,
+	    .id = r->id,
+	    .node = n->self->name,
+	    .boot = r->boot,
+	    .cepoch = r->cepoch,
+	    .cepoch_new = r->cepoch + 64,
+	    .data = r->data,
+	    .len = r->len,
+	    .arbiter = JOURNAL_ADOPTER,
+	    .claimed_h = claimed_h,
+	    .arg = r,
+	};
+	int err = journal_claim(n->journal, &c, mono_us());
+	if (err) {
+		log_warn("journal.claim", "err=%s", log_quote(strerror(err)));
+		mem_deref(r);
+	}
+}
+
+static void done_h(const struct journal_load_result *res, void *arg)
+{
+	struct node *n = arg;
+	if (res->entries || res->tampered || !res->complete)
+		log_info("journal.loaded", "calls=%u tampered=%u complete=%d",
+			 (unsigned)res->entries, (unsigned)res->tampered, res->complete);
+	n->loading = false;
+	if (calls_listen(n)) /* who can be called must be able to answer: only now */
+		return;
+	for (struct le *le = n->returning.head; le;) {
+		struct returning *r = le->data;
+		le = le->next;
+		claim(n, r);
+	}
+	arm(n);
+}
+
+/* ---- on libre's loop ---------------------------------------------------------------------------
+ */
+
+static void step(struct node *n, const short revents[JOURNAL_LINKS])
+{
+	journal_step(n->journal, revents, mono_us());
+	arm(n);
+}
+
+static void fd0_h(int flags, void *arg)
+{
+	step(arg, (short[JOURNAL_LINKS]){poll_revents(flags), 0});
+}
+
+static void fd1_h(int flags, void *arg)
+{
+	step(arg, (short[JOURNAL_LINKS]){0, poll_revents(flags)});
+}
+
+static void journal_tmr_h(void *arg)
+{
+	step(arg, (short[JOURNAL_LINKS]){0, 0});
+}
+
+static void arm(struct node *n)
+{
+	static fd_h *const handler[JOURNAL_LINKS] = {fd0_h, fd1_h};
+	for (uint32_t i = 0; i < JOURNAL_LINKS; i++) {
+		short events = 0;
+		int fd = journal_fd(n->journal, i, &events);
+		poll_slot_arm(&n->journal_slot[i], fd, events, handler[i], n);
+	}
+	poll_deadline_arm(&n->tmr_journal, journal_deadline(n->journal), journal_tmr_h, n);
+}
+
+/* The next node of the site whose journal is another Redis: it takes over if this machine dies. */
+static const struct conf_endpoint *adopter_of(const struct node *n)
+{
+	const struct conf_site *site = n->site;
+	uint32_t own = (uint32_t)(n->self - n->conf->daemons) - site->first;
+	for (uint32_t i = 1; i < site->daemons_n; i++) {
+		const struct conf_daemon *d =
+		    &n->conf->daemons[site->first + (own + i) % site->daemons_n];
+		if (d->role == CONF_NODE && d->journal.port &&
+		    (d->journal.port != n->self->journal.port ||
+		     strcmp(d->journal.host, n->self->journal.host) != 0))
+			return &d->journal;
+	}
+	return NULL;
+}
+
+int node_journal_open(struct node *n, char ret_why[256])
+{
+	char path[CONF_PATH_SIZE + 64];
+	struct journal_conf conf = {
+	    .own = &n->self->journal,
+	    .adopter = adopter_of(n),
+	    .node = n->self->name,
+	    .boot = n->boot,
+	    .h = {.acked_h = acked_h, .late_h = late_h, .lost_h = lost_h},
+	    .arg = n,
+	};
+	tmr_init(&n->tmr_journal);
+	if (!n->self->journal.port)
+		return calls_listen(n);
+	snprintf(path, sizeof(path), "%s/site-%s.key", n->conf->keys_dir, n->site->name);
+	int err = seal_file_read(path, conf.key, sizeof(conf.key), true);
+	if (err) {
+		snprintf(ret_why, 256, "%.180s: %s; run helio-keys from-config", path,
+			 strerror(err));
+		return err;
+	}
+	err = journal_open(&n->journal, &conf, mono_us());
+	memset(conf.key, 0, sizeof(conf.key));
+	const struct journal_load_handlers h = {.entry_h = entry_h, .done_h = done_h, .arg = n};
+	if (!err) {
+		n->loading = true;
+		err = journal_load(n->journal, JOURNAL_OWN, n->self->name, LOAD_DEADLINE_MS, &h,
+				   mono_us());
+	}
+	if (err)
+		snprintf(ret_why, 256, "%s", strerror(err));
+	else
+		arm(n);
+	return err;
+}
+
+void node_journal_close(struct node *n)
+{
+	tmr_cancel(&n->tmr_journal);
+	for (uint32_t i = 0; i < JOURNAL_LINKS; i++)
+		poll_slot_close(&n->journal_slot[i]);
+	list_flush(&n->returning);
+	n->journal = journal_close(n->journal);
+}
+
+bool node_journal_is_up(const struct node *n)
+{
+	return n->journal && journal_is_up(n->journal, JOURNAL_OWN);
+}
+
+uint32_t node_journal_unprotected(const struct node *n)
+{
+	struct journal_counters k = {0};
+	if (!n->journal)
+		return 0; /* none was asked for: nothing is wrong */
+	journal_counters(n->journal, &k);
+	return k.unprotected;
+}

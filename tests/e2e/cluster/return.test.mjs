@@ -1,0 +1,84 @@
+// A node killed with -9 and restarted takes its callers back from its journal: same dialogs, same
+// ports, same place in the queue.
+import test from 'node:test'
+import assert from 'node:assert/strict'
+import { Cluster, until } from '../lib/cluster.mjs'
+
+let c
+test.before(async () => {
+	c = await Cluster.start({ base: 75, journal: true, agents: [{ name: 'a1', site: 'manila' }, { name: 'a2', site: 'manila' }] })
+})
+test.after(async () => { await c.stop() })
+
+const plain = ['--audio', 'plain', '--answer-after', '0ms', '--talk', '500ms']
+const log_of = (what) => c.log('oslo1').split('\n').filter((l) => l.includes(`event=${what}`))
+
+async function waiting(n, args = ['--tone', '440', '--seconds', '60']) {
+	const callers = [], order = []
+	for (let i = 0; i < n; i++) {
+		const caller = c.caller('oslo', 'support', args)
+		callers.push(caller)
+		await caller.event('answered')
+		order.push(await until('the caller waits', () => c.calls().map((x) => x.call).find((x) => !order.includes(x))))
+	}
+	return { callers, order }
+}
+
+test('waiting callers are back within two seconds, in their order, and are answered in it', async () => {
+	const { callers, order } = await waiting(5)
+	await c.kill('oslo1')
+	const began = Date.now()
+	c.daemon('node', 'oslo1')
+	await until('all five are back', () => log_of('call.returned').length === 5, 5000)
+	const took = Date.now() - began
+	assert.ok(took < 2000, `${took} ms`)
+	assert.deepEqual(c.calls().map((x) => x.call).sort(), [...order].sort())
+	for (const call of c.calls()) assert.equal(call.state, 'queued')
+	const agent = c.agent('a1', plain)
+	await until('all are answered', () => agent.events.filter((e) => e.event === 'talk').length === 5, 20000)
+	assert.deepEqual(agent.events.filter((e) => e.event === 'talk').map((e) => e.call), order)
+	for (const caller of callers) assert.equal((await caller.event('ended', 10000)).by, 'far', 'our BYE ended it')
+	await agent.stop()
+	const records = c.records().filter((r) => order.includes(r.call))
+	assert.equal(records.length, 5)
+	for (const r of records) assert.equal(r.outcome, 'answered')
+})
+
+test('a caller who was talking when the node died waits at the front with the old age, and talks again', async () => {
+	const first = c.agent('a1', ['--audio', 'plain', '--answer-after', '0ms', '--talk', 'caller', '--tone', '880', '--duration', '120s'])
+	await first.idle()
+	const caller = c.caller('oslo', 'support', ['--tone', '440', '--listen', '880', '--seconds', '60'])
+	const talk = await first.event('talk')
+	await caller.event('heard', 8000)
+	const returned = log_of('call.returned').length
+	await until('the journal has the call as it is now', () => c.ctl('status').daemons.some((d) => d.name === 'oslo1' && d.journal === true))
+	await c.kill('oslo1')
+	c.daemon('node', 'oslo1')
+	await until('the call is back', () => log_of('call.returned').length === returned + 1, 5000)
+	await until('the same caller talks again', () => first.events.filter((e) => e.event === 'talk' && e.call === talk.call).length === 2, 20000)
+	await caller.stop()
+	await first.stop()
+	await until('the call has ended', () => c.calls().length === 0)
+	assert.equal(c.records().filter((r) => r.call === talk.call).length, 1)
+})
+
+test('a caller who hangs up while the node is down is abandoned after its return', async () => {
+	const { callers, order } = await waiting(1)
+	await c.kill('oslo1')
+	const gone = callers[0].stop() // its BYE is repeated until somebody answers
+	c.daemon('node', 'oslo1')
+	await gone
+	const r = await until('the record', () => c.records().find((x) => x.call === order[0]), 15000)
+	assert.equal(r.outcome, 'abandoned')
+})
+
+test('a journal that is frozen delays no caller, and says so', async () => {
+	c.signal('redis', 'SIGSTOP')
+	const began = Date.now()
+	const caller = c.caller('oslo', 'support', ['--tone', '440', '--seconds', '30'])
+	await caller.event('answered', 2000)
+	assert.ok(Date.now() - began < 1500)
+	c.signal('redis', 'SIGCONT')
+	await caller.stop()
+	await until('the call has ended', () => c.calls().length === 0)
+})
