@@ -25,15 +25,16 @@ static json_t *counters(const struct node *n)
 	records_counters_get(n->records, &r);
 #define I(x) (json_int_t)(x)
 	return json_pack(
-	    "{s{sI sI sI sI sI sI} s{sI sI sI sI sI sI} s{sI sI sI sI sI} s{sI sI sI sI}}", "calls",
-	    "entered", I(n->counters.entered), "ended", I(n->counters.ended), "answered",
+	    "{s{sI sI sI sI sI sI sI} s{sI sI sI sI sI sI} s{sI sI sI sI sI} s{sI sI sI sI}}",
+	    "calls", "entered", I(n->counters.entered), "ended", I(n->counters.ended), "answered",
 	    I(n->counters.answered), "abandoned", I(n->counters.abandoned), "failed",
-	    I(n->counters.failed), "offers", I(n->counters.offers), "mesh", "sent", I(m->sent),
-	    "received", I(m->received), "send_dropped", I(m->send_dropped), "bad_decode",
-	    I(m->bad_decode), "bad_sender", I(m->bad_sender), "stale_boot", I(m->stale_boot), "sip",
-	    "invites", I(s->invites), "accepted", I(s->accepted), "rejected", I(s->rejected),
-	    "cancelled", I(s->cancelled), "bad_requests", I(s->bad_requests), "records", "written",
-	    I(r.written), "pending", I(r.pending), "errors", I(r.errors), "dropped", I(r.dropped));
+	    I(n->counters.failed), "offers", I(n->counters.offers), "returned",
+	    I(n->counters.returned), "mesh", "sent", I(m->sent), "received", I(m->received),
+	    "send_dropped", I(m->send_dropped), "bad_decode", I(m->bad_decode), "bad_sender",
+	    I(m->bad_sender), "stale_boot", I(m->stale_boot), "sip", "invites", I(s->invites),
+	    "accepted", I(s->accepted), "rejected", I(s->rejected), "cancelled", I(s->cancelled),
+	    "bad_requests", I(s->bad_requests), "records", "written", I(r.written), "pending",
+	    I(r.pending), "errors", I(r.errors), "dropped", I(r.dropped));
 #undef I
 }
 
@@ -49,9 +50,9 @@ static json_t *cmd_status(struct node *n, const json_t *req)
 			 n->draining, "island", n->island, "presence",
 			 !n->presence || presence_is_up(n->presence), "journal",
 			 !n->journal || node_journal_is_up(n), "unprotected",
-			 (json_int_t)node_journal_unprotected(n), "calls",
-			 (json_int_t)n->calls_n, "sessions", (json_int_t)desk_sessions(n->desk),
-			 "calls_max", (json_int_t)n->self->calls_max, "counters", counters(n));
+			 (json_int_t)node_journal_unprotected(n), "calls", (json_int_t)n->calls_n,
+			 "sessions", (json_int_t)desk_sessions(n->desk), "calls_max",
+			 (json_int_t)n->self->calls_max, "counters", counters(n));
 }
 
 static json_t *cmd_queues(struct node *n, const json_t *req)
