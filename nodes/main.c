@@ -2,6 +2,7 @@
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
 #include "common/seal/seal.h"
+#include "nodes/wall/day.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -96,6 +97,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "records";
 	if ((err = records_start(n, state, why)))
 		return err;
+	*what = "wall";
+	if ((err = node_wall_open(n, why)))
+		return err;
 	*what = "media";
 	if ((err = media_open(n, why)))
 		return err;
@@ -136,6 +140,7 @@ static void node_close(struct node *n)
 	node_mesh_close(n);
 	core_close(n);
 	n->media = media_stop(n->media);
+	node_wall_close(n);
 	n->records = records_close(n->records);
 }
 
@@ -177,6 +182,7 @@ static int run(struct conf *conf, const struct conf_daemon *self, const char *tr
 	n->self = self;
 	n->site = conf_site_by_number(conf, addr_site(self->addr));
 	n->started_us = mono_us();
+	wall_zone_set(n->site->timezone); /* before the first thread */
 	n->trace_path = trace_path;
 	n->presence_slot.fd = n->journal_slot[0].fd = n->journal_slot[1].fd = -1;
 	int err = node_open(n, &what, why), exit_code = 0;

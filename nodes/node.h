@@ -32,6 +32,7 @@
 struct admin;
 struct desk;
 struct journal;
+struct node_wall;
 struct trace;
 
 enum {
@@ -68,6 +69,7 @@ struct node {
 	struct presence *presence;
 	struct admin *admin;
 	struct desk *desk;
+	struct node_wall *wall;
 
 	struct hash *calls;  /* struct call by id */
 	struct hash *offers; /* struct offer by id, both sides */
@@ -178,6 +180,20 @@ int node_mesh_open(struct node *n, char ret_why[256]);
 void node_mesh_close(struct node *n);
 /* Sends and sees to it that the edge-triggered descriptor is drained afterwards. */
 int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *payload, size_t len);
+
+/* ---- what supervisors see of this node, and gather here (node_wall.c) ---- */
+struct wall_agent;
+struct wall_view;
+int node_wall_open(struct node *n, char ret_why[256]);
+void node_wall_close(struct node *n);
+void node_wall_agent(struct node *n, const struct wall_agent *a);
+void node_wall_entered(struct node *n, const struct call *c);
+void node_wall_answered(struct node *n, const struct call *c);
+void node_wall_abandoned(struct node *n, const struct call *c);
+void node_wall_asked(struct node *n, uint16_t from, const WallAsk *ask);
+void node_wall_news(struct node *n, uint16_t from, uint32_t boot, const WallNews *news);
+/* Gathers while on; NULL when off, or without memory. */
+struct wall_view *node_wall_look(struct node *n, bool on);
 
 /* ---- presence and admin ---- */
 int node_presence_open(struct node *n);

@@ -133,6 +133,7 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 		return;
 	}
 	n->counters.entered++;
+	node_wall_entered(n, c);
 	struct acd_call_view view;
 	if (!acd_call_get(n->acd, c->id, n->now_us, &view))
 		return; /* ended within its own arrival; calls_fx has cleaned up */
@@ -235,6 +236,9 @@ int calls_return(struct node *n, const struct call_back *back)
 		return ENOSPC;
 	}
 	n->counters.returned++;
+	node_wall_entered(n, c); /* it has no record yet from which today was counted */
+	if (c->answered_us)
+		node_wall_answered(n, c);
 	log_info("call.returned", "call=%s queue=%s age_ms=%llu was_talking=%d",
 		 conf_id_format(n->conf, text, back->id), c->queue->name,
 		 (unsigned long long)(back->age_us / 1000), back->answered_ms != 0);
@@ -376,7 +380,10 @@ static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
 	n->counters.ended++;
 	switch ((enum acd_outcome)fx->outcome) {
 	case ACD_OUTCOME_ANSWERED: n->counters.answered++; break;
-	case ACD_OUTCOME_ABANDONED: n->counters.abandoned++; break;
+	case ACD_OUTCOME_ABANDONED:
+		n->counters.abandoned++;
+		node_wall_abandoned(n, c);
+		break;
 	case ACD_OUTCOME_NONE:
 	case ACD_OUTCOME_CALLBACK:
 	case ACD_OUTCOME_VOICEMAIL:
@@ -404,6 +411,7 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 		c->answered_us = mono_us();
 		c->answered_ms = wall_ms();
 		c->wait_us = c->answered_us - c->entered_us;
+		node_wall_answered(n, c);
 	}
 	c->agent = fx->agent.v;
 	c->agent_node = fx->peer.v;

@@ -84,6 +84,14 @@ static void got(struct node *n, const Envelope *env, const uint8_t *payload, siz
 		if (addr_is_node(from))
 			desk_claim(n->desk, from, &env->body.session_claim);
 		break;
+	case Envelope_wall_ask_tag:
+		if (addr_is_node(from))
+			node_wall_asked(n, from, &env->body.wall_ask);
+		break;
+	case Envelope_wall_news_tag:
+		if (addr_is_node(from))
+			node_wall_news(n, from, env->boot, &env->body.wall_news);
+		break;
 	case Envelope_queue_stats_tag:
 		if (addr_is_broker(from) && addr_site(from) == addr_site(n->self->addr))
 			got_queue_stats(n, &env->body.queue_stats);

@@ -326,6 +326,33 @@ json_t *records_reader_query(sqlite3 *db, uint32_t limit, const char *queue, con
 	return list;
 }
 
+int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *arg)
+{
+	static const char sql[] =
+	    "SELECT queue, outcome, entered_ms, answered_ms, ended_ms, wait_ms, talk_ms"
+	    " FROM records WHERE entered_ms >= ?1 ORDER BY entered_ms DESC";
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(s, 1, after_ms);
+		while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+			struct record r = {0};
+			str_copy(r.queue, sizeof(r.queue), (const char *)sqlite3_column_text(s, 0));
+			str_copy(r.outcome, sizeof(r.outcome),
+				 (const char *)sqlite3_column_text(s, 1));
+			r.entered_ms = sqlite3_column_int64(s, 2);
+			r.answered_ms = sqlite3_column_int64(s, 3);
+			r.ended_ms = sqlite3_column_int64(s, 4);
+			r.wait_ms = sqlite3_column_int64(s, 5);
+			r.talk_ms = sqlite3_column_int64(s, 6);
+			h(&r, arg);
+		}
+	}
+	sqlite3_finalize(s);
+	return errno_of(rc);
+}
+
 json_t *records_reader_totals(sqlite3 *db)
 {
 	json_t *o = json_pack("{s:i, s:i, s:i, s:i}", "entered", 0, "answered", 0, "abandoned", 0,

@@ -75,6 +75,9 @@ static int check_body(Envelope *env)
 	case Envelope_node_status_tag:
 	case Envelope_hold_tag:
 	case Envelope_ping_tag:
+	case Envelope_session_claim_tag:
+	case Envelope_wall_ask_tag:
+	case Envelope_wall_news_tag:
 	case Envelope_queue_stats_tag: return 0;
 	default: return EBADMSG;
 	}

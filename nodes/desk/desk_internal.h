@@ -4,6 +4,7 @@
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
 #include "common/seal/seal.h"
+#include "nodes/wall/wall.h"
 
 #include <jansson.h>
 
@@ -64,6 +65,10 @@ struct session {
 	uint64_t wrap_until_us;
 	uint64_t wrap_call; /* what a `wrap` message is about */
 	uint16_t wrap_owner;
+	uint32_t wrap_queue;  /* of the call that is wrapped up */
+	bool wall_on;         /* the page of this supervisor shows the floor */
+	struct wall_page wall;
+	uint64_t wall_due_us; /* when it may be told again */
 	json_t *ring; /* the ring message, for a page that comes back */
 };
 
@@ -88,7 +93,7 @@ struct desk {
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
 	uint8_t ticket_key[SEAL_KEY_LEN];
-	struct tmr tmr;
+	struct tmr tmr, tmr_wall;
 	uint64_t ticks;
 	struct login_guard guards[LOGIN_GUARDS];
 	struct passwords *passwords;
@@ -138,6 +143,13 @@ int claims_open(struct desk *d);
 void claims_close(struct desk *d);
 /* Says to every node that this session is the agent's newest. */
 void claim_fresh(struct session *s);
+
+/* desk_wall.c: what supervisors see */
+void wall_request(struct link *l, const json_t *msg);
+/* The session's row in this node's book, after anything in it has changed. */
+void wall_say(const struct session *s);
+void wall_forget(struct session *s); /* its page is gone; the next one asks again */
+void walls_close(struct desk *d);
 
 /* desk_message.c: one sealed JSON object from the page */
 void message_handle(struct link *l, const uint8_t *json, size_t len);

@@ -187,6 +187,7 @@ static const struct {
     {"wrap", true, on_wrap},
     {"mute", true, on_mute},
     {"signout", true, on_signout},
+    {"wall", true, wall_request},
 };
 
 void message_handle(struct link *l, const uint8_t *json, size_t len)

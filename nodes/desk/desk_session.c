@@ -211,6 +211,7 @@ static struct session *session_new(struct link *l, const struct conf_agent *agen
 	if (node_event(d->n, &ev) != ACD_OK)
 		return mem_deref(s);
 	claim_fresh(s);
+	wall_say(s); /* with its login number */
 	return s;
 }
 
@@ -223,6 +224,7 @@ static void link_attach(struct session *s, struct link *l)
 		s->link = NULL;
 		link_close(old, 0);
 	}
+	wall_forget(s);
 	s->link = l;
 	l->session = s;
 	l->state = LINK_IN;
@@ -280,6 +282,7 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 void session_link_lost(struct session *s)
 {
 	struct acd_event ev = {.type = ACD_EV_SESSION_LOST, .session = s->id};
+	wall_forget(s);
 	log_info("session.link_lost", "agent=%s", s->agent->name);
 	(void)node_event(s->desk->n, &ev);
 }
@@ -342,6 +345,7 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 	if (s->state == ACD_AGENT_IDLE || s->state == ACD_AGENT_NOT_READY)
 		s->muted = false;
 	presence_say(s, fx->version);
+	wall_say(s);
 	session_state_send(s);
 	if (s->state == ACD_AGENT_OFF) {
 		struct link *l = s->link;
@@ -375,6 +379,7 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	s->call = fx->call.v;
 	s->owner = fx->peer.v;
 	s->queue = fx->queue.v;
+	wall_say(s);
 	json_t *ring =
 	    json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer",
 		      conf_id_format(n->conf, offer, fx->offer.v), "call",
@@ -431,6 +436,7 @@ void desk_fx_offer_end(struct desk *d, const struct acd_fx *fx)
 	if (talked) {
 		s->wrap_call = fx->call.v;
 		s->wrap_owner = s->owner;
+		s->wrap_queue = s->queue;
 		s->wrap_until_us = mono_us() + fx->wrap_up_ms * 1000ull;
 		session_send(s, json_pack("{ss ss ss ss sI si}", "t", "end", "offer", offer, "call",
 					  call, "why", acd_cause_name(fx->cause), "talk_ms",
@@ -444,4 +450,5 @@ void desk_fx_offer_end(struct desk *d, const struct acd_fx *fx)
 	s->call = 0;
 	s->owner = 0;
 	s->queue = 0;
+	wall_say(s);
 }
