@@ -16,6 +16,31 @@ static const char *masked(char out[24], const char *number)
 	return out;
 }
 
+/* What was kept out: who floods, scans, drips; whose key or tale is wrong. */
+static json_t *shield(const struct node *n)
+{
+	const struct sip_ua_counters *s = sip_ua_counters(n->ua);
+	const struct mesh_counters *m = mesh_counters(n->mesh);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} row[] = {
+	    {"silenced", s->silenced},
+	    {"limited", s->limited},
+	    {"overloaded", s->overloaded},
+	    {"loops", s->loops},
+	    {"lockouts", s->lockouts},
+	    {"tcp_refused", s->tcp_refused},
+	    {"tcp_cut", s->tcp_cut},
+	    {"mesh_refused", m->refused},
+	    {"mesh_bad_version", m->bad_version},
+	};
+	json_t *o = json_object();
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(row); i++)
+		json_object_set_new(o, row[i].name, json_integer((json_int_t)row[i].value));
+	return o;
+}
+
 static json_t *counters(const struct node *n)
 {
 	const struct mesh_counters *m = mesh_counters(n->mesh);
@@ -24,7 +49,7 @@ static json_t *counters(const struct node *n)
 	struct records_counters r;
 	records_counters_get(n->records, &r);
 #define I(x) (json_int_t)(x)
-	return json_pack(
+	json_t *o = json_pack(
 	    "{s{sI sI sI sI sI sI sI} s{sI sI sI sI sI sI} s{sI sI sI sI sI} s{sI sI sI sI}}",
 	    "calls", "entered", I(n->counters.entered), "ended", I(n->counters.ended), "answered",
 	    I(n->counters.answered), "abandoned", I(n->counters.abandoned), "failed",
@@ -36,6 +61,8 @@ static json_t *counters(const struct node *n)
 	    "bad_requests", I(s->bad_requests), "records", "written", I(r.written), "pending",
 	    I(r.pending), "errors", I(r.errors), "dropped", I(r.dropped));
 #undef I
+	json_object_set_new(o, "shield", shield(n));
+	return o;
 }
 
 static json_t *cmd_status(struct node *n, const json_t *req)

@@ -2,6 +2,7 @@
  * The owner's side of a call: SIP dialog, media leg and record around the core's call register.
  */
 #include "nodes/node.h"
+#include "nodes/node_guard.h"
 #include "nodes/desk/desk.h"
 
 #include <errno.h>
@@ -286,12 +287,15 @@ int calls_open(struct node *n)
 int calls_listen(struct node *n)
 {
 	char why[256] = "";
+	struct sip_trunk trunks[SIP_TRUNKS_MAX];
+	struct sip_limits limits = node_sip_limits(n->conf, trunks);
 	static const struct sip_ua_handlers handlers = {
 	    .incoming_h = incoming_h,
 	    .reoffer_h = reoffer_h,
 	    .ended_h = ended_h,
 	    .changed_h = changed_h,
 	    .admit_h = admit_h,
+	    .guard_h = node_sip_guarded,
 	};
 	struct sip_ua_conf conf = {
 	    .bind = n->self->bind,
@@ -300,6 +304,7 @@ int calls_listen(struct node *n)
 	    .server = "Heliograph/" HELIO_VERSION,
 	    .calls_max = n->self->calls_max,
 	    .session_expires_s = 1800,
+	    .limits = &limits,
 	};
 	int err = sip_ua_open(&n->ua, &conf, &handlers, n, why);
 	if (err) {

@@ -20,6 +20,7 @@ enum {
 	CONF_SKILLS_MAX = 64,
 	CONF_AGENTS_MAX = 100000,
 	CONF_REDIS_MAX = 8,
+	CONF_TRUNKS_MAX = 64,
 };
 
 enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
@@ -47,6 +48,8 @@ struct conf_daemon {
 	uint16_t http_port;
 	char origins[4][128];           /* allowed Origin headers besides its own address */
 	uint32_t origins_n;
+	char tls_cert[CONF_PATH_SIZE];  /* PEM, absolute; "": the http port speaks plain HTTP */
+	char tls_key[CONF_PATH_SIZE];
 };
 
 struct conf_site {
@@ -89,6 +92,18 @@ struct conf_redis {
 	uint32_t n;
 };
 
+/* Addresses of carriers: what comes from there has limits of its own and is never locked out. */
+struct conf_trunk {
+	uint32_t ip4, mask;             /* host order; ip4 & ~mask == 0 */
+};
+
+/* Per source address; why each is as it is stands in its row of the option table. */
+struct conf_sip_limits {
+	uint32_t new_calls, calls, requests, connections;       /* of an address that is no trunk */
+	uint32_t trunk_new_calls, trunk_requests, trunk_connections;
+	uint32_t strikes, lockout_ms;
+};
+
 struct conf {
 	char cluster[CONF_NAME_SIZE];
 	uint64_t hash;                  /* of both files' bytes: shown and compared in status */
@@ -96,6 +111,9 @@ struct conf {
 	char keys_dir[CONF_PATH_SIZE], state_dir[CONF_PATH_SIZE], run_dir[CONF_PATH_SIZE],
 		web_dir[CONF_PATH_SIZE];
 	struct conf_redis presence;
+	struct conf_trunk trunks[CONF_TRUNKS_MAX];
+	uint32_t trunks_n;
+	struct conf_sip_limits sip_limits;
 	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */
 	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
 	struct conf_site sites[CONF_SITES_MAX];

@@ -18,6 +18,8 @@ static const struct option table[] = {
 	{SECTION_ROOT,   "paths",              OPT_READ,     "",            "folders of this installation", 0, 0, 0, "keys: value", read_paths},
 	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
 	{SECTION_ROOT,   "allow_plain_agents", OPT_BOOL,     "false",       "agents without WebRTC may sign in: load tools only", AT(struct conf, allow_plain_agents), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "trunks",             OPT_READ,     "",            "addresses of carriers: limits of their own, never locked out; default: this machine", 0, 0, 0, "a list of at most 64 IPv4 addresses or prefixes, such as [203.0.113.7, 198.51.100.0/24]", read_trunks},
+	{SECTION_ROOT,   "sip_limits",         OPT_READ,     "",            "what one source address may ask of a node", 0, 0, 0, "keys: value", read_sip_limits},
 	{SECTION_ROOT,   "skills",             OPT_READ,     "",            "all skills there are (at most 64): queues and agents name them", 0, 0, 0, "a list of names, such as [lang.en, product.orders]", read_skill_names},
 	{SECTION_ROOT,   "sites",              OPT_READ,     NULL,          "the sites, by name", 0, 0, 0, "site names, each with number, timezone, brokers, nodes, gateways", read_sites},
 	{SECTION_ROOT,   "queues",             OPT_READ,     NULL,          "the queues, by the user part that callers dial", 0, 0, 0, "queue names, each with its options", read_queues},
@@ -28,6 +30,16 @@ static const struct option table[] = {
 	{SECTION_PATHS,  "web",                OPT_PATH,     "web",         "the built browser softphone, served by the gateways", AT(struct conf, web_dir), 0, 0, NULL, NULL},
 
 	{SECTION_PRESENCE, "redis",            OPT_READ,     "",            "presence Redis servers, the master first; nodes start only with at least one, and route calls on when none answers", AT(struct conf_redis, at), 0, 0, "a list of at most 8 IPv4:port", read_redis},
+
+	{SECTION_SIP_LIMITS, "new_calls",         OPT_U32,   "20",          "new calls a second from an address that is no trunk, three times as many at once; a PBX of fifty desks makes one or two", AT(struct conf_sip_limits, new_calls), 1, 100000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "calls",             OPT_U32,   "100",         "its calls at the same time", AT(struct conf_sip_limits, calls), 1, 20000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "requests",          OPT_U32,   "200",         "its messages a second, of any kind, twice as many at once; more are not answered", AT(struct conf_sip_limits, requests), 1, 1000000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "connections",       OPT_U32,   "20",          "its TCP connections", AT(struct conf_sip_limits, connections), 1, 10000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "strikes",           OPT_U32,   "20",          "unknown queues and malformed messages within a minute; then it is locked out, as a scanner is", AT(struct conf_sip_limits, strikes), 1, 100000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "lockout",           OPT_MS,    "1m",          "silence after that; doubled each time, up to an hour", AT(struct conf_sip_limits, lockout_ms), 1000, 3600000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "trunk_new_calls",   OPT_U32,   "500",         "new calls a second from one address of a trunk, three times as many at once", AT(struct conf_sip_limits, trunk_new_calls), 1, 100000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "trunk_requests",    OPT_U32,   "10000",       "its messages a second, twice as many at once", AT(struct conf_sip_limits, trunk_requests), 1, 1000000, NULL, NULL},
+	{SECTION_SIP_LIMITS, "trunk_connections", OPT_U32,   "1000",        "its TCP connections", AT(struct conf_sip_limits, trunk_connections), 1, 10000, NULL, NULL},
 
 	{SECTION_SITE,   "number",             OPT_U8,       NULL,          "never reuse or change it: ids carry it", AT(struct conf_site, number), 1, 254, NULL, NULL},
 	{SECTION_SITE,   "timezone",           OPT_ZONE,     NULL,          "IANA time zone of the site", AT(struct conf_site, timezone), 0, 0, NULL, NULL},
@@ -59,6 +71,10 @@ static const struct option table[] = {
 	{SECTION_GATEWAY, "admin",             OPT_PORT,     "0",           "TCP port for operators with a CURVE key; 0: the local socket only", DAEMON(d.admin_port), 0, 65535, NULL, NULL},
 	{SECTION_GATEWAY, "http",              OPT_PORT,     NULL,          "WebSockets and the page (TCP)", DAEMON(d.http_port), 1, 65535, NULL, NULL},
 	{SECTION_GATEWAY, "origins",           OPT_READ,     "",            "allowed Origin headers besides its own address", 0, 0, 0, "a list of at most 4 origins, such as [https://desk.example.com]", read_origins},
+	{SECTION_GATEWAY, "tls",               OPT_READ,     "",            "with it the http port speaks TLS only (https, wss)", 0, 0, 0, "{cert: FILE, key: FILE}", read_tls},
+
+	{SECTION_TLS,    "cert",               OPT_PATH,     NULL,          "certificate with its chain, PEM, as ACME clients write fullchain.pem", DAEMON(d.tls_cert), 0, 0, NULL, NULL},
+	{SECTION_TLS,    "key",                OPT_PATH,     NULL,          "its private key, PEM, readable by the gateway only", DAEMON(d.tls_key), 0, 0, NULL, NULL},
 
 	{SECTION_QUEUE,  "display",            OPT_TEXT,     "",            "what agents read; default: the name", AT(struct conf_queue, display), 0, 63, one_line, NULL},
 	{SECTION_QUEUE,  "skills",             OPT_READ,     "",            "an agent needs all of them", 0, 0, 0, "a list of names from skills:", read_queue_skills},
@@ -92,6 +108,7 @@ static const struct option table[] = {
 
 static const char *const titles[SECTION_COUNT] = {
 	[SECTION_ROOT] = "the file", [SECTION_PATHS] = "paths", [SECTION_PRESENCE] = "presence",
+	[SECTION_SIP_LIMITS] = "sip_limits", [SECTION_TLS] = "sites.NAME.gateways.NAME.tls",
 	[SECTION_SITE] = "sites.NAME", [SECTION_BROKER] = "sites.NAME.brokers.NAME",
 	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
 	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",

@@ -15,8 +15,8 @@
 #include "common/conf/yaml.h"
 
 enum section {
-	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_SITE, SECTION_BROKER, SECTION_NODE,
-	SECTION_GATEWAY, SECTION_QUEUE, SECTION_LEVEL, SECTION_OVERFLOW, SECTION_AGENTS,
+	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_SIP_LIMITS, SECTION_SITE, SECTION_BROKER, SECTION_NODE,
+	SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL, SECTION_OVERFLOW, SECTION_AGENTS,
 	SECTION_AGENT, SECTION_COUNT,
 };
 
@@ -124,6 +124,9 @@ char *did_you_mean(char *buf, size_t size, const char *near, const char *otherwi
 /* ---- the parts (sections.c, agents.c, check.c) -------------------------------------------- */
 void read_paths(struct reader *r, const struct yaml_node *v, void *base);
 void read_presence(struct reader *r, const struct yaml_node *v, void *base);
+void read_trunks(struct reader *r, const struct yaml_node *v, void *base);
+void read_sip_limits(struct reader *r, const struct yaml_node *v, void *base);
+void read_tls(struct reader *r, const struct yaml_node *v, void *base);
 void read_redis(struct reader *r, const struct yaml_node *v, void *base);
 void read_skill_names(struct reader *r, const struct yaml_node *v, void *base);
 void read_sites(struct reader *r, const struct yaml_node *v, void *base);

@@ -30,6 +30,15 @@ void sip_call_link(struct sip_call *call)
 	call->state = CALL_EARLY;
 	hash_append(call->ua->calls, hash_joaat_str(call->dlg.local_tag), &call->he, call);
 	call->ua->calls_n++;
+	if (call->ua->guard)
+		call->src = guard_call_begin(call->ua->guard, call->dlg.remote_ip4, mono_us());
+}
+
+void sip_call_leave(struct sip_call *call)
+{
+	if (call->src)
+		guard_call_end(call->ua->guard, call->src);
+	call->src = NULL;
 }
 
 void sip_call_contact(const struct sip_ua *ua, uint8_t transport, char dst[SIP_URI_SIZE])
@@ -53,6 +62,7 @@ void sip_call_end(struct sip_call *call, enum sip_end why)
 	call->state = CALL_OVER;
 	hash_unlink(&call->he);
 	ua->calls_n--;
+	sip_call_leave(call);
 	sip_answer_stop(call);
 	wheel_cancel(&ua->wheel, &call->modify_timer);
 	wheel_cancel(&ua->wheel, &call->session_timer);
@@ -102,6 +112,8 @@ int sip_call_reject(struct sip_call *call, uint16_t status, const char *reason,
 	struct sip_ua *ua = call->ua;
 	int err =
 	    call->state == CALL_EARLY ? refuse(call, status, reason, retry_after_s) : ENOTCONN;
+	if (status == 404 && ua) /* who looks for numbers that answer */
+		sip_ua_strike(ua, call->dlg.remote_ip4, "unknown queues");
 	call->detached = true;
 	sip_call_end(call, SIP_END_ERROR);
 	if (!ua) {

@@ -1,4 +1,5 @@
 #include "nodes/sip/sip_priv.h"
+#include "common/base/base.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,13 +7,22 @@
 enum {
 	DRAIN_RETRY_AFTER_S = 30, /* a drained node is restarted within about that */
 	FULL_RETRY_AFTER_S = 5,   /* calls end all the time */
+	LATE_RETRY_AFTER_S = 10,  /* long enough to catch up, and for the caller to try elsewhere */
 };
 
 /* 0, or after how many seconds to try again. */
-static uint32_t admission(const struct sip_ua *ua)
+static uint32_t admission(struct sip_ua *ua, const struct sip_msg *msg)
 {
 	if (ua->draining)
 		return DRAIN_RETRY_AFTER_S;
+	if (sip_ua_overloaded(ua)) {
+		ua->counters.overloaded++;
+		return LATE_RETRY_AFTER_S;
+	}
+	if (ua->guard && guard_invite(ua->guard, sa_in(&msg->src), mono_us()) != GUARD_PASS) {
+		ua->counters.limited++;
+		return FULL_RETRY_AFTER_S;
+	}
 	if (ua->calls_n >= ua->calls_max)
 		return FULL_RETRY_AFTER_S;
 	return ua->h.admit_h ? ua->h.admit_h(ua->arg) : 0;
@@ -154,7 +164,7 @@ void sip_invite_handle(struct sip_ua *ua, const struct sip_msg *msg)
 		sip_ua_refuse(ua, msg, 483, "Too Many Hops");
 		return;
 	}
-	uint32_t retry_after_s = admission(ua);
+	uint32_t retry_after_s = admission(ua, msg);
 	if (retry_after_s) {
 		/* Stateless: refusing must stay much cheaper than accepting. */
 		ua->counters.rejected++;

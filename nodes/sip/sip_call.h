@@ -89,6 +89,23 @@ struct sip_ua_handlers {
 	/* May a new call be taken? 0 yes, else 503 with this Retry-After in seconds. May be NULL.
 	 */
 	uint32_t (*admit_h)(void *arg);
+	/* A source address was locked out for so many seconds, or (0) is slowed down because it
+	 * floods; once a minute at most for each. For the log. May be NULL. */
+	void (*guard_h)(uint32_t ip4, uint32_t locked_s, const char *why, void *arg);
+};
+
+/* What one source address may ask (nodes/sip/guard.h). Rates are per second and at least 1. */
+enum { SIP_TRUNKS_MAX = 64 };
+struct sip_trunk {
+	uint32_t ip4, mask; /* host order */
+};
+struct sip_limits {
+	uint32_t new_calls, calls, requests, connections; /* of one that is no trunk */
+	uint32_t trunk_new_calls, trunk_requests, trunk_connections;
+	uint32_t strikes;    /* unknown users, unreadable messages: so many within a minute … */
+	uint32_t lockout_ms; /* … lock it out for so long; doubled each time, an hour at most */
+	const struct sip_trunk *trunks;
+	uint32_t trunks_n;
 };
 struct sip_ua_conf {
 	const char *bind, *advertise;
@@ -99,6 +116,7 @@ struct sip_ua_conf {
 	uint32_t t1_ms;     /* repeats of our own 200 OK; 0: 500 (RFC 3261), tests shorten */
 	bool resolve_names; /* Contact and Route may hold names (system's DNS servers); else
 			       only addresses are reachable */
+	const struct sip_limits *limits; /* copied; NULL: none (tests) */
 };
 /* Opens UDP and TCP transports on libre's loop of this thread. EADDRINUSE …; why[256]. */
 int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
@@ -141,6 +159,12 @@ struct sip_call *sip_call_free(struct sip_call *call);
 
 struct sip_ua_counters {
 	uint64_t invites, accepted, rejected, cancelled, byes, bad_requests, retransmits;
+	uint64_t silenced;   /* messages of who is locked out or sends too many: not answered */
+	uint64_t limited;    /* new calls refused because of their source: 503 */
+	uint64_t overloaded; /* new calls refused because the loop is late: 503 */
+	uint64_t loops;      /* our own requests that came back: 482 */
+	uint64_t lockouts;
+	uint64_t tcp_refused, tcp_cut; /* too many connections; silent, endless or too fast */
 };
 const struct sip_ua_counters *sip_ua_counters(const struct sip_ua *ua);
 

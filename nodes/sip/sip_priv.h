@@ -21,6 +21,8 @@
 #include <netinet/in.h>
 #include <re.h>
 
+#include "nodes/sip/guard.h"
+#include "nodes/sip/inlet.h"
 #include "nodes/sip/sdp.h"
 #include "nodes/sip/sip_call.h"
 #include "nodes/sip/wheel.h"
@@ -57,6 +59,19 @@ struct sip_ua {
 	struct tmr reaper;
 	struct wheel wheel;
 	struct sip_ua_counters counters;
+
+	/* abuse: guard.h, inlet.h */
+	struct le le; /* in inlet.c's list */
+	struct sa laddr;
+	struct guard *guard; /* NULL: no limits */
+	struct udp_helper *gate;
+	struct list inlets;
+	struct tmr inlet_tmr;
+
+	/* overload: how late the loop is */
+	struct tmr pulse;
+	uint64_t pulse_due_us;
+	uint32_t late_ms; /* smoothed */
 };
 
 struct sip_call {
@@ -65,6 +80,7 @@ struct sip_call {
 	struct sip_ua *ua;  /* NULL once the ua is closed */
 	void *user;
 	struct sip_dialog dlg;
+	struct guard_source *src; /* while it is not over; NULL: no guard */
 	enum call_state state;
 	bool detached;     /* the application has freed or ended it: no more handlers */
 	bool bye_on_ack;   /* hung up before the ACK came; holds a reference */
@@ -123,8 +139,16 @@ void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg);
 /* Stateless refusal: for what is malformed, unwanted or too much. */
 void sip_ua_refuse(struct sip_ua *ua, const struct sip_msg *msg, uint16_t status,
 		   const char *reason);
+/* May a message from there be read? false: it is dropped without a word. */
+bool sip_ua_gate(struct sip_ua *ua, uint32_t ip4, uint64_t now_us);
+/* What only scanners do often; trunks are forgiven. */
+void sip_ua_strike(struct sip_ua *ua, uint32_t ip4, const char *why);
+/* The loop has been late for a while: it has more to do than it can. */
+bool sip_ua_overloaded(const struct sip_ua *ua);
 struct sip_call *sip_call_new(struct sip_ua *ua);
 void sip_call_link(struct sip_call *call);
+/* It holds no place of its source any more. */
+void sip_call_leave(struct sip_call *call);
 void sip_call_contact(const struct sip_ua *ua, uint8_t transport, char dst[SIP_URI_SIZE]);
 /* The dialog is over: out of the table, timers off; tells the application unless it let go. */
 void sip_call_end(struct sip_call *call, enum sip_end why);

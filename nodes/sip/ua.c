@@ -68,6 +68,8 @@ static void dispatch(struct sip_ua *ua, const struct sip_msg *msg)
 	}
 	bool ours = method_is(msg, "INVITE") || method_is(msg, "BYE") || method_is(msg, "UPDATE") ||
 		    method_is(msg, "OPTIONS");
+	if (!ours) /* who tries to register is no caller */
+		sip_ua_strike(ua, sa_in(&msg->src), "methods that are not for callers");
 	if (!ours && method_known(msg))
 		(void)sip_replyf(ua->sip, msg, 405, "Method Not Allowed",
 				 "Allow: " SIP_ALLOW "\r\nContent-Length: 0\r\n\r\n");
@@ -86,6 +88,80 @@ static void dispatch(struct sip_ua *ua, const struct sip_msg *msg)
 		sip_invite_handle(ua, msg);
 }
 
+/* ---- abuse and overload ---- */
+
+enum {
+	PULSE_MS = 100,
+	/* Smoothed over some pulses: one long breath is not overload, being late each time is. A
+	 * caller's INVITE is repeated after 500 ms; half of that is still answered in time. */
+	LATE_MS = 250,
+};
+
+static void guard_say(struct sip_ua *ua, uint32_t ip4, uint32_t locked_s, const char *why)
+{
+	if (ua->h.guard_h)
+		ua->h.guard_h(ip4, locked_s, why, ua->arg);
+}
+
+bool sip_ua_gate(struct sip_ua *ua, uint32_t ip4, uint64_t now_us)
+{
+	bool flood = false;
+	if (!ua->guard || guard_message(ua->guard, ip4, now_us, &flood) == GUARD_PASS)
+		return true;
+	ua->counters.silenced++;
+	if (flood)
+		guard_say(ua, ip4, 0, "too many messages");
+	return false;
+}
+
+void sip_ua_strike(struct sip_ua *ua, uint32_t ip4, const char *why)
+{
+	uint32_t locked_s = ua->guard ? guard_strike(ua->guard, ip4, mono_us()) : 0;
+	if (!locked_s)
+		return;
+	ua->counters.lockouts++;
+	guard_say(ua, ip4, locked_s, why);
+}
+
+static void pulse_handler(void *arg)
+{
+	struct sip_ua *ua = arg;
+	uint64_t now = mono_us();
+	uint64_t late = now > ua->pulse_due_us ? (now - ua->pulse_due_us) / 1000 : 0;
+	ua->late_ms = (3 * ua->late_ms + (uint32_t)(late < 10000 ? late : 10000)) / 4;
+	ua->pulse_due_us = now + PULSE_MS * 1000ull;
+	tmr_start(&ua->pulse, PULSE_MS, pulse_handler, ua);
+}
+
+bool sip_ua_overloaded(const struct sip_ua *ua)
+{
+	return ua->late_ms > LATE_MS;
+}
+
+/* Is a Via among them ours? Then a request of ours has found its way back. */
+static bool via_is_ours(const struct sip_hdr *hdr, const struct sip_msg *msg, void *arg)
+{
+	const struct sip_ua *ua = arg;
+	struct sip_via via;
+	(void)msg;
+	if (sip_via_decode(&via, &hdr->val))
+		return false;
+	char own[32], bound[64]; /* libre writes the address that it is bound to */
+	snprintf(own, sizeof(own), "%s:%u", ua->address, ua->port);
+	(void)re_snprintf(bound, sizeof(bound), "%J", &ua->laddr);
+	return !pl_strcmp(&via.sentby, own) || !pl_strcmp(&via.sentby, bound);
+}
+
+static bool looped(struct sip_ua *ua, const struct sip_msg *msg)
+{
+	if (!sip_msg_hdr_apply(msg, true, SIP_HDR_VIA, via_is_ours, ua))
+		return false;
+	ua->counters.loops++;
+	if (pl_strcmp(&msg->met, "ACK"))
+		sip_ua_refuse(ua, msg, 482, "Loop Detected");
+	return true;
+}
+
 /* libre's server transactions come first: what arrives here is new, or an ACK to a 2xx. */
 void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg)
 {
@@ -97,10 +173,12 @@ void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg)
 		return;
 	uint16_t status = sip_check_request(msg, &reason);
 	if (!status) {
-		dispatch(ua, msg);
+		if (!looped(ua, msg))
+			dispatch(ua, msg);
 		return;
 	}
 	ua->counters.bad_requests++;
+	sip_ua_strike(ua, sa_in(&msg->src), "malformed requests");
 	/* Without a Via there is nowhere to answer to; an ACK is never answered. */
 	if (pl_isset(&msg->via.sentby) && pl_strcmp(&msg->met, "ACK"))
 		sip_ua_refuse(ua, msg, status, reason);
@@ -108,6 +186,7 @@ void sip_ua_receive(struct sip_ua *ua, const struct sip_msg *msg)
 
 static bool request_handler(const struct sip_msg *msg, void *arg)
 {
+	inlet_udp(arg, msg);
 	sip_ua_receive(arg, msg);
 	return true; /* all requests are ours: libre would print what nobody takes */
 }
@@ -147,6 +226,8 @@ static int transports_open(struct sip_ua *ua, const struct sip_ua_conf *conf, ch
 			 strerror(err));
 		return err;
 	}
+	ua->laddr = laddr;
+	inlet_open(ua);
 	err = sip_transp_add(ua->sip, SIP_TRANSP_TCP, &laddr);
 	if (err) {
 		snprintf(ret_why, 256, "SIP on TCP %s:%u: %s", conf->bind, conf->port,
@@ -181,10 +262,14 @@ static void ua_destructor(void *arg)
 		(void)hash_apply(ua->calls, call_orphan, NULL);
 	tmr_cancel(&ua->reaper);
 	list_flush(&ua->rejected);
+	tmr_cancel(&ua->pulse);
 	mem_deref(ua->requests);
 	mem_deref(ua->responses);
+	ua->gate = mem_deref(ua->gate); /* before the socket that it hangs on */
 	sip_close(ua->sip, true);
 	mem_deref(ua->sip);
+	inlet_close(ua);
+	guard_close(ua->guard);
 	mem_deref(ua->dnsc);
 	mem_deref(ua->calls);
 	wheel_close(&ua->wheel);
@@ -216,6 +301,8 @@ int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
 	int err = wheel_open(&ua->wheel);
 	if (!err)
 		err = hash_alloc(&ua->calls, SIP_BUCKETS);
+	if (!err && conf->limits)
+		err = guard_open(&ua->guard, conf->limits);
 	if (!err && conf->resolve_names)
 		err = dns_open(ua);
 	if (err)
@@ -226,6 +313,8 @@ int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
 		mem_deref(ua);
 		return err;
 	}
+	ua->pulse_due_us = mono_us();
+	pulse_handler(ua);
 	*ret = ua;
 	return 0;
 }

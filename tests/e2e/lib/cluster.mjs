@@ -95,7 +95,7 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], passwordHash }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], passwordHash, extra = '', gatewayExtra = '' }) {
 		this.sites = sites
 		this.nodes = nodes
 		this.agents = agents
@@ -105,6 +105,8 @@ export class Cluster {
 		this.queues = queues ?? { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' }
 		this.gatewayArgs = gatewayArgs
 		this.passwordHash = passwordHash
+		this.extra = extra // more lines of the cluster file
+		this.gatewayExtra = gatewayExtra // more options of each gateway
 		this.dir = mkdtempSync(join(tmpdir(), 'helio-e2e-'))
 		this.config = join(this.dir, 'cluster.yaml')
 		this.children = new Map()
@@ -129,7 +131,7 @@ export class Cluster {
     nodes:
 ${nodes.join('\n')}
     gateways:
-      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080}
+      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080${this.gatewayExtra}}
 `
 		}
 		const queues = Object.entries(this.queues).map(([name, text]) =>
@@ -139,7 +141,7 @@ agents: agents.yaml
 paths: {keys: keys, state: state, run: run, web: ${join(root, 'gateway/web/dist')}}
 presence: {redis: [127.0.${this.base}.1:6400]}
 allow_plain_agents: ${this.plain}
-sites:
+${this.extra}sites:
 ${this.sites.map(site).join('')}skills: [lang.en, lang.nb]
 queues:
 ${queues.join('\n')}
@@ -217,6 +219,9 @@ ${queues.join('\n')}
 		const file = join(this.dir, `${name}.log`)
 		return existsSync(file) ? readFileSync(file, 'utf8') : ''
 	}
+	// What a node says of itself (`helioctl status`).
+	node(name) { return this.ctl('status').daemons.find((d) => d.name === name) }
+	procStatus(name) { return readFileSync(`/proc/${this.pid(name)}/status`, 'utf8') }
 	pid(name) { return this.children.get(name).child.pid }
 	signal(name, signal) { this.children.get(name).child.kill(signal) }
 	async kill(name, signal = 'SIGKILL') {
