@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_AFTER_S = 5 };
+enum {
+	RETRY_AFTER_S = 5,
+	/* A node that comes back has callers who wait for it; what is left is read at its first
+	   use. */
+	SOUNDS_AT_START_MS = 300,
+};
 
 static bool call_match(struct le *le, void *arg)
 {
@@ -69,6 +74,24 @@ static struct call *call_make(struct node *n, struct sip_call *sip, const struct
 	hash_append(n->calls, call_key(c->id.v), &c->he, c);
 	n->calls_n++;
 	return c;
+}
+
+/* Decoding takes long (a minute of music at 44 kHz: 0.3 s), and nobody is served meanwhile: it is
+ * done before the first call, which finds it in the cache. */
+static void sounds_load(struct node *n)
+{
+	char why[256];
+	uint64_t until = mono_us() + SOUNDS_AT_START_MS * 1000u;
+	for (uint32_t i = 0; i < n->conf->queues_n && mono_us() < until; i++) {
+		const struct conf_queue *q = &n->conf->queues[i];
+		const char *path[] = {q->greeting, q->music};
+		for (size_t k = 0; k < HELIO_ARRAY_LEN(path); k++) {
+			struct media_sound s;
+			if (*path[k] && media_sound_load(n->media, &s, path[k], why))
+				log_warn("sound.bad", "queue=%s file=%s why=%s", q->name,
+					 log_quote(path[k]), log_quote(why));
+		}
+	}
 }
 
 /* Music, preceded by the greeting the first time. A queue without files waits in silence. */
@@ -281,7 +304,11 @@ static uint32_t admit_h(void *arg)
 int calls_open(struct node *n)
 {
 	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
-	return err ? err : hash_alloc(&n->offers, NODE_HASH_BUCKETS);
+	if (!err)
+		err = hash_alloc(&n->offers, NODE_HASH_BUCKETS);
+	if (!err)
+		sounds_load(n);
+	return err;
 }
 
 int calls_listen(struct node *n)
