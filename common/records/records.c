@@ -20,7 +20,9 @@
 enum {
 	QUEUE_MAX = 20000, /* 26 MB; at 10 calls a second half an hour of a full disk */
 	BATCH_MAX = 256,   /* one transaction, one fsync */
-	RETRY_MS = 500,    /* between tries while the disk is full: cheap, soon noticed */
+	GATHER_MS =
+	    20, /* from the first record to its transaction: others join, fsync is paid once */
+	RETRY_MS = 500, /* between tries while the disk is full: cheap, soon noticed */
 	CLOSE_TRIES = 3,
 };
 
@@ -77,12 +79,13 @@ static void batch_drop(struct records *r, unsigned n, bool written)
 	}
 }
 
-static void wait_retry(struct records *r)
+/* With the lock held; ends early only for the stop. */
+static void wait_ms(struct records *r, long ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += RETRY_MS * 1000000L;
+	until.tv_nsec += ms * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	/* New records wake it too early: the deadline stands, or a full disk is tried at each. */
@@ -111,6 +114,10 @@ static void *writer(void *arg)
 			pthread_cond_wait(&r->wake, &r->lock);
 			continue;
 		}
+		if (n < BATCH_MAX && !r->stop) {
+			wait_ms(r, GATHER_MS);
+			n = batch_size(r);
+		}
 		const struct entry *first = r->head;
 		pthread_mutex_unlock(&r->lock);
 		int err = batch_write(&r->db, first, n);
@@ -124,7 +131,7 @@ static void *writer(void *arg)
 			batch_drop(r, (unsigned)r->counters.pending, false);
 			break;
 		}
-		wait_retry(r);
+		wait_ms(r, RETRY_MS);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
@@ -212,8 +219,8 @@ static int append(struct records *r, const struct record *rec, bool is_wrap)
 	} else {
 		*r->tail = e;
 		r->tail = &e->next;
-		r->counters.pending++;
-		pthread_cond_signal(&r->wake);
+		if (r->counters.pending++ == 0) /* else it is at work, or gathers */
+			pthread_cond_signal(&r->wake);
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (err)
