@@ -7,6 +7,10 @@ bool key_less(const struct key *a, const struct key *b)
 {
 	if (a->priority != b->priority)
 		return a->priority < b->priority;
+#ifdef ACD_MUTATE_YOUNGEST_FIRST
+	if (a->at != b->at)
+		return a->at > b->at;
+#endif
 	if (a->at != b->at)
 		return a->at < b->at;
 	return a->id < b->id;

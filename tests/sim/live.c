@@ -95,7 +95,7 @@ static void check_agents(struct sim *sim, uint32_t d)
 	struct acd_agent_view v;
 	uint32_t it = 0;
 
-	while (acd_agent_next(sim->daemon[d].acd, &it, sim->now, &v))
+	while (acd_agent_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &v))
 		if (v.offer.v)
 			sim_fail(sim, "L2: agent %u is %s for a call that is gone",
 				 (unsigned)v.agent.v, acd_agent_state_name(v.state));
@@ -106,14 +106,14 @@ static void check_broker(struct sim *sim, uint32_t d)
 	struct acd_queue_view q, mine;
 	uint32_t it = 0;
 
-	for (uint32_t n = 0; acd_queue_next(sim->daemon[d].acd, &it, sim->now, &q); n++) {
+	for (uint32_t n = 0; acd_queue_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &q); n++) {
 		uint32_t waiting = 0, idle = 0;
 		for (uint32_t i = 0; i < sim->daemons_n; i++) {
 			uint32_t at = n;
 			if (!addr_is_node(sim->daemon[i].addr.v) ||
 			    addr_site(sim->daemon[i].addr.v) != addr_site(sim->daemon[d].addr.v))
 				continue;
-			acd_queue_next(sim->daemon[i].acd, &at, sim->now, &mine);
+			acd_queue_next(sim->daemon[i].acd, &at, sim_clock(sim, i), &mine);
 			waiting += mine.waiting;
 			idle += mine.idle;
 		}

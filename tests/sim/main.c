@@ -3,7 +3,11 @@
  *           --seeds A..B             many; the first that fails ends the run
  *           --fresh N                N seeds nobody has run before, printed
  *           --twice K                every K-th seed runs twice and must leave the same trace (D1)
+ *           --trim TEXT              with --seed: without what TEXT names (printed by a failure)
  *           --expect RULE            succeeds if a seed fails for that rule (planted bugs)
+ *           --not F1                 a rule of fairness that is not looked at
+ *           --shrink-to N            with --expect: and its story shrinks to at most N lines
+ *           --replay TRACE           a real daemon's trace, run again: the same digest
  */
 #include "tests/sim/sim.h"
 
@@ -13,9 +17,11 @@
 #include <sys/random.h>
 
 struct options {
-	uint64_t from, to, fresh, twice;
+	uint64_t from, to, fresh, twice, shrink_to;
 	bool verbose;
-	const char *expect;
+	const char *expect, *replay;
+	struct trim trim;
+	bool unfair;
 };
 
 struct totals {
@@ -26,7 +32,7 @@ struct totals {
 static int usage(void)
 {
 	fputs("usage: helio-sim [--seed N [--verbose]] [--seeds A..B] [--fresh N] [--twice K] "
-	      "[--expect RULE]\n",
+	      "[--trim TEXT] [--expect RULE [--shrink-to N]] [--replay TRACE]\n",
 	      stderr);
 	return 2;
 }
@@ -65,6 +71,15 @@ static int parse(struct options *o, int argc, char **argv)
 			ok = number(v, '\0', &o->fresh, &end);
 		} else if (strcmp(argv[i], "--twice") == 0) {
 			ok = number(v, '\0', &o->twice, &end) && o->twice > 0;
+		} else if (strcmp(argv[i], "--not") == 0) {
+			o->unfair = ok = v && strcmp(v, "F1") == 0;
+		} else if (strcmp(argv[i], "--shrink-to") == 0) {
+			ok = number(v, '\0', &o->shrink_to, &end);
+		} else if (strcmp(argv[i], "--trim") == 0) {
+			ok = v && trim_parse(&o->trim, v);
+		} else if (strcmp(argv[i], "--replay") == 0) {
+			o->replay = v;
+			ok = v != NULL;
 		} else if (strcmp(argv[i], "--expect") == 0) {
 			o->expect = v;
 			ok = v != NULL;
@@ -78,13 +93,19 @@ static int parse(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+/* Shrunk, told, and how to see it again. */
 static void report(struct sim *sim, uint64_t seed)
 {
-	sim_run(sim, seed, true, false); /* the same again, this time with its story */
-	printf("last lines of seed %llu:\n", (unsigned long long)seed);
+	shrink(sim, seed);
+	sim_run(sim, seed, true, false); /* once more, this time with its story */
+	printf("the story of seed %llu, as short as it got (%u lines%s):\n",
+	       (unsigned long long)seed, sim->story_n,
+	       sim->story_n > STORY_LINES ? ", the last ones" : "");
 	story_print(sim, stdout);
 	printf("FAILED seed %llu: %s\n", (unsigned long long)seed, sim->why);
-	printf("reproduce: helio-sim --seed %llu --verbose\n", (unsigned long long)seed);
+	printf("reproduce: helio-sim --seed %llu --verbose", (unsigned long long)seed);
+	trim_print(&sim->trim, stdout);
+	printf("\n");
 }
 
 static bool same_twice(struct sim *sim, uint64_t seed)
@@ -117,7 +138,10 @@ static int run(struct sim *sim, const struct options *o, struct totals *t)
 				bool found = strncmp(sim->why, o->expect, strlen(o->expect)) == 0;
 				printf("%s seed %llu: %s\n", found ? "found by" : "other finding,",
 				       (unsigned long long)seed, sim->why);
-				return found ? 0 : 1;
+				if (!found || !o->shrink_to)
+					return found ? 0 : 1;
+				report(sim, seed);
+				return sim->story_n <= o->shrink_to ? 0 : 1;
 			}
 			report(sim, seed);
 			return 1;
@@ -139,8 +163,12 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r;
+	if (o.replay)
+		return replay(o.replay, o.verbose);
 	struct sim *sim = sim_new();
 	helio_assert(sim);
+	sim->trim = o.trim;
+	sim->unfair = o.unfair;
 	r = run(sim, &o, &t);
 	if (r == 0 && o.fresh > 0) {
 		helio_assert(getrandom(&o.from, sizeof(o.from), 0) == sizeof(o.from));

@@ -29,6 +29,10 @@ static void post(struct sim *sim, uint32_t from, uint32_t to, const struct acd_m
 			at = sim->link_free[from][to];
 		sim->link_free[from][to] = at;
 	}
+	acd_time_us clog =
+	    sim->clogged[from] > sim->clogged[to] ? sim->clogged[from] : sim->clogged[to];
+	if (at < clog)
+		at = clog;
 	struct event *e = sim_event(sim, at, K_MAIL);
 	e->mail = (struct mail){from, to, sim->daemon[from].boot, *m};
 }
@@ -79,7 +83,8 @@ void net_mail(struct sim *sim, const struct mail *mail)
 			 acd_msg_name((uint8_t)mail->msg.type), sim->daemon[mail->from].name);
 }
 
-/* kind 0: two sites; 1: two sites, one way; 2: one daemon from all; 3: a node from its brokers */
+/* kind 0: two sites; 1: two sites, one way; 2: one daemon from all; 3: a node from its brokers;
+ * 4: one daemon does not reach another, while it hears it */
 static bool touches(const struct sim *sim, const struct cut *c, uint32_t from, uint32_t to)
 {
 	uint32_t fs = addr_site(sim->daemon[from].addr.v), ts = addr_site(sim->daemon[to].addr.v);
@@ -88,6 +93,7 @@ static bool touches(const struct sim *sim, const struct cut *c, uint32_t from, u
 	case 0: return (fs == c->a && ts == c->b) || (fs == c->b && ts == c->a);
 	case 1: return fs == c->a && ts == c->b;
 	case 2: return from == c->a || to == c->a;
+	case 4: return from == c->a && to == c->b;
 	default:
 		return fs == ts && ((from == c->a && addr_is_broker(sim->daemon[to].addr.v)) ||
 				    (to == c->a && addr_is_broker(sim->daemon[from].addr.v)));

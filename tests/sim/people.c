@@ -6,7 +6,7 @@
 
 static void arrive(struct sim *sim)
 {
-	struct rng *r = &sim->rng;
+	struct rng *r = &sim->arrive_rng;
 	uint32_t d = (uint32_t)rng_below(r, sim->daemons_n);
 
 	if (sim->now < sim->mix.last_arrival)
@@ -14,20 +14,27 @@ static void arrive(struct sim *sim)
 		       K_ARRIVE, 0, 0);
 	while (!addr_is_node(sim->daemon[d].addr.v))
 		d = (d + 1) % sim->daemons_n;
-	if (!sim->daemon[d].up || sim->calls_n == CALLS_MAX)
+	struct rng own = {rng_next(r)};
+	uint32_t turn = sim->arrivals++;
+	if (!sim->daemon[d].up || sim->calls_n == CALLS_MAX ||
+	    (turn < CALLS_MAX && sim->trim.calls[turn / 8] >> turn % 8 & 1))
 		return;
 	uint32_t n = sim->calls_n++;
 	struct scall *c = &sim->call[n];
+	r = &c->rng;
 	*c = (struct scall){.id = acd_id_next(sim->daemon[d].acd),
 			    .daemon = d,
-			    .queue = (uint32_t)rng_below(r, QUEUES),
-			    .number = n + 1,
-			    .arrived_at = sim->now};
+			    .queue = (uint32_t)rng_below(&own, QUEUES),
+			    .priority = rng_below(&own, 8) == 0,
+			    .number = turn + 1,
+			    .arrived_at = sim->now,
+			    .jumped = sim->daemon[d].jumped,
+			    .rng = own};
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
 			       .call = {c->id},
 			       .queue = sim_queues[c->queue].id,
-			       .priority = (uint8_t)(rng_below(r, 8) == 0)};
-	story(sim, "%s: call %u arrives for queue %u", sim->daemon[d].name, n + 1,
+			       .priority = c->priority};
+	story(sim, "%s: call %u arrives for queue %u", sim->daemon[d].name, c->number,
 	      sim_queues[c->queue].id.v);
 	enum acd_verdict v = sim_step(sim, d, &ev);
 	if (v != ACD_OK) { /* it never entered */
@@ -47,13 +54,13 @@ static void call_gone(struct sim *sim, uint32_t n, enum acd_cause cause)
 	if (!c->live)
 		return;
 	c->byed |= cause == ACD_CAUSE_CALLER_HUNG_UP;
-	story(sim, "%s: call %u %s", sim->daemon[c->daemon].name, n + 1,
+	story(sim, "%s: call %u %s", sim->daemon[c->daemon].name, c->number,
 	      cause == ACD_CAUSE_CALLER_HUNG_UP ? "hangs up" : "loses its leg");
 	struct acd_event ev = {.type = ACD_EV_CALL_GONE, .call = {c->id}, .cause = (uint8_t)cause};
 	if (sim_step(sim, c->daemon, &ev) != ACD_OK)
-		sim_fail(sim, "S4: call %u has no end: its owner does not know it", n + 1);
+		sim_fail(sim, "S4: call %u has no end: its owner does not know it", c->number);
 	if (c->live)
-		sim_fail(sim, "S4: call %u hung up and was not ended", n + 1);
+		sim_fail(sim, "S4: call %u hung up and was not ended", c->number);
 }
 
 /* --- agents
@@ -76,9 +83,9 @@ static enum acd_verdict agent_do(struct sim *sim, uint32_t n, enum acd_event_typ
 static void sign_in(struct sim *sim, uint32_t n)
 {
 	struct sagent *a = &sim->agent[n];
-	uint32_t d = (uint32_t)rng_below(&sim->rng, sim->daemons_n);
+	uint32_t d = (uint32_t)rng_below(&a->rng, sim->daemons_n);
 
-	if (a->session)
+	if (a->session || sim->trim.agents >> n & 1)
 		return;
 	for (uint32_t i = 0; i < sim->daemons_n; i++, d = (d + 1) % sim->daemons_n)
 		if (addr_is_node(sim->daemon[d].addr.v) && sim->daemon[d].up &&
@@ -107,6 +114,7 @@ void people_start(struct sim *sim)
 		sim->agent[n].site = 1 + (uint32_t)rng_below(&sim->rng, SITES);
 		sim->agent[n].skills.bits =
 		    skill_sets[rng_below(&sim->rng, HELIO_ARRAY_LEN(skill_sets))];
+		sim->agent[n].rng.s = rng_next(&sim->rng);
 		sim_at(sim, rng_below(&sim->rng, 3 * SEC), K_SIGN_IN, n, 0);
 	}
 	sim_at(sim, 1, K_ARRIVE, 0, 0);
@@ -119,11 +127,11 @@ static void decide(struct sim *sim, uint32_t n, uint64_t offer)
 
 	if (a->offer != offer || a->state != ACD_AGENT_RINGING || a->lost)
 		return;
-	if (!behave && rng_permille(&sim->rng, sim->mix.ignore_pm)) {
+	if (!behave && rng_permille(&a->rng, sim->mix.ignore_pm)) {
 		story(sim, "agent %u does not hear it ring", n + 1);
 		return;
 	}
-	if (!behave && rng_permille(&sim->rng, sim->mix.reject_pm)) {
+	if (!behave && rng_permille(&a->rng, sim->mix.reject_pm)) {
 		story(sim, "agent %u rejects", n + 1);
 		agent_do(sim, n, ACD_EV_AGENT_REJECT, offer);
 		return;
@@ -143,7 +151,7 @@ static void socket_lost(struct sim *sim, uint32_t n, uint64_t session)
 	story(sim, "agent %u loses its socket", n + 1);
 	a->lost = true;
 	agent_do(sim, n, ACD_EV_SESSION_LOST, 0);
-	sim_at(sim, rng_range(&sim->rng, 50 * MS, 5 * SEC), K_SOCKET_BACK, n, session);
+	sim_at(sim, rng_range(&a->rng, 50 * MS, 5 * SEC), K_SOCKET_BACK, n, session);
 }
 
 static void socket_back(struct sim *sim, uint32_t n, uint64_t session)
@@ -228,6 +236,8 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_BOOT:
 	case K_CUT:
 	case K_HEAL:
+	case K_CLOG:
+	case K_JUMP:
 	case K_DRAIN:
 	case K_UNDRAIN:
 	case K_MISCHIEF:
@@ -239,9 +249,9 @@ void people_event(struct sim *sim, const struct event *e)
 /* People see what the shell would show them, and react later. */
 static void agent_effect(struct sim *sim, const struct acd_fx *fx)
 {
-	struct rng *r = &sim->rng;
 	uint32_t n = (uint32_t)fx->agent.v - 1;
 	struct sagent *a = &sim->agent[n];
+	struct rng *r = &a->rng;
 
 	if (fx->agent_state == ACD_AGENT_OFF) {
 		a->session = 0;
@@ -261,12 +271,25 @@ static void agent_effect(struct sim *sim, const struct acd_fx *fx)
 		sim_at(sim, rng_wait(r, 500 * MS), K_SIGN_OUT, n, fx->session.v);
 }
 
+static void call_effect(struct sim *sim, const struct acd_fx *fx)
+{
+	struct scall *c = rules_call(sim, fx->call.v);
+
+	if (fx->call_state == ACD_CALL_BRIDGED)
+		sim_at(sim, rng_wait(&c->rng, sim->calm ? 1 * SEC : 2 * sim->mix.talk_us), K_TALKED,
+		       (uint32_t)(c - sim->call), c->bridges);
+}
+
 void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
-	struct rng *r = &sim->rng;
 	uint32_t n = (uint32_t)fx->agent.v - 1;
 
 	(void)d;
+	if (fx->type == ACD_FX_CALL) {
+		call_effect(sim, fx);
+		return;
+	}
+	struct rng *r = &sim->agent[n].rng;
 	if (fx->type == ACD_FX_AGENT) {
 		agent_effect(sim, fx);
 	} else if (fx->type == ACD_FX_RING) {
@@ -274,10 +297,6 @@ void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	} else if (fx->type == ACD_FX_TALK && rng_below(r, 2)) {
 		sim_at(sim, rng_wait(r, sim->calm ? 500 * MS : sim->mix.talk_us), K_AGENT_TALKED, n,
 		       fx->offer.v);
-	} else if (fx->type == ACD_FX_CALL && fx->call_state == ACD_CALL_BRIDGED) {
-		struct scall *c = rules_call(sim, fx->call.v);
-		sim_at(sim, rng_wait(r, sim->calm ? 1 * SEC : 2 * sim->mix.talk_us), K_TALKED,
-		       c->number - 1, c->bridges);
 	}
 }
 
@@ -291,7 +310,7 @@ void people_node_lost(struct sim *sim, uint32_t d)
 		a->session = 0;
 		a->offer = 0;
 		a->state = ACD_AGENT_OFF;
-		sim_at(sim, rng_wait(&sim->rng, 1 * SEC), K_SIGN_IN, n, 0);
+		sim_at(sim, rng_wait(&a->rng, 1 * SEC), K_SIGN_IN, n, 0);
 	}
 }
 

@@ -185,7 +185,29 @@ void sim_boot(struct sim *sim, uint32_t n)
 	d->draining = false;
 	d->island = false;
 	d->calls = 0;
-	d->booted_at = sim->now;
+}
+
+acd_time_us sim_clock(const struct sim *sim, uint32_t n)
+{
+	const struct daemon *d = &sim->daemon[n];
+	uint64_t since = sim->now - d->clock_set;
+
+	return d->clock_at +
+	       (acd_time_us)((int64_t)since + (int64_t)since * d->clock_ppm / 1000000);
+}
+
+acd_time_us sim_when(const struct sim *sim, uint32_t n, acd_time_us at)
+{
+	const struct daemon *d = &sim->daemon[n];
+
+	if (at == UINT64_MAX)
+		return at;
+	if (at <= sim_clock(sim, n))
+		return sim->now;
+	uint64_t wait = at - d->clock_at;
+	if (d->clock_ppm) /* one more, so that rounding never wakes it too early */
+		wait = wait * 1000000 / (uint64_t)(1000000 + d->clock_ppm) + 1;
+	return d->clock_set + wait > sim->now ? d->clock_set + wait : sim->now + 1;
 }
 
 static void effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
@@ -215,7 +237,7 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev)
 	struct acd *acd = sim->daemon[d].acd;
 
 	helio_assert(fx);
-	ev->now = sim->now;
+	ev->now = sim_clock(sim, d);
 	for (uint32_t round = 0;; round++) {
 		/* D1 and "a refusal changes nothing", on a sample: digests are dear. */
 		bool sample = round == 0 && ev->type != ACD_EV_TIME && sim->steps % 32 == 0;
@@ -243,7 +265,7 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev)
 			free(fx);
 			sim_fail(sim, "%s does not come to rest", sim->daemon[d].name);
 		}
-		*ev = (struct acd_event){.type = ACD_EV_TIME, .now = sim->now};
+		*ev = (struct acd_event){.type = ACD_EV_TIME, .now = sim_clock(sim, d)};
 	}
 	free(fx);
 	acd_check(acd);
@@ -266,6 +288,13 @@ static void build(struct sim *sim)
 							  : ADDR_BROKER_MIN + i - NODES);
 			snprintf(d->name, sizeof(d->name), node ? "%s%u" : "%s-b%u", site_names[s],
 				 node ? i + 1 : i - NODES + 1);
+			/* No two machines agree on the time, and none counts seconds alike. */
+			uint64_t offset = rng_below(&sim->rng, 5000 * SEC);
+			int32_t ppm = (int32_t)rng_below(&sim->rng, 2 * sim->mix.clock_ppm + 1) -
+				      (int32_t)sim->mix.clock_ppm;
+			d->clock_at = sim->now + (sim->trim.off >> OFF_CLOCKS & 1 ? 0 : offset);
+			d->clock_ppm = sim->trim.off >> OFF_CLOCKS & 1 ? 0 : ppm;
+			d->clock_set = sim->now;
 		}
 	}
 	for (uint32_t i = 0; i < sim->daemons_n; i++)
@@ -301,6 +330,8 @@ struct sim *sim_free(struct sim *sim)
 static void reset(struct sim *sim, uint64_t seed, bool tell, bool echo)
 {
 	struct event *event = sim->event;
+	struct trim trim = sim->trim;
+	bool unfair = sim->unfair;
 	uint32_t *heap = sim->heap, *free_event = sim->free_event;
 
 	for (uint32_t i = 0; i < DAEMONS_MAX; i++)
@@ -313,8 +344,12 @@ static void reset(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	for (uint32_t i = 0; i < EVENTS_MAX; i++)
 		free_event[i] = EVENTS_MAX - 1 - i;
 	sim->seed = seed;
+	sim->trim = trim;
+	sim->unfair = unfair;
 	sim->rng.s = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
 	sim->net_rng.s = rng_next(&sim->rng);
+	sim->arrive_rng.s = rng_next(&sim->rng);
+	sim->lie_rng.s = rng_next(&sim->rng);
 	sim->now = 10 * SEC;
 	sim->tell = tell;
 	sim->echo = echo;
@@ -328,6 +363,8 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_BOOT:
 	case K_CUT:
 	case K_HEAL:
+	case K_CLOG:
+	case K_JUMP:
 	case K_DRAIN:
 	case K_UNDRAIN:
 	case K_MISCHIEF:
@@ -357,7 +394,7 @@ static void loop(struct sim *sim)
 		for (uint32_t i = 0; i < sim->daemons_n; i++) {
 			if (!sim->daemon[i].up)
 				continue;
-			acd_time_us t = acd_deadline(sim->daemon[i].acd);
+			acd_time_us t = sim_when(sim, i, acd_deadline(sim->daemon[i].acd));
 			if (t < at) {
 				at = t;
 				due = i;

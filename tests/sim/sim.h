@@ -3,7 +3,9 @@
  *
  *   people.c  callers and agents ──events──► core ──effects──► rules.c  the checker's own ledger
  *   net.c     delay, loss, duplicates, order, cuts ◄──SEND──┘
- *   faults.c  crashes, cuts, lost sockets, until `calm`; then live.c wants everything to converge
+ *   faults.c  crashes, cuts, clogs, odd clocks, lies, until `calm`; then live.c wants all to
+ * converge shrink.c  a seed that fails, made short: less of everything, as long as the same rule
+ * fails
  *
  * One seed draws everything, the mix of faults too (swarm). The ledger is kept from effects and
  * from what people did, never from the core's own registers, which are then compared with it.
@@ -61,10 +63,12 @@ enum kind {
 	K_SIGN_IN,
 	K_SIGN_OUT,
 	K_WRAP_DONE,
-	K_CRASH,
-	K_BOOT, /* n = daemon */
+	K_CRASH, /* n = daemon, id = until it is back */
+	K_BOOT,  /* n = daemon */
 	K_CUT,
 	K_HEAL, /* n = cut number */
+	K_CLOG, /* n = daemon, id = for how long */
+	K_JUMP, /* n = daemon, id = by how much its clock jumps ahead */
 	K_DRAIN,
 	K_UNDRAIN,  /* n = daemon */
 	K_MISCHIEF, /* n = daemon: a broker lies */
@@ -96,7 +100,10 @@ struct daemon {
 	void *mem;
 	uint32_t calls; /* live, as the core shows them */
 	bool island;
-	acd_time_us booted_at;
+	/* Its own clock: showed clock_at when the world's was clock_set, and runs so much fast. */
+	acd_time_us clock_at, clock_set;
+	int32_t clock_ppm;
+	uint64_t jumped; /* all its jumps together */
 };
 
 /* --- the ledger --------------------------------------------------------------------------------
@@ -109,6 +116,9 @@ struct scall {
 	uint64_t offer; /* of the present grant */
 	uint32_t bridges;
 	acd_time_us arrived_at, state_at;
+	uint8_t priority;
+	uint64_t jumped; /* of its daemon, when it arrived */
+	struct rng rng;  /* its own numbers: another call that is left out changes nothing here */
 };
 
 struct sagent {
@@ -119,6 +129,7 @@ struct sagent {
 	uint8_t state;
 	acd_time_us state_at;
 	uint64_t offer, call; /* between RING and OFFER_END */
+	struct rng rng;
 };
 
 struct soffer {
@@ -140,14 +151,44 @@ struct mix {
 	uint64_t wan_us, lan_us;
 	uint64_t arrive_us, patience_us, talk_us;
 	uint32_t reject_pm, ignore_pm, legfail_pm, lost_pm, signout_pm, pause_pm;
-	uint32_t crashes, cuts, drains, lies;
-	uint64_t calm_at, last_arrival;
+	uint32_t crashes, cuts, drains, lies, clogs, jumps, clock_ppm;
+	uint64_t span, calm_at, last_arrival; /* span: in which faults were drawn */
 };
+
+/* What is left out of a seed, so that the story of its failure gets short. */
+enum trim_off {
+	OFF_LOSS,
+	OFF_DUP,
+	OFF_JITTER,
+	OFF_REORDER,
+	OFF_REJECT,
+	OFF_IGNORE,
+	OFF_LEGFAIL,
+	OFF_LOST,
+	OFF_SIGNOUT,
+	OFF_PAUSE,
+	OFF_LIES,
+	OFF_CLOCKS,
+	OFF_RIVALS,
+	OFF_COUNT,
+};
+struct trim {
+	uint32_t off;                     /* bits: enum trim_off */
+	uint64_t faults;                  /* bits: planned faults that do not happen */
+	uint64_t agents;                  /* bits: agents who stay at home */
+	uint64_t calm_ms;                 /* 0: as drawn; faults stop so long after the start */
+	uint8_t calls[CALLS_MAX / 8 + 1]; /* bits: callers who do not call */
+};
+bool trim_parse(struct trim *ret, const char *text);
+void trim_print(const struct trim *t, FILE *f); /* nothing if nothing is left out */
 
 struct sim {
 	uint64_t seed;
-	struct rng rng, net_rng;
+	struct rng rng, net_rng, arrive_rng, lie_rng;
 	struct mix mix;
+	struct trim trim;
+	bool unfair; /* F1 is not checked */
+	uint32_t arrivals, planned;
 	acd_time_us now;
 	uint64_t seq, steps, refused;
 	uint64_t trace; /* hash of all that happened: D1 */
@@ -159,6 +200,7 @@ struct sim {
 	int cut_links[DAEMONS_MAX][DAEMONS_MAX];
 	struct cut cut[16];
 	uint32_t cuts_n;
+	acd_time_us clogged[DAEMONS_MAX]; /* until then nothing comes in or out; then all at once */
 
 	uint32_t events_n;
 	struct event *event; /* heap of indices below */
@@ -198,6 +240,9 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev);
 _Noreturn void sim_fail(struct sim *sim, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void sim_boot(struct sim *sim, uint32_t d);
+/* What the clock of that daemon shows; and when it will show `at`. */
+acd_time_us sim_clock(const struct sim *sim, uint32_t d);
+acd_time_us sim_when(const struct sim *sim, uint32_t d, acd_time_us at);
 void sim_note(struct sim *sim, uint64_t x);
 
 /* story.c */
@@ -234,6 +279,12 @@ void rules_accepted(struct sim *sim, uint32_t agent);
 void rules_hung_up(struct sim *sim, uint32_t agent);
 void rules_node_lost(struct sim *sim, uint32_t d);
 void rules_after_step(struct sim *sim, uint32_t d);
+
+/* shrink.c: sim has just failed with this seed. Leaves the shortest trim found in sim->trim. */
+void shrink(struct sim *sim, uint64_t seed);
+
+/* replay.c: an exit code */
+int replay(const char *path, bool verbose);
 
 /* live.c */
 void live_look(struct sim *sim);

@@ -27,7 +27,7 @@ const char *story_call(const struct sim *sim, uint64_t id)
 
 	for (uint32_t i = 0; i < sim->calls_n; i++)
 		if (sim->call[i].id == id) {
-			snprintf(t, sizeof(text[0]), "call %u", i + 1);
+			snprintf(t, sizeof(text[0]), "call %u", sim->call[i].number);
 			return t;
 		}
 	snprintf(t, sizeof(text[0]), "call ?%x", (unsigned)id_seq(id));
