@@ -4,6 +4,7 @@
  *   http.c   files, /cluster.json, /healthz, who may upgrade
  *   desk.c   one WebSocket: queue, rate, handshake time, close codes     ──► relay.c (no I/O)
  *   link.c   the mesh and the admin socket as raw descriptors of the loop ──► relay.c
+ *   tls.c    certificates of the http port
  *   main.c   options, start, signals, end
  */
 #ifndef HELIO_GATEWAY_GATEWAY_H
@@ -32,6 +33,20 @@ struct gw_counters {
 	    handshake_timeouts, slow_readers;
 };
 
+/* When a file was written, as far as one can see. */
+struct gw_stamp {
+	int64_t mtime_s, mtime_ns, size;
+	uint64_t inode;
+};
+
+struct gw_tls {
+	struct ssl_ctx_st *pair;   /* OpenSSL's; certificate and key; NULL: plain HTTP */
+	struct gw_stamp stamps[2]; /* certificate, key */
+	char serial[48], ends[32]; /* of the certificate in use: hex; UTC */
+	uint64_t reloads, failed;
+	lws_sorted_usec_list_t sul;
+};
+
 struct gateway {
 	const struct conf *conf;
 	const struct conf_daemon *self;
@@ -54,6 +69,7 @@ struct gateway {
 	lws_sorted_usec_list_t drain_sul, tick_sul;
 	FILE *dump; /* --dump: every payload, for the test of S11 */
 
+	struct gw_tls tls;
 	struct gw_counters counters;
 };
 
@@ -69,6 +85,17 @@ void gw_http_wipe(struct gateway *gw);
 int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		     size_t len);
 size_t gw_http_session_size(void);
+
+/* tls.c */
+bool gw_tls_wanted(const struct gateway *gw);
+/* Checks the files and fills info. EINVAL, with the file and what is wrong with it. */
+int gw_tls_prepare(struct gateway *gw, struct lws_context_creation_info *info, char ret_why[256]);
+/* libwebsockets has made the context that connections are made from. */
+void gw_tls_context(struct gateway *gw, void *ssl_ctx);
+/* The files are read anew; if they are no good, what was good before stays. */
+void gw_tls_reload(struct gateway *gw);
+void gw_tls_watch(struct gateway *gw);
+void gw_tls_wipe(struct gateway *gw); /* after the sockets */
 
 /* desk.c */
 int gw_desk_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

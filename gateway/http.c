@@ -313,6 +313,9 @@ int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return filter_socket(gw, (int)(intptr_t)in);
 	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: return socket_new(gw, wsi);
 	case LWS_CALLBACK_WSI_DESTROY: socket_gone(gw, wsi); return 0;
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		gw_tls_context(gw, user);
+		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return confirm_upgrade(gw, wsi, in);
 	case LWS_CALLBACK_HTTP: return serve(gw, wsi, user);
 	case LWS_CALLBACK_HTTP_WRITEABLE: return write_chunk(wsi, user);
@@ -333,8 +336,10 @@ int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 static int add_origins(struct gateway *gw, char why[256])
 {
 	char own[GW_ORIGIN_MAX];
-	snprintf(own, sizeof(own), "http://%s:%u", gw->self->mesh.host, gw->self->http_port);
-	if (gw->self->http_port == 80)
+	bool tls = gw_tls_wanted(gw);
+	snprintf(own, sizeof(own), "http%s://%s:%u", tls ? "s" : "", gw->self->mesh.host,
+		 gw->self->http_port);
+	if (gw->self->http_port == (tls ? 443 : 80))
 		*strrchr(own, ':') = '\0'; /* as a browser writes it */
 	int err = gw_origins_add(&gw->origins, own);
 	for (uint32_t i = 0; !err && i < gw->self->origins_n; i++) {

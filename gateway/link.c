@@ -161,14 +161,22 @@ static json_t *admin_request(const char *cmd, const json_t *req, void *arg)
 		return admin_error("a gateway does not know this command",
 				   "it knows: status. Calls, agents and queues are with the nodes");
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)gw->conf->hash);
-	return json_pack("{s:b, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:i, s:i, s:i, s:o, s:o}", "ok",
-			 1, "name", gw->self->name, "role", "gateway", "site",
-			 conf_site_by_number(gw->conf, addr_site(gw->self->addr))->name, "boot",
-			 (int)gw->boot, "version", HELIO_VERSION, "config_hash", hash, "uptime_ms",
-			 (json_int_t)((now_us - gw->started_us) / 1000), "connections",
-			 (int)gw->relay.conns, "sockets", (int)gw->peers.sockets, "nodes_live",
-			 (int)gw_nodes_live(&gw->relay.nodes, now_us), "nodes",
-			 nodes_json(gw, now_us), "counters", counters_json(gw));
+	json_t *o =
+	    json_pack("{s:b, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:i, s:i, s:i, s:o, s:o}", "ok", 1,
+		      "name", gw->self->name, "role", "gateway", "site",
+		      conf_site_by_number(gw->conf, addr_site(gw->self->addr))->name, "boot",
+		      (int)gw->boot, "version", HELIO_VERSION, "config_hash", hash, "uptime_ms",
+		      (json_int_t)((now_us - gw->started_us) / 1000), "connections",
+		      (int)gw->relay.conns, "sockets", (int)gw->peers.sockets, "nodes_live",
+		      (int)gw_nodes_live(&gw->relay.nodes, now_us), "nodes", nodes_json(gw, now_us),
+		      "counters", counters_json(gw));
+	if (gw->tls.pair)
+		json_object_set_new(o, "tls",
+				    json_pack("{s:s, s:s, s:I, s:I}", "serial", gw->tls.serial,
+					      "ends", gw->tls.ends, "reloads",
+					      (json_int_t)gw->tls.reloads, "failed",
+					      (json_int_t)gw->tls.failed));
+	return o;
 }
 
 int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

@@ -49,7 +49,7 @@ static void usage(FILE *out)
 	      "       /desk?site=NAME (WebSocket, sub-protocol heliograph.1)\n"
 	      "Signals: SIGTERM, SIGINT close every browser with 1001 and end; SIGHUP reads the "
 	      "page\n"
-	      "anew.\n"
+	      "and the certificate anew (which is looked at every 5 s too).\n"
 	      "\n"
 	      "Try:  helio-gateway --config deploy/example/cluster.yaml --name oslo-g1\n"
 	      "      curl -i http://127.0.1.1:8080/healthz\n"
@@ -147,6 +147,8 @@ static int listen_http(struct gateway *gw, char why[256])
 	    {&header[4], NULL,
 	     "permissions-policy:", "microphone=(self), camera=(), geolocation=()"},
 	    {NULL, NULL, "cross-origin-opener-policy:", "same-origin"},
+	    /* Only with TLS: a browser that came by it does not come without it for a year. */
+	    {NULL, NULL, "strict-transport-security:", "max-age=31536000"},
 	};
 	static lws_retry_bo_t idle;
 	const struct gw_limits *l = &gw->limits;
@@ -169,6 +171,11 @@ static int listen_http(struct gateway *gw, char why[256])
 	    .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 		       LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DISABLE_IPV6,
 	};
+	if (gw_tls_wanted(gw))
+		header[4].next = &header[5];
+	int err = gw_tls_prepare(gw, &info, why);
+	if (err)
+		return err;
 	gw->lws = lws_create_context(&info);
 	if (!gw->lws) {
 		snprintf(why, 256, "libwebsockets does not start; see the lines above");
@@ -182,6 +189,7 @@ static int listen_http(struct gateway *gw, char why[256])
 			 gw->self->mesh.host, gw->self->http_port);
 		return EADDRINUSE;
 	}
+	gw_tls_watch(gw);
 	return 0;
 }
 
@@ -219,6 +227,7 @@ static void reload(struct gateway *gw)
 	char why[256];
 	struct gw_assets *fresh = NULL;
 	reload_asked = 0;
+	gw_tls_reload(gw);
 	if (gw_assets_load(&fresh, gw->conf->web_dir, why)) {
 		log_error("web.reload", "why=%s", log_quote(why));
 		return;
@@ -261,9 +270,11 @@ static void finish(struct gateway *gw)
 	if (gw->lws) {
 		lws_sul_cancel(&gw->tick_sul);
 		lws_sul_cancel(&gw->drain_sul);
+		lws_sul_cancel(&gw->tls.sul);
 		lws_context_destroy(gw->lws);
 		gw->lws = NULL;
 	}
+	gw_tls_wipe(gw);
 	gw_link_close(gw);
 	gw_http_wipe(gw);
 	if (gw->dump)
@@ -293,9 +304,10 @@ int main(int argc, char **argv)
 			  log_quote(why));
 	} else {
 		install_signals(gw);
-		log_info("gateway.ready", "url=http://%s:%u/ boot=%u files=%zu dump=%s",
-			 gw->self->mesh.host, gw->self->http_port, gw->boot,
-			 gw_assets_count(gw->assets), gw->dump ? "yes" : "no");
+		log_info("gateway.ready", "url=%s://%s:%u/ boot=%u files=%zu dump=%s",
+			 gw_tls_wanted(gw) ? "https" : "http", gw->self->mesh.host,
+			 gw->self->http_port, gw->boot, gw_assets_count(gw->assets),
+			 gw->dump ? "yes" : "no");
 		serve(gw);
 	}
 	finish(gw);
