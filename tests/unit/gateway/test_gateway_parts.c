@@ -49,6 +49,8 @@ static void a_site_is_read_from_the_query(void **state)
 	assert_string_equal(site, "oslo");
 	assert_int_equal(gw_query_name("a=1&site=m-2&b", "site", site, sizeof(site)), 0);
 	assert_string_equal(site, "m-2");
+	assert_int_equal(gw_query_name("a=1,site=m-2,b", "site", site, sizeof(site)), 0);
+	assert_string_equal(site, "m-2");
 	assert_int_equal(gw_query_name("", "site", site, sizeof(site)), ENOENT);
 	assert_int_equal(gw_query_name("website=oslo", "site", site, sizeof(site)), ENOENT);
 	assert_int_equal(gw_query_name("site=", "site", site, sizeof(site)), EINVAL);
