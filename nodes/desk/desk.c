@@ -66,12 +66,21 @@ static bool stats_one(struct le *le, void *arg)
 	return false;
 }
 
+static bool ready_one(struct le *le, void *arg)
+{
+	(void)arg;
+	session_ready_again(le->data);
+	return false;
+}
+
 static void tick_h(void *arg)
 {
 	struct desk *d = arg;
 	tmr_start(&d->tmr, DESK_TICK_MS, tick_h, d);
 	d->ticks++;
 	links_tick(d);
+	claims_tick(d);
+	(void)hash_apply(d->sessions, ready_one, NULL);
 	if (d->ticks % DESK_QUEUES_EVERY == 0 && d->n->queue_stats_changed) {
 		d->n->queue_stats_changed = false;
 		(void)hash_apply(d->sessions, queues_one, NULL);

@@ -9,18 +9,21 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int claims_open(struct desk *d)
 {
 	d->peers = calloc(d->n->conf->daemons_n, sizeof(*d->peers));
 	d->login_seen = calloc(d->n->conf->agents_n + 1, sizeof(*d->login_seen));
-	return d->peers && d->login_seen ? 0 : ENOMEM;
+	d->newest = calloc(d->n->conf->agents_n + 1, sizeof(*d->newest));
+	return d->peers && d->login_seen && d->newest ? 0 : ENOMEM;
 }
 
 void claims_close(struct desk *d)
 {
 	free(d->peers);
 	free(d->login_seen);
+	free(d->newest);
 }
 
 static uint32_t *seen_of(struct desk *d, const struct conf_agent *agent)
@@ -28,11 +31,14 @@ static uint32_t *seen_of(struct desk *d, const struct conf_agent *agent)
 	return &d->login_seen[agent - d->n->conf->agents];
 }
 
-static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t login_no)
+static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t login_no,
+		       uint64_t session)
 {
 	uint32_t *seen = seen_of(d, agent);
-	if (login_no > *seen && login_no < UINT32_MAX)
-		*seen = (uint32_t)login_no;
+	if (login_no < *seen || login_no >= UINT32_MAX)
+		return;
+	*seen = (uint32_t)login_no;
+	d->newest[agent - d->n->conf->agents] = session;
 }
 
 static void claim_send(const struct session *s, uint16_t to, bool fresh)
@@ -58,7 +64,7 @@ static void claim_tell_all(const struct session *s, bool fresh)
 void claim_fresh(struct session *s)
 {
 	s->login_no = *seen_of(s->desk, s->agent) + 1ull;
-	seen_raise(s->desk, s->agent, s->login_no);
+	seen_raise(s->desk, s->agent, s->login_no, s->id.v);
 	claim_tell_all(s, true);
 }
 
@@ -73,15 +79,56 @@ static void yield_answer(const struct session *s, uint16_t to)
 	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
 }
 
+void claim_say_taken(struct session *s)
+{
+	bool finish = s->talking || s->worked == ACD_AGENT_COMMITTED || s->worked == ACD_AGENT_WRAP;
+	session_send(s, json_pack("{ss sb}", "t", "taken_over", "finish", finish));
+}
+
 static void session_yield(struct session *s)
 {
-	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
+	/* The core lets a call in hand and its wrap-up come to their end before a sign-out, but a
+	 * sign-out in the wrap-up is at once: then the tick says it when the note is written. */
+	bool wrap = s->worked == ACD_AGENT_WRAP;
+	struct acd_event ev = {.type = wrap ? ACD_EV_AGENT_NOT_READY : ACD_EV_AGENT_SIGN_OUT,
+			       .session = s->id,
+			       .reason = ACD_REASON_FORCED};
 	if (s->yielded)
 		return;
 	s->yielded = true;
+	s->ready_again = false;
 	log_info("session.yielded", "agent=%s", s->agent->name);
-	session_send(s, json_pack("{ss}", "t", "taken_over"));
-	(void)node_event(s->desk->n, &ev); /* the core lets a call in hand come to its end first */
+	claim_say_taken(s);
+	(void)node_event(s->desk->n, &ev);
+}
+
+static bool yielded_at_rest(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	(void)arg;
+	return s->yielded && s->worked == ACD_AGENT_NOT_READY;
+}
+
+void claims_tick(struct desk *d)
+{
+	for (;;) { /* one a pass: a sign-out changes the table */
+		struct session *s = list_ledata(hash_apply(d->sessions, yielded_at_rest, NULL));
+		if (!s)
+			return;
+		struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
+		if (node_event(d->n, &ev) != ACD_OK)
+			return;
+	}
+}
+
+bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint64_t had,
+		      const uint8_t device[static SEAL_KEY_LEN])
+{
+	const struct session *s = session_by_agent(d, agent->id);
+	if (s)
+		return memcmp(s->device, device, SEAL_KEY_LEN) != 0;
+	uint64_t newest = d->newest[agent - d->n->conf->agents];
+	return newest && had && newest != had;
 }
 
 void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
@@ -91,13 +138,14 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 		return; /* another configuration, or a session that is not the sender's */
 	struct session *s = session_by_agent(d, agent->id);
 	uint32_t before = *seen_of(d, agent);
-	seen_raise(d, agent, claim->login_no);
+	if (!claim->yielded)
+		seen_raise(d, agent, claim->login_no, claim->session);
 	if (!s || s->yielded)
 		return;
 	if (claim->yielded) {
 		if (claim->login_no >= s->login_no) { /* the older one had a larger number */
 			s->login_no = claim->login_no + 1;
-			seen_raise(d, agent, s->login_no);
+			seen_raise(d, agent, s->login_no, s->id.v);
 			claim_tell_all(s, false);
 		}
 	} else if (claim->fresh) {

@@ -41,14 +41,15 @@ struct link {
 };
 
 struct session {
-	struct le he; /* desk->sessions by session id */
+	struct le he;     /* desk->sessions by session id */
 	struct le leg_he; /* desk->by_leg, while there is a leg */
 	struct desk *desk;
 	struct acd_session_id id;
 	const struct conf_agent *agent;
 	uint64_t login_no;
-	bool yielded;      /* signed in elsewhere: ends after the call in hand */
-	struct link *link; /* NULL: GRACE */
+	bool yielded; /* signed in elsewhere: ends after the call in hand and its wrap-up */
+	uint8_t device[SEAL_KEY_LEN]; /* the key of the last page: a browser, not a tab */
+	struct link *link;            /* NULL: GRACE */
 	struct media_leg leg;
 	bool plain, media_up, muted;
 	bool ready_again; /* was ready when its leg went; is so again when it comes back soon */
@@ -63,7 +64,7 @@ struct session {
 	uint64_t talk_us;
 	bool talking;
 	uint64_t wrap_until_us;
-	uint64_t wrap_call; /* what a `wrap` message is about */
+	uint64_t wrap_call, wrap_offer; /* what a `wrap` message is about */
 	uint16_t wrap_owner;
 	uint32_t wrap_queue;  /* of the call that is wrapped up */
 	bool wall_on;         /* the page of this supervisor shows the floor */
@@ -87,8 +88,10 @@ struct peer {
 
 struct desk {
 	struct node *n;
-	struct peer *peers;   /* by index in conf->daemons */
-	uint32_t *login_seen; /* highest login number seen, by index in conf->agents */
+	struct peer *peers; /* by index in conf->daemons */
+	/* By index in conf->agents: the highest login number seen, and the session that had it. */
+	uint32_t *login_seen;
+	uint64_t *newest;
 	struct hash *links, *sessions, *by_leg;
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
@@ -135,14 +138,23 @@ void session_send(struct session *s, json_t *msg);
 void session_state_send(struct session *s);
 void session_media_set(struct session *s, bool up, const char *why);
 void session_bridge(struct session *s);
+/* Who was ready before the leg went is so again, when the leg and the wrap-up allow it. */
+void session_ready_again(struct session *s);
 void session_free(struct session *s);
-void sessions_tick(struct desk *d);
 
 /* desk_claim.c */
 int claims_open(struct desk *d);
 void claims_close(struct desk *d);
 /* Says to every node that this session is the agent's newest. */
 void claim_fresh(struct session *s);
+/* An agent's page comes back by itself, with the session it had: has a newer sign-in, on another
+ * device or at another node, taken its place? */
+bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint64_t had,
+		      const uint8_t device[static SEAL_KEY_LEN]);
+/* Tells the page that its agent is signed in elsewhere, and whether it may finish its work. */
+void claim_say_taken(struct session *s);
+/* Ends a session that yielded in its wrap-up, once that is over. */
+void claims_tick(struct desk *d);
 
 /* desk_wall.c: what supervisors see */
 void wall_request(struct link *l, const json_t *msg);

@@ -16,6 +16,12 @@ static struct login_guard *guard_of(struct desk *d, const char *name)
 	return g;
 }
 
+static const char *json_text(const json_t *msg, const char *key)
+{
+	const char *s = json_string_value(json_object_get(msg, key));
+	return s ? s : "";
+}
+
 static void denied(struct link *l, const char *why, uint64_t retry_ms)
 {
 	l->desk->counters.denied++;
@@ -65,14 +71,16 @@ void login_checked(uint64_t conn, const char *name, int result, void *arg)
 	struct login_guard *g = guard_of(d, name);
 	struct link *l = link_find(d, conn);
 	if (result) {
-		if (++g->failures >= DESK_LOGIN_TRIES) {
+		bool locked = ++g->failures >= DESK_LOGIN_TRIES;
+		if (locked) {
 			g->failures = 0;
 			g->locked_until_us = mono_us() + DESK_LOGIN_LOCK_MS * 1000ull;
 			log_warn("login.locked", "name=%s for_ms=%d", log_quote(name),
 				 DESK_LOGIN_LOCK_MS);
 		}
 		if (l && l->state == LINK_CHECKING)
-			denied(l, "credentials", 0);
+			denied(l, locked ? "locked" : "credentials",
+			       locked ? DESK_LOGIN_LOCK_MS : 0);
 		return;
 	}
 	g->failures = 0;
@@ -99,6 +107,15 @@ void login_resume(struct link *l, const json_t *msg)
 	/* A changed password ends every ticket made before. */
 	if (!agent || t.password_mark != hash_str(agent->password)) {
 		denied(l, "ticket", 0);
+		return;
+	}
+	/* A page that comes back by itself (a lid that opens, a network that returns) does not take
+	 * the desk from a newer one; a person who presses a button does. */
+	uint64_t had = 0;
+	(void)conf_id_parse(d->n->conf, json_text(msg, "session"), &had);
+	if (json_is_true(json_object_get(msg, "again")) &&
+	    claim_superseded(d, agent, had, l->seal.peer)) {
+		link_send(l, json_pack("{ss sb}", "t", "taken_over", "finish", false));
 		return;
 	}
 	d->counters.resumed++;

@@ -96,12 +96,14 @@ static void on_hangup(struct link *l, const json_t *msg)
 	offer_event(l, msg, ACD_EV_AGENT_HANGUP);
 }
 
-static void wrap_write(struct session *s, const char *disposition, const char *note)
+/* A note may come late, when the next call is here already: its offer says which one is meant. */
+static void wrap_write(struct session *s, uint64_t offer, const char *disposition, const char *note)
 {
 	struct node *n = s->desk->n;
-	uint64_t call = s->talking ? s->call : s->wrap_call;
-	uint16_t owner = s->talking ? s->owner : s->wrap_owner;
-	if (!call)
+	bool now = offer ? s->talking && offer == s->offer : s->talking;
+	uint64_t call = now ? s->call : s->wrap_call;
+	uint16_t owner = now ? s->owner : s->wrap_owner;
+	if (!call || (offer && !now && offer != s->wrap_offer))
 		return;
 	if (owner == n->self->addr) {
 		calls_wrap(n, call, disposition, note);
@@ -128,12 +130,16 @@ static void on_wrap(struct link *l, const json_t *msg)
 			   "an outcome has at most 31, a note at most 511 bytes");
 		return;
 	}
+	uint64_t offer = 0;
+	(void)conf_id_parse(l->desk->n->conf, text(msg, "offer"), &offer);
 	if (*disposition || *note)
-		wrap_write(s, disposition, note);
+		wrap_write(s, offer, disposition, note);
 	if (json_is_true(json_object_get(msg, "done"))) {
 		struct acd_event ev = {.type = ACD_EV_AGENT_WRAP_DONE, .session = s->id};
 		if (node_event(l->desk->n, &ev) != ACD_OK)
 			session_state_send(s);
+		else if (l->session)
+			session_ready_again(l->session);
 	}
 }
 

@@ -106,6 +106,16 @@ static void ready_remember(struct session *s)
 	}
 }
 
+void session_ready_again(struct session *s)
+{
+	struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
+	/* To be ready in a wrap-up would end it: somebody is writing. */
+	if (!s->ready_again || !s->media_up || s->worked == ACD_AGENT_WRAP)
+		return;
+	s->ready_again = false;
+	(void)node_event(s->desk->n, &ev);
+}
+
 void session_media_set(struct session *s, bool up, const char *why)
 {
 	bool changed = s->media_up != up;
@@ -113,12 +123,9 @@ void session_media_set(struct session *s, bool up, const char *why)
 	session_send(s, json_pack("{ss sb ss}", "t", "media", "up", up, "why", why));
 	if (up && s->talking)
 		session_bridge(s);
-	if (up && s->ready_again) {
-		struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
+	if (up && mono_us() - s->media_lost_us >= DESK_READY_AGAIN_MS * 1000ull)
 		s->ready_again = false;
-		if (mono_us() - s->media_lost_us < DESK_READY_AGAIN_MS * 1000ull)
-			(void)node_event(s->desk->n, &ev);
-	}
+	session_ready_again(s);
 	if (!up && changed) {
 		/* An agent who cannot be heard must not be given a caller. */
 		ready_remember(s);
@@ -219,13 +226,14 @@ static void link_attach(struct session *s, struct link *l)
 {
 	if (s->link && s->link != l) { /* another tab or device: the older page stops */
 		struct link *old = s->link;
-		link_send(old, json_pack("{ss}", "t", "taken_over"));
+		link_send(old, json_pack("{ss sb}", "t", "taken_over", "finish", false));
 		old->session = NULL;
 		s->link = NULL;
 		link_close(old, 0);
 	}
 	wall_forget(s);
 	s->link = l;
+	memcpy(s->device, l->seal.peer, SEAL_KEY_LEN);
 	l->session = s;
 	l->state = LINK_IN;
 }
@@ -276,6 +284,8 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 	if (same_page)
 		session_media_set(s, true, "");
 	session_send(s, message_queues(s));
+	if (s->yielded)
+		claim_say_taken(s);
 	log_info("session.open", "agent=%s fresh=%d", agent->name, fresh);
 }
 
@@ -300,6 +310,8 @@ void session_state_send(struct session *s)
 	char offer[ID_STR_SIZE] = "";
 	if (s->offer)
 		conf_id_format(s->desk->n->conf, offer, s->offer);
+	else if (s->worked == ACD_AGENT_WRAP && s->wrap_offer)
+		conf_id_format(s->desk->n->conf, offer, s->wrap_offer); /* what is noted of */
 	session_send(
 	    s,
 	    json_pack("{ss ss ss sI ss sI}", "t", "state", "state", acd_agent_state_name(s->state),
@@ -435,6 +447,7 @@ void desk_fx_offer_end(struct desk *d, const struct acd_fx *fx)
 	conf_id_format(d->n->conf, call, fx->call.v);
 	if (talked) {
 		s->wrap_call = fx->call.v;
+		s->wrap_offer = fx->offer.v;
 		s->wrap_owner = s->owner;
 		s->wrap_queue = s->queue;
 		s->wrap_until_us = mono_us() + fx->wrap_up_ms * 1000ull;
