@@ -46,6 +46,7 @@ static int tick_h(zloop_t *loop, int timer, void *arg)
 	broker_peers_check(b);
 	mesh_watch(b);
 	broker_stats_send(b);
+	broker_metrics_tick(b);
 	if (b->trace && trace_flush(b->trace)) {
 		log_error("trace.stopped", "why=%s", log_quote(strerror(errno)));
 		b->trace = trace_close(b->trace);
@@ -95,6 +96,8 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 	int err = loop_open(b);
 	if (!err)
 		err = broker_peers_open(b);
+	if (!err)
+		err = broker_metrics_init(b);
 	if (err) {
 		snprintf(why, 256, "%s", strerror(err));
 		return err;
@@ -117,6 +120,10 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 	err = broker_mesh_open(b, why);
 	if (err)
 		return err;
+	*ret_what = "metrics";
+	err = broker_metrics_open(b, why);
+	if (err)
+		return err;
 	/* The first deadline, and whatever the core wants to say at its start. */
 	struct acd_event ev = {.type = ACD_EV_TIME};
 	broker_event(b, &ev);
@@ -125,6 +132,7 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 
 static void broker_close(struct broker *b)
 {
+	broker_metrics_close(b);
 	broker_admin_close(b);
 	broker_mesh_close(b);
 	broker_core_close(b);

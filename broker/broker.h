@@ -14,6 +14,7 @@
 #include "common/base/base.h"
 #include "common/conf/conf.h"
 #include "common/log/log.h"
+#include "common/metrics/shared.h"
 #include "common/wire/mesh.h"
 #include "common/trace/trace.h"
 
@@ -70,6 +71,9 @@ struct broker {
 	uint32_t round;
 	bool drain_pending;
 	uint64_t bad_said, bad_said_us; /* what was last said of bad messages, and when */
+	struct metrics_server *metrics; /* NULL: no metrics: in the configuration */
+	struct metrics_acd acd_messages;
+	struct broker_queue_watch *watched; /* per queue of conf */
 	struct {
 		uint64_t events, refused, bad_acd, not_ours, pending_dropped;
 	} counters;
@@ -97,6 +101,13 @@ void broker_peer_heard(struct broker *b, struct broker_peer *p, uint32_t boot);
 void broker_peer_status(struct broker *b, struct broker_peer *p, const NodeStatus *st);
 /* Once a tick: who has fallen silent. */
 void broker_peers_check(struct broker *b);
+
+/* broker_metrics.c: what watches it */
+int broker_metrics_init(struct broker *b);
+int broker_metrics_open(struct broker *b, char ret_why[256]);
+void broker_metrics_close(struct broker *b);
+/* Once a tick: does rule L1 hold here? */
+void broker_metrics_tick(struct broker *b);
 
 /* broker_admin.c */
 int broker_admin_open(struct broker *b, char ret_why[256]);

@@ -1,6 +1,7 @@
 /* What helioctl asks of a broker: status and queues. */
 #include "broker/broker.h"
 #include "common/admin/admin.h"
+#include "common/log/events.h"
 
 #include <errno.h>
 #include <string.h>
@@ -142,11 +143,12 @@ static const struct {
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 {
-	(void)req;
+	if (strcmp(cmd, "events") == 0)
+		return log_events_reply(req);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(table); i++)
 		if (strcmp(table[i].cmd, cmd) == 0)
 			return table[i].handle(arg, mono_us());
-	return admin_error("a broker does not know this command", "one of: status queues");
+	return admin_error("a broker does not know this command", "one of: status queues events");
 }
 
 static int fd_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)

@@ -120,6 +120,8 @@ static bool pending_pop(struct broker *b, struct acd_event *ret)
 
 static void fx_send(struct broker *b, const struct acd_fx *fx)
 {
+	if (fx->msg.type < ACD_MSG_TYPE_COUNT)
+		b->acd_messages.out[fx->msg.type]++;
 	if (fx->to.v == b->self->addr) {
 		struct acd_event ev = {
 		    .type = ACD_EV_MSG, .from = fx->to, .from_boot = b->boot, .msg = fx->msg};
@@ -148,6 +150,8 @@ static void step(struct broker *b, struct acd_event *ev)
 	b->now_us = now > b->now_us ? now : b->now_us;
 	ev->now = b->now_us;
 	b->counters.events++;
+	if (ev->type == ACD_EV_MSG && ev->msg.type < ACD_MSG_TYPE_COUNT)
+		b->acd_messages.in[ev->msg.type]++;
 	if (b->trace)
 		trace_event(b->trace, ev);
 	if (acd_step(b->acd, ev, &b->fx) != ACD_OK)

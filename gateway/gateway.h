@@ -4,6 +4,7 @@
  *   http.c   files, /cluster.json, /healthz, who may upgrade
  *   desk.c   one WebSocket: queue, rate, handshake time, close codes     ──► relay.c (no I/O)
  *   link.c   the mesh and the admin socket as raw descriptors of the loop ──► relay.c
+ *   metrics.c what Prometheus and /healthz are told
  *   tls.c    certificates of the http port
  *   main.c   options, start, signals, end
  */
@@ -21,6 +22,8 @@
 struct admin;
 struct conf;
 struct conf_daemon;
+struct metrics_health;
+struct metrics_server;
 
 /* All may be set by --limit NAME=VALUE; why each has its value stands in limits.c. */
 struct gw_limits {
@@ -66,6 +69,7 @@ struct gateway {
 	struct gw_relay relay;
 	struct mesh *mesh;
 	struct admin *admin;
+	struct metrics_server *metrics; /* NULL: no metrics: in the configuration */
 	lws_sorted_usec_list_t drain_sul, tick_sul;
 	FILE *dump; /* --dump: every payload, for the test of S11 */
 
@@ -114,8 +118,20 @@ int gw_link_mesh_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 			  size_t len);
 int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 			   size_t len);
+/* metrics.c: on a port of its own, not on the one that browsers reach */
+int gw_metrics_open(struct gateway *gw, char ret_why[256]);
+int gw_metrics_adopt(struct gateway *gw);
+void gw_metrics_close(struct gateway *gw);
+int gw_metrics_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+			size_t len);
+void gw_health(struct metrics_health *h, void *gateway);
+
 /* Direction is '<' (from a browser) or '>' (to one). */
 void gw_dump(struct gateway *gw, char direction, uint64_t conn, const void *payload, size_t len);
+
+/* libwebsockets closes what it adopted, and the owner of fd closes its own: hence a duplicate. errno.
+ * (link.c) */
+int gw_adopt(struct gateway *gw, int fd, const char *protocol);
 
 static inline struct gateway *gw_of(struct lws *wsi)
 {

@@ -2,6 +2,7 @@
 #include "common/base/base.h"
 #include "common/conf/conf.h"
 #include "common/log/log.h"
+#include "common/metrics/metrics.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -105,15 +106,16 @@ static int reply_json(struct lws *wsi, unsigned code, const char *json, const ch
 
 /* ---- what is served ----------------------------------------------------------------------- */
 
+/* On the port that browsers and load balancers reach; the same answer as on the metrics port. */
 static int healthz(struct gateway *gw, struct lws *wsi, bool head)
 {
-	char json[256];
-	size_t live = gw_nodes_live(&gw->relay.nodes, mono_us());
-	bool well = live > 0 && !gw->stopping;
-	snprintf(json, sizeof(json),
-		 "{\"ok\":%s,\"name\":\"%s\",\"nodes_live\":%zu,\"connections\":%zu}\n",
-		 well ? "true" : "false", gw->self->name, live, gw->relay.conns);
-	return reply_json(wsi, well ? 200 : 503, json, "no-store", head);
+	struct metrics_health h = {0};
+	char json[3 * METRICS_HEALTH_TEXT], extra[96];
+	gw_health(&h, gw);
+	snprintf(extra, sizeof(extra), ",\"nodes_live\":%zu,\"connections\":%zu",
+		 gw_nodes_live(&gw->relay.nodes, mono_us()), gw->relay.conns);
+	(void)metrics_health_json(&h, gw->self->name, "gateway", extra, json, sizeof(json));
+	return reply_json(wsi, h.faults ? 503 : 200, json, "no-store", head);
 }
 
 static bool etag_matches(struct lws *wsi, const char *etag)

@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 #include "common/admin/admin.h"
+#include "common/log/events.h"
 #include "common/base/base.h"
 #include "common/conf/conf.h"
 #include "common/log/log.h"
@@ -156,10 +157,11 @@ static json_t *admin_request(const char *cmd, const json_t *req, void *arg)
 	struct gateway *gw = arg;
 	uint64_t now_us = mono_us();
 	char hash[17];
-	(void)req;
+	if (strcmp(cmd, "events") == 0)
+		return log_events_reply(req);
 	if (strcmp(cmd, "status") != 0)
 		return admin_error("a gateway does not know this command",
-				   "it knows: status. Calls, agents and queues are with the nodes");
+				   "it knows: status, events. Calls, agents and queues are with the nodes");
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)gw->conf->hash);
 	json_t *o =
 	    json_pack("{s:b, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:i, s:i, s:i, s:o, s:o}", "ok", 1,
@@ -203,8 +205,7 @@ int gw_link_open(struct gateway *gw, char ret_why[256])
 	return admin_open(&gw->admin, gw->conf, gw->self, admin_request, gw, ret_why);
 }
 
-/* libwebsockets closes what it adopted, and ZeroMQ closes its own: hence a duplicate. */
-static int adopt(struct gateway *gw, int fd, const char *protocol)
+int gw_adopt(struct gateway *gw, int fd, const char *protocol)
 {
 	lws_sock_file_fd_type desc = {.filefd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
 	if (desc.filefd < 0)
@@ -216,9 +217,9 @@ static int adopt(struct gateway *gw, int fd, const char *protocol)
 
 int gw_link_adopt(struct gateway *gw)
 {
-	int err = adopt(gw, mesh_fd(gw->mesh), "mesh");
+	int err = gw_adopt(gw, mesh_fd(gw->mesh), "mesh");
 	if (!err)
-		err = adopt(gw, admin_fd(gw->admin), "admin");
+		err = gw_adopt(gw, admin_fd(gw->admin), "admin");
 	if (err)
 		return err;
 	lws_sul_schedule(gw->lws, 0, &gw->tick_sul, tick, 1);

@@ -130,6 +130,7 @@ static const struct lws_protocols *protocols(void)
 	    {.name = "heliograph.1", .callback = gw_desk_callback, .rx_buffer_size = GW_FRAME_MAX},
 	    {.name = "mesh", .callback = gw_link_mesh_callback},
 	    {.name = "admin", .callback = gw_link_admin_callback},
+	    {.name = "metrics", .callback = gw_metrics_callback},
 	    {0},
 	};
 	v[0].per_session_data_size = gw_http_session_size();
@@ -216,9 +217,13 @@ static int start(struct gateway *gw, const struct options *o, char why[256])
 	if (!err)
 		err = gw_link_open(gw, why);
 	if (!err)
+		err = gw_metrics_open(gw, why);
+	if (!err)
 		err = listen_http(gw, why);
 	if (!err)
 		err = gw_link_adopt(gw);
+	if (!err)
+		err = gw_metrics_adopt(gw);
 	return err;
 }
 
@@ -274,6 +279,7 @@ static void finish(struct gateway *gw)
 		lws_context_destroy(gw->lws);
 		gw->lws = NULL;
 	}
+	gw_metrics_close(gw);
 	gw_tls_wipe(gw);
 	gw_link_close(gw);
 	gw_http_wipe(gw);

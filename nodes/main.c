@@ -53,6 +53,7 @@ static int fail(const char *what, const char *why)
 static void media_h(const struct media_event *ev, void *arg)
 {
 	struct node *n = arg;
+	node_metrics_media(n, ev);
 	if (n->desk && desk_media(n->desk, ev))
 		return;
 	if (ev->type == MEDIA_EV_FAILED)
@@ -86,6 +87,11 @@ static int node_open(struct node *n, const char **what, char why[256])
 {
 	char state[CONF_PATH_SIZE];
 	int err;
+	*what = "metrics";
+	if ((err = node_metrics_init(n))) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
 	*what = "state";
 	err = conf_state_path(n->conf, n->self, state);
 	if (!err)
@@ -125,13 +131,17 @@ static int node_open(struct node *n, const char **what, char why[256])
 		snprintf(why, 256, "%s", strerror(err));
 		return err;
 	}
-	*what = "journal"; /* last: it opens the SIP port once it was read */
-	return node_journal_open(n, why);
+	*what = "journal"; /* late: it opens the SIP port once it was read */
+	if ((err = node_journal_open(n, why)))
+		return err;
+	*what = "metrics"; /* last: it looks at all the others */
+	return node_metrics_open(n, why);
 }
 
 static void node_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_stop);
+	node_metrics_close(n);
 	calls_close(n);
 	node_admin_close(n);
 	node_presence_close(n);
@@ -142,6 +152,7 @@ static void node_close(struct node *n)
 	n->media = media_stop(n->media);
 	node_wall_close(n);
 	n->records = records_close(n->records);
+	node_metrics_free(n);
 }
 
 static struct node *stopping; /* whom a signal stops: a handler of libre's has no argument */

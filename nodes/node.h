@@ -33,6 +33,7 @@ struct admin;
 struct desk;
 struct journal;
 struct node_wall;
+struct node_metrics;
 struct trace;
 
 enum {
@@ -70,6 +71,7 @@ struct node {
 	struct admin *admin;
 	struct desk *desk;
 	struct node_wall *wall;
+	struct node_metrics *metrics;
 
 	struct hash *calls;  /* struct call by id */
 	struct hash *offers; /* struct offer by id, both sides */
@@ -212,5 +214,15 @@ uint32_t node_journal_unprotected(const struct node *n);
 int node_admin_open(struct node *n, char ret_why[256]);
 void node_admin_close(struct node *n);
 void node_drain(struct node *n, bool on);
+
+/* ---- what watches it (node_metrics.c): counting begins before the first event, the port opens
+ * last and closes first. */
+int node_metrics_init(struct node *n);
+int node_metrics_open(struct node *n, char ret_why[256]);
+void node_metrics_close(struct node *n);
+void node_metrics_free(struct node *n);
+void node_metrics_event(struct node *n, const struct acd_event *ev, enum acd_verdict verdict);
+void node_metrics_fx(struct node *n, const struct acd_fx *fx);
+void node_metrics_media(struct node *n, const struct media_event *ev);
 
 #endif

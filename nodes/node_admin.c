@@ -2,6 +2,7 @@
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
 #include "common/admin/admin.h"
+#include "common/log/events.h"
 
 #include <errno.h>
 #include <string.h>
@@ -182,12 +183,19 @@ static json_t *cmd_drain(struct node *n, const json_t *req)
 			 (json_int_t)n->calls_n);
 }
 
+static json_t *cmd_events(struct node *n, const json_t *req)
+{
+	(void)n;
+	return log_events_reply(req);
+}
+
 static const struct {
 	const char *cmd;
 	json_t *(*handle)(struct node *n, const json_t *req);
 } table[] = {
     {"status", cmd_status}, {"queues", cmd_queues},   {"agents", cmd_agents},
     {"calls", cmd_calls},   {"records", cmd_records}, {"drain", cmd_drain},
+    {"events", cmd_events},
 };
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)
@@ -197,7 +205,7 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 			return table[i].handle(arg, req);
 	}
 	return admin_error("a node does not know this command",
-			   "one of: status queues agents calls records drain");
+			   "one of: status queues agents calls records drain events");
 }
 
 static void admin_fd_h(int flags, void *arg)

@@ -173,6 +173,7 @@ static void fx_send(struct node *n, const struct acd_fx *fx)
 
 static void fx_apply(struct node *n, const struct acd_fx *fx)
 {
+	node_metrics_fx(n, fx);
 	switch (fx->type) {
 	case ACD_FX_SEND: fx_send(n, fx); break;
 	case ACD_FX_CALL: calls_fx(n, fx); break;
@@ -197,6 +198,7 @@ static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
 	enum acd_verdict v = step(n, ev);
 	if (v != ACD_OK)
 		n->counters.refused_events++;
+	node_metrics_event(n, ev, v);
 	for (;;) {
 		for (uint32_t i = 0; i < n->fx.n; i++)
 			fx_apply(n, &n->fx.fx[i]);

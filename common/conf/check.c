@@ -125,7 +125,7 @@ static void overlap_report(struct reader *r, const struct claim *a, const struct
 static void check_ports(struct reader *r)
 {
 	const uint32_t daemons_n = r->conf->daemons_n;
-	struct claim *list = calloc((size_t)daemons_n * 6 + 1, sizeof(*list));
+	struct claim *list = calloc((size_t)daemons_n * 7 + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list) {
@@ -137,6 +137,7 @@ static void check_ports(struct reader *r)
 		const struct conf_daemon *d = &raw->d;
 		claim_add(list, &n, raw, "mesh", d->bind, d->mesh.port, d->mesh.port, 1);
 		claim_add(list, &n, raw, "admin", d->bind, d->admin_port, d->admin_port, 1);
+		claim_add(list, &n, raw, "metrics", d->bind, d->metrics_port, d->metrics_port, 1);
 		claim_add(list, &n, raw, "sip", d->bind, d->sip_port, d->sip_port, 3);
 		claim_add(list, &n, raw, "media_ports", d->bind, d->media_port_min,
 			  d->media_port_max, 2);

@@ -44,6 +44,7 @@ struct conf_daemon {
 	struct conf_endpoint journal;   /* own machine's Redis; port 0: none, calls are unprotected */
 	uint32_t calls_max, sessions_max, media_threads;
 	uint16_t admin_port;            /* any role: TCP admin for operators; 0: ipc only */
+	uint16_t metrics_port;          /* any role: /metrics and /healthz (HTTP); 0: none */
 	/* gateway */
 	uint16_t http_port;
 	char origins[4][128];           /* allowed Origin headers besides its own address */

@@ -1,5 +1,6 @@
 #include "common/log/log.h"
 #include "common/base/base.h"
+#include "common/log/ring.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +40,10 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	size_t len = (size_t)n + (m > 0 ? (size_t)m : 0);
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	size_t end = len;
+	while (end && line[end - 1] == ' ') /* an event without fields */
+		end--;
+	log_ring_add(level, line, end);
 	line[len++] = '\n';
 	/* One write a line, so that lines of several threads do not mix. Nothing to do on error. */
 	ssize_t ignored = write(STDERR_FILENO, line, len);

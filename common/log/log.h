@@ -7,6 +7,8 @@
 #ifndef HELIO_LOG_H
 #define HELIO_LOG_H
 
+#include <stdint.h>
+
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 /* The name that each line carries, and the lowest level printed. name is copied. */
@@ -17,6 +19,9 @@ enum log_level log_level_get(void);
  * values with spaces must be quoted by the caller or passed through log_quote(). */
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Lines logged at this level since the process started. */
+uint64_t log_count(enum log_level level);
 
 /* Escapes s for logfmt into a rotating thread-local buffer (4 of 512 bytes): control characters,
  * quotes, non-ASCII kept; always quoted. What peers send goes through it, so that no log line can

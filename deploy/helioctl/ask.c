@@ -106,9 +106,21 @@ static void reply_take(struct answer *a, zsock_t *sock)
 	}
 }
 
+static void request_send(zsock_t *sock, const json_t *req, const json_t *own)
+{
+	json_t *o = json_copy((json_t *)req);
+	if (own)
+		json_object_update(o, (json_t *)own);
+	char *text = json_dumps(o, JSON_COMPACT);
+	helio_assert(text);
+	zstr_send(sock, text);
+	free(text);
+	json_decref(o);
+}
+
 /* Connects and sends; socks[i] is NULL where nobody is there. */
 static uint32_t all_send(struct ctl *ctl, struct answers *as, zsock_t **socks, zpoller_t *poller,
-			 const char *text)
+			 const json_t *req, const json_t *each)
 {
 	uint32_t asked = 0;
 
@@ -116,7 +128,7 @@ static uint32_t all_send(struct ctl *ctl, struct answers *as, zsock_t **socks, z
 		socks[i] = daemon_connect(ctl, &as->list[i]);
 		if (!socks[i])
 			continue;
-		zstr_send(socks[i], text);
+		request_send(socks[i], req, json_object_get(each, as->list[i].d->name));
 		zpoller_add(poller, socks[i]);
 		snprintf(as->list[i].why, sizeof(as->list[i].why), "no answer in %u ms",
 			 ctl->timeout_ms);
@@ -163,6 +175,12 @@ static bool wanted(const struct ctl *ctl, unsigned roles, const char *name,
 int ask(struct ctl *ctl, unsigned roles, const char *name, const char *cmd, const json_t *req,
 	struct answers *ret)
 {
+	return ask_each(ctl, roles, name, cmd, req, NULL, ret);
+}
+
+int ask_each(struct ctl *ctl, unsigned roles, const char *name, const char *cmd, const json_t *req,
+	     const json_t *each, struct answers *ret)
+{
 	const struct conf *c = ctl->conf;
 	struct answers as = {.list = calloc(c->daemons_n + 1u, sizeof(*as.list))};
 	zsock_t **socks = calloc(c->daemons_n + 1u, sizeof(*socks));
@@ -170,20 +188,18 @@ int ask(struct ctl *ctl, unsigned roles, const char *name, const char *cmd, cons
 	json_t *o = req ? json_deep_copy(req) : json_object();
 
 	json_object_set_new(o, "cmd", json_string(cmd));
-	char *text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	helio_assert(as.list && socks && poller && text);
+	helio_assert(as.list && socks && poller);
 	for (uint32_t i = 0; i < c->daemons_n; i++)
 		if (wanted(ctl, roles, name, &c->daemons[i]))
 			as.list[as.n++] = (struct answer){
 			    .d = &c->daemons[i],
 			    .site = conf_site_by_number(c, addr_site(c->daemons[i].addr))};
-	all_receive(ctl, &as, socks, poller, all_send(ctl, &as, socks, poller, text));
+	all_receive(ctl, &as, socks, poller, all_send(ctl, &as, socks, poller, o, each));
 	for (uint32_t i = 0; i < as.n; i++)
 		zsock_destroy(&socks[i]);
 	zpoller_destroy(&poller);
 	free(socks);
-	free(text);
+	json_decref(o);
 	*ret = as;
 	return answers_code(&as);
 }

@@ -59,6 +59,8 @@ int cmd_calls(struct ctl *ctl);
 int cmd_records(struct ctl *ctl);
 int cmd_id(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
+int cmd_events(struct ctl *ctl);
+int cmd_config_targets(struct ctl *ctl);
 int cmd_config_check(struct ctl *ctl);
 int cmd_config_options(struct ctl *ctl);
 int cmd_config_list(struct ctl *ctl);
@@ -70,7 +72,7 @@ int cmd_agent_passwd(struct ctl *ctl);
 int cmd_agent_list(struct ctl *ctl);
 int cmd_test_call(struct ctl *ctl);
 
-extern const struct ctl_option cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
+extern const struct ctl_option cmd_events_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
 	cmd_passwd_options[], cmd_test_call_options[];
 
 /* "helioctl: …" to standard error; returns code. */
@@ -98,6 +100,9 @@ struct answers {
  * borrowed. A reply with "ok": false counts as an answer whose why is set and reply NULL. */
 int ask(struct ctl *ctl, unsigned roles, const char *name, const char *cmd, const json_t *req,
 	struct answers *ret);
+/* The same, but each[NAME] (an object; may be missing) is added to what this daemon is asked. */
+int ask_each(struct ctl *ctl, unsigned roles, const char *name, const char *cmd, const json_t *req,
+	     const json_t *each, struct answers *ret);
 void answers_free(struct answers *a);
 /* CTL_OK, CTL_UNHEALTHY (some silent), CTL_SILENT (all). */
 int answers_code(const struct answers *a);

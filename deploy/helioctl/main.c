@@ -39,6 +39,13 @@ static const struct ctl_command commands[] = {
 	 "  helioctl records oslo1-2f-91\n"
 	 "  helioctl records --limit 1000 --json | jq '.totals'",
 	 cmd_records_options, 0, 1, true, true, cmd_records},
+	{"events", "", "what the daemons log, merged; with --follow as it happens",
+	 "Every daemon keeps its last 1,000 log lines in memory. Times are the daemons' own clocks.\n"
+	 "--json gives one object a line, with the line's fields apart.\n\n"
+	 "  helioctl events --since 10m --level warn\n"
+	 "  helioctl events --follow --site oslo\n"
+	 "  helioctl events --follow --json | jq -c 'select(.event == \"call.ended\").fields'",
+	 cmd_events_options, 0, 0, true, false, cmd_events},
 	{"id", "ID", "what an id says: site, daemon, boot; and the call's story so far",
 	 "Ids are short enough to be said over a telephone: NODE-BOOT-SEQUENCE in hex.\n\n"
 	 "  helioctl id oslo1-2f-91",
@@ -79,6 +86,11 @@ static const struct ctl_command commands[] = {
 	 "  helioctl apply /tmp/new/cluster.yaml\n"
 	 "  helioctl apply --back",
 	 cmd_apply_options, 0, 1, false, false, cmd_apply},
+	{"config targets", "", "where Prometheus finds the daemons (file_sd_config)",
+	 "Each daemon with a metrics: port, with its cluster, site, role and name as labels: what\n"
+	 "deploy/monitoring/alerts.yml and grafana.json expect.\n\n"
+	 "  helioctl config targets > /etc/prometheus/heliograph.json",
+	 NULL, 0, 0, true, false, cmd_config_targets},
 	{"config options", "", "every key there is, with what is allowed and the default",
 	 "From the same table that reads the files.",
 	 NULL, 0, 0, false, false, cmd_config_options},

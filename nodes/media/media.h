@@ -147,4 +147,10 @@ int media_leg_stats(struct media *m, struct media_leg leg, bool every_second);
 int media_leg_stats_get(struct media *m, struct media_leg leg, struct media_stats *ret);
 void media_leg_close(struct media *m, struct media_leg leg);
 
+/* How much of the configured room is taken, closing legs included. */
+struct media_usage {
+	uint32_t legs, legs_max, ports, ports_max;
+};
+void media_usage_get(const struct media *m, struct media_usage *ret);
+
 #endif

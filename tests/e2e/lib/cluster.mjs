@@ -121,17 +121,17 @@ export class Cluster {
 		const site = (name, i) => {
 			const ip = this.ip(name)
 			const nodes = Array.from({ length: this.nodes }, (_, k) =>
-				`      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
+				`      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, metrics: ${9101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
 			return `  ${name}:
     number: ${i + 1}
     timezone: Europe/Oslo
     languages: [en]
     brokers:
-      ${name}-b1: {ordinal: 64, address: ${ip}, mesh: 7001}
+      ${name}-b1: {ordinal: 64, address: ${ip}, mesh: 7001, metrics: 9164}
     nodes:
 ${nodes.join('\n')}
     gateways:
-      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080${this.gatewayExtra}}
+      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080, metrics: 9196${this.gatewayExtra}}
 `
 		}
 		const queues = Object.entries(this.queues).map(([name, text]) =>
