@@ -58,9 +58,9 @@ static void put_u64(struct packer *k, uint64_t v)
 
 static void put_text(struct packer *k, const char *s)
 {
-	uint8_t len = (uint8_t)(s ? strnlen(s, 255) : 0);
+	uint8_t len = (uint8_t)strnlen(s ? s : "", 255);
 	put_bytes(k, &len, 1);
-	put_bytes(k, s, len);
+	put_bytes(k, s ? s : "", len);
 }
 
 static int pack(const struct call *c, uint8_t *out, size_t size, size_t *ret_len)
