@@ -1,0 +1,121 @@
+# Test hosts on one machine (sourced, bash, as root): each has a network namespace, a process namespace,
+# a file tree of its own (an overlay over this machine's, or over HELIO_HOST_ROOT, a Debian 12 root)
+# and sshd. All of it lives in namespaces of the test and is gone when the test is.
+#
+#   test (10.99.0.1) ── bridge ──┬── veth ── host a (10.99.0.11)
+#                                └── veth ── host b (10.99.0.12)
+# shellcheck shell=bash
+
+# Re-executes the test inside namespaces of its own.
+enter_namespaces() {
+	[ "${HELIO_INSIDE:-}" ] && return
+	if [ "$(id -u)" != 0 ] || [ ! -x /usr/sbin/sshd ]; then
+		echo "skipped: needs root and openssh-server"
+		exit 77
+	fi
+	HELIO_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
+}
+
+hosts_begin() {
+	base=$(mktemp -d /tmp/helio-hosts.XXXXXX)
+	mount -t tmpfs -o mode=755,size=2g tmpfs "$base"
+	mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+	mkdir "$base/ssh"
+	ssh-keygen -q -t ed25519 -N '' -f "$base/ssh/key"
+	ssh-keygen -q -t ed25519 -N '' -f "$base/ssh/host"
+	cat >"$base/ssh/config" <<-END
+	Host *
+		User root
+		IdentityFile $base/ssh/key
+		IdentitiesOnly yes
+		BatchMode yes
+		StrictHostKeyChecking no
+		UserKnownHostsFile /dev/null
+		LogLevel ERROR
+		ControlMaster auto
+		ControlPath $base/ssh/%n
+		ControlPersist 60
+	END
+	export HELIO_SSH="ssh -F $base/ssh/config"
+	ip link set lo up
+	ip link add hgbr type bridge
+	ip address add 10.99.0.1/24 dev hgbr
+	ip link set hgbr up
+}
+
+# The directory is a mount inside this namespace: what is left is the empty mount point.
+hosts_end() {
+	umount -R -l "$base" 2>/dev/null || true
+	rmdir "$base" 2>/dev/null || true
+}
+
+host_make() { # NAME ADDRESS
+	local name=$1 address=$2 tree=$base/$1/root limit=$((SECONDS + 15))
+	mkdir -p "$base/$name"/{upper,work,root}
+	mount -t overlay overlay -o "lowerdir=${HELIO_HOST_ROOT:-/},upperdir=$base/$name/upper,workdir=$base/$name/work" "$tree"
+	mount --rbind /dev "$tree/dev"
+	mount -t sysfs sysfs "$tree/sys" 2>/dev/null || true
+	mount -t tmpfs -o mode=755 tmpfs "$tree/run"
+	mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
+	mount -t tmpfs -o mode=700 tmpfs "$tree/root" # not this machine's
+	mkdir -p "$tree/run/sshd" "$tree/root/.ssh" "$tree/etc/ssh"
+	install -m 600 "$base/ssh/key.pub" "$tree/root/.ssh/authorized_keys"
+	install -m 600 "$base/ssh/host" "$tree/etc/ssh/hg_host"
+	cat >"$tree/etc/ssh/hg_sshd" <<-END
+	ListenAddress $address
+	HostKey /etc/ssh/hg_host
+	UsePAM no
+	PasswordAuthentication no
+	PermitRootLogin prohibit-password
+	AuthorizedKeysFile /root/.ssh/authorized_keys
+	StrictModes no
+	PidFile none
+	MaxStartups 100
+	END
+	chroot "$tree" usermod -p '*' root
+	# No service of the package tree may start by itself here.
+	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
+	chmod 755 "$tree/usr/sbin/policy-rc.d"
+	ip netns add "hg-$name"
+	ip link add "hg-$name" type veth peer name eth0 netns "hg-$name"
+	ip link set "hg-$name" master hgbr up
+	ip -n "hg-$name" link set lo up
+	ip -n "hg-$name" address add "$address/24" dev eth0
+	ip -n "hg-$name" link set eth0 up
+	printf 'Host %s\n\tHostName %s\n' "$name" "$address" >>"$base/ssh/config"
+	host_boot "$name"
+	until $HELIO_SSH "$name" true 2>/dev/null; do
+		[ $SECONDS -lt $limit ] || { cat "$base/$name/sshd.log"; echo "no sshd at $name"; return 1; }
+	done
+}
+host_boot() { # NAME
+	ip netns exec "hg-$1" unshare --mount --pid --fork --kill-child --root="$base/$1/root" --mount-proc \
+		/usr/sbin/sshd -D -e -f /etc/ssh/hg_sshd >"$base/$1/sshd.log" 2>&1 &
+}
+at() { # HOST COMMAND…
+	local host=$1
+	shift
+	$HELIO_SSH "$host" "$@"
+}
+
+# ---- what a test says --------------------------------------------------------------------------------
+
+checks=0
+check() { # "a sentence that is true" COMMAND…
+	local what=$1 began=$SECONDS
+	shift
+	checks=$((checks + 1))
+	local out=$base/said
+	case $1 in said | unsaid) out=$base/said.look ;; esac
+	if "$@" >"$out" 2>&1; then
+		printf 'ok %d - %s (%d s)\n' "$checks" "$what" $((SECONDS - began))
+	else
+		printf 'not ok %d - %s\n' "$checks" "$what"
+		tail -n 60 "$out" | sed 's/^/#   /'
+		exit 1
+	fi
+}
+# Of the output of the last check that was not one of these.
+said() { grep -qE -- "$1" "$base/said" || { echo "not said: $1"; cat "$base/said"; return 1; }; }
+unsaid() { ! grep -E -- "$1" "$base/said"; }
+not() { ! "$@"; }
