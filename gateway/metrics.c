@@ -7,6 +7,8 @@
 #include "common/conf/conf.h"
 #include "common/metrics/shared.h"
 
+#include <time.h>
+
 struct row {
 	const char *label;
 	uint64_t n;
@@ -57,12 +59,25 @@ static void put_nodes(const struct gateway *gw, struct metrics_out *o, uint64_t 
 	metrics_put(o, METRIC_GW_OTHER_CONFIG, other);
 }
 
+/* Absent without TLS. */
+static void put_cert(const struct gateway *gw, struct metrics_out *o)
+{
+	struct tm end = {0};
+	metrics_family(o, METRIC_CERT_EXPIRY);
+	if (!gw->tls.pair || !strptime(gw->tls.ends, "%Y-%m-%dT%H:%M:%SZ", &end))
+		return;
+	time_t at = timegm(&end);
+	if (at > 0)
+		metrics_put1(o, METRIC_CERT_EXPIRY, (uint64_t)at, "tls");
+}
+
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct gateway *gw = arg;
 	const struct gw_relay_counters *r = &gw->relay.counters;
 	metrics_config(o, gw->conf->hash);
 	metrics_mesh(o, mesh_counters(gw->mesh));
+	put_cert(gw, o);
 	metrics_put(o, METRIC_GW_CONNECTIONS, gw->relay.conns);
 	metrics_put(o, METRIC_GW_CONNECTIONS_MAX, gw->limits.connections);
 	metrics_put(o, METRIC_GW_SOCKETS, gw->peers.sockets);

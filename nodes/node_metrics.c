@@ -202,6 +202,13 @@ static void put_sip(const struct node *n, struct metrics_out *o)
 	    {"bye", s->byes},
 	    {"bad_request", s->bad_requests},
 	    {"retransmit", s->retransmits},
+	    {"silenced", s->silenced},
+	    {"limited", s->limited},
+	    {"overloaded", s->overloaded},
+	    {"loop", s->loops},
+	    {"lockout", s->lockouts},
+	    {"tcp_refused", s->tcp_refused},
+	    {"tcp_cut", s->tcp_cut},
 	};
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(row); i++)
 		metrics_put1(o, METRIC_SIP, row[i].n, row[i].event);

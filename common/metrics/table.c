@@ -59,7 +59,7 @@ static const struct metrics_row table[] = {
 	[METRIC_OFFERS] = {"offers_total", C, NODE, {NULL}, "Calls granted to an agent by this node as their owner.", NULL},
 	[METRIC_RINGS] = {"rings_total", C, NODE, {NULL}, "Times that it rang at an agent of this node.", NULL},
 	[METRIC_OFFERS_ENDED] = {"offers_ended_total", C, NODE, {"cause"}, "Offers that ended at agents of this node, by cause: agent_rejected, agent_no_answer (missed), caller_hung_up and so on.", NULL},
-	[METRIC_SIP] = {"sip_events_total", C, NODE, {"event"}, "SIP: invite, accepted, rejected, cancelled, bye, bad_request, retransmit.", NULL},
+	[METRIC_SIP] = {"sip_events_total", C, NODE, {"event"}, "SIP: invite, accepted, rejected, cancelled, bye, bad_request, retransmit; silenced (not answered: its source is locked out or sends too much), limited and overloaded (503 because of the source, or because the node is late), loop (482), lockout, tcp_refused, tcp_cut.", NULL},
 	[METRIC_MEDIA_LEGS] = {"media_legs", G, NODE, {NULL}, "Audio legs in use.", NULL},
 	[METRIC_MEDIA_LEGS_MAX] = {"media_legs_max", G, NODE, {NULL}, "Audio legs possible.", NULL},
 	[METRIC_MEDIA_PORTS_USED] = {"media_ports_used", G, NODE, {NULL}, "UDP ports of media_ports in use.", NULL},
@@ -77,7 +77,7 @@ static const struct metrics_row table[] = {
 	[METRIC_PRESENCE_EVENTS] = {"presence_events_total", C, NODE, {"event"}, "Presence: write, stale (a newer sign-in was there), error, reconnect, timeout, dropped.", NULL},
 	[METRIC_ISLAND] = {"island", G, NODE, {NULL}, "1 while no broker of the site answers and the node matches alone.", NULL},
 	[METRIC_DRAINING] = {"draining", G, NODE, {NULL}, "1 while the node takes no new calls and sign-ins.", NULL},
-	[METRIC_CERT_EXPIRY] = {"cert_expiry_timestamp_seconds", G, NODE, {"cert"}, "When a certificate ends, in seconds since 1970; cert is session: what browsers check before they sign in.", NULL},
+	[METRIC_CERT_EXPIRY] = {"cert_expiry_timestamp_seconds", G, NODE | GATEWAY, {"cert"}, "When a certificate ends, in seconds since 1970: session (a node's, which pages check before they sign in), tls (a gateway's, if it has one).", NULL},
 
 	[METRIC_PEERS_UP] = {"peers_up", G, BROKER, {"peer_role", "peer_site"}, "Nodes of the site and brokers of all that were heard within 3 s.", NULL},
 	[METRIC_PEERS_KNOWN] = {"peers_known", G, BROKER, {"peer_role", "peer_site"}, "How many of them the configuration has.", NULL},
@@ -127,6 +127,22 @@ const char *metrics_type_name(enum metrics_type type)
 	return names[type];
 }
 
+static void roles_print(FILE *out, unsigned roles)
+{
+	static const char *const names[] = {"node", "broker", "gateway"};
+	const char *before = " | ";
+	if (roles == METRICS_ALL) {
+		fputs(" | all", out);
+		return;
+	}
+	for (unsigned i = 0; i < HELIO_ARRAY_LEN(names); i++) {
+		if (!(roles & 1u << i))
+			continue;
+		fprintf(out, "%s%s", before, names[i]);
+		before = ", ";
+	}
+}
+
 void metrics_table_print(FILE *out)
 {
 	fputs("| name | type | labels | who has it | what it says |\n|---|---|---|---|---|\n", out);
@@ -136,13 +152,7 @@ void metrics_table_print(FILE *out)
 			metrics_type_name(r->type));
 		for (unsigned i = 0; i < metrics_labels(r); i++)
 			fprintf(out, "%s%s", i ? ", " : "", r->labels[i]);
-		if (r->roles == METRICS_ALL)
-			fputs(" | all", out);
-		else
-			fprintf(out, " | %s%s%s%s", r->roles & NODE ? "node" : "",
-				r->roles == (NODE | BROKER) ? ", " : "",
-				r->roles & BROKER ? "broker" : "",
-				r->roles & GATEWAY ? "gateway" : "");
+		roles_print(out, r->roles);
 		fprintf(out, " | %s", r->help);
 		if (r->bounds_s) {
 			fputs(" Bounds:", out);
