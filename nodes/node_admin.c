@@ -45,8 +45,7 @@ static json_t *shield(const struct node *n)
 static json_t *counters(const struct node *n)
 {
 	const struct mesh_counters *m = mesh_counters(n->mesh);
-	static const struct sip_ua_counters none;
-	const struct sip_ua_counters *s = n->ua ? sip_ua_counters(n->ua) : &none;
+	const struct sip_ua_counters *s = sip_ua_counters(n->ua);
 	struct records_counters r;
 	records_counters_get(n->records, &r);
 #define I(x) (json_int_t)(x)

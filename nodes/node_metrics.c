@@ -189,8 +189,7 @@ static void put_offers(const struct node *n, struct metrics_out *o)
 
 static void put_sip(const struct node *n, struct metrics_out *o)
 {
-	static const struct sip_ua_counters none; /* the port opens once the journal was read */
-	const struct sip_ua_counters *s = n->ua ? sip_ua_counters(n->ua) : &none;
+	const struct sip_ua_counters *s = sip_ua_counters(n->ua);
 	const struct {
 		const char *event;
 		uint64_t n;

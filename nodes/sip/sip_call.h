@@ -166,6 +166,7 @@ struct sip_ua_counters {
 	uint64_t lockouts;
 	uint64_t tcp_refused, tcp_cut; /* too many connections; silent, endless or too fast */
 };
+/* All zero for NULL: a node that still reads its journal has no port yet. */
 const struct sip_ua_counters *sip_ua_counters(const struct sip_ua *ua);
 
 #endif

@@ -331,7 +331,8 @@ void sip_ua_drain(struct sip_ua *ua, bool on)
 
 const struct sip_ua_counters *sip_ua_counters(const struct sip_ua *ua)
 {
-	return &ua->counters;
+	static const struct sip_ua_counters none;
+	return ua ? &ua->counters : &none;
 }
 
 uint32_t sip_ua_pending(const struct sip_ua *ua)
