@@ -8,6 +8,11 @@ import { join } from 'node:path'
 
 const rate = 100, parts = 3, calls = 1200, agents = 60
 const few = 12, queued = 500
+// The p99 of each third, and the middle one of them: one hiccup of a busy machine is not the system's.
+const thirds = (values) => {
+	const size = Math.floor(values.length / parts)
+	return median(Array.from({ length: parts }, (_, i) => quantile(values.slice(i * size, (i + 1) * size), 0.99)))
+}
 // Between an INVITE and its ring, or a hang-up and the next ring, seven messages cross the mesh:
 // announce, advert, reserve, claim, pick, grant, and the sealed frame to the gateway.
 const hops = 7
@@ -38,10 +43,8 @@ async function queueToRing(rows, c, floor) {
 	const began = new Map()
 	for (const r of rings) if (!began.has(r.caller)) began.set(r.caller, (r.mono_us - Number(r.caller.slice(1))) / 1000)
 	const ms = [...began.entries()].sort((a, b) => Number(a[0].slice(1)) - Number(b[0].slice(1))).map((e) => e[1])
-	const size = Math.floor(ms.length / parts)
-	const part = Array.from({ length: parts }, (_, i) => ms.slice(i * size, (i + 1) * size))
 	rows.add('queue_to_ring_p50_ms', quantile(ms, 0.5), 'ms', floor.p50_us / 1000)
-	rows.add('queue_to_ring_p99_ms', median(part.map((p) => quantile(p, 0.99))), 'ms', floor.p99_us / 1000)
+	rows.add('queue_to_ring_p99_ms', thirds(ms), 'ms', floor.p99_us / 1000)
 	rows.add('setup_cpu_ms_per_call', used / calls, 'ms')
 	await l.stop()
 }
@@ -61,12 +64,14 @@ async function freedToRing(rows, c, floor) {
 	}
 	if (ms.length < queued / 2) throw new Error(`of ${queued} calls only ${ms.length} rang at an agent who had just ended another`)
 	rows.add('freed_agent_rering_p50_ms', quantile(ms, 0.5), 'ms', floor.p50_us / 1000)
-	rows.add('freed_agent_rering_p99_ms', quantile(ms, 0.99), 'ms', floor.p99_us / 1000)
+	rows.add('freed_agent_rering_p99_ms', thirds(ms), 'ms', floor.p99_us / 1000)
 	await l.stop()
 }
 
 export default async function (rows) {
-	const [floor] = await figures('bench_floor', ['chain', String(hops), '300', '100'], 15000)
+	const chains = []
+	for (let i = 0; i < parts; i++) chains.push(...(await figures('bench_floor', ['chain', String(hops), '150', '100'], 15000)))
+	const floor = { p50_us: median(chains.map((f) => f.p50_us)), p99_us: median(chains.map((f) => f.p99_us)) }
 	const c = await cluster({
 		sites: ['oslo', 'manila'],
 		agents: [...some('a', agents, 'lang.en'), ...some('b', few, 'lang.nb')],
