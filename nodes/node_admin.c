@@ -22,10 +22,15 @@ static json_t *shield(const struct node *n)
 {
 	const struct sip_ua_counters *s = sip_ua_counters(n->ua);
 	const struct mesh_counters *m = mesh_counters(n->mesh);
+	const struct desk_abuse a = desk_abuse(n->desk);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} row[] = {
+	    {"login_denied", a.denied},
+	    {"login_lockouts", a.login_lockouts},
+	    {"desk_bad_frames", a.bad_frames},
+	    {"desk_too_fast", a.too_fast},
 	    {"silenced", s->silenced},
 	    {"limited", s->limited},
 	    {"overloaded", s->overloaded},
@@ -192,9 +197,8 @@ static const struct {
 	const char *cmd;
 	json_t *(*handle)(struct node *n, const json_t *req);
 } table[] = {
-    {"status", cmd_status}, {"queues", cmd_queues},   {"agents", cmd_agents},
-    {"calls", cmd_calls},   {"records", cmd_records}, {"drain", cmd_drain},
-    {"events", cmd_events},
+    {"status", cmd_status},   {"queues", cmd_queues}, {"agents", cmd_agents}, {"calls", cmd_calls},
+    {"records", cmd_records}, {"drain", cmd_drain},   {"events", cmd_events},
 };
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)

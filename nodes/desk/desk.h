@@ -43,4 +43,9 @@ void desk_peer_heard(struct desk *desk, uint16_t from, uint32_t boot);
 uint32_t desk_queue(const struct desk *desk, struct acd_session_id session);
 uint32_t desk_sessions(const struct desk *desk);
 
+struct desk_abuse {
+	uint64_t denied, login_lockouts, bad_frames, too_fast;
+};
+struct desk_abuse desk_abuse(const struct desk *desk);
+
 #endif

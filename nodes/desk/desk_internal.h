@@ -3,6 +3,7 @@
 
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
+#include "nodes/desk/login_guard.h"
 #include "common/seal/seal.h"
 #include "nodes/wall/wall.h"
 
@@ -18,10 +19,14 @@ enum {
 	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
 	DESK_QUEUES_MAX = 64,        /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
-	DESK_LOGIN_TRIES = 5,       /* wrong passwords of one name in a row … */
-	DESK_LOGIN_LOCK_MS = 60000, /* … lock it for so long */
 	DESK_PEER_SILENT_MS = 2000, /* after that a node's memory of our sessions is refreshed */
-	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each */
+	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each … */
+	DESK_LOGIN_QUEUE_ADDRESS_MAX = 128, /* … of one address: others still get in */
+	/* Messages of one page: a person's clicks make two or three a second. The gateway has limits
+	 * of its own, but a node does not rely on another's. */
+	DESK_MESSAGES_PER_S = 50,
+	DESK_MESSAGES_BURST = 100,
+	DESK_DEPTH_MAX = 8, /* of a message's JSON; PROTOCOL.md has three levels */
 };
 
 enum link_state { LINK_HELLO, LINK_SEALED, LINK_CHECKING, LINK_IN };
@@ -37,6 +42,7 @@ struct link {
 	struct seal_session seal;
 	struct session *session; /* LINK_IN */
 	uint64_t heard_us, opened_us;
+	uint64_t owed_until_us; /* messages beyond what a second pays back */
 	bool plain_audio;
 };
 
@@ -73,13 +79,6 @@ struct session {
 	json_t *ring; /* the ring message, for a page that comes back */
 };
 
-struct login_guard {
-	uint64_t name_hash;
-	uint32_t failures;
-	uint64_t locked_until_us;
-};
-enum { LOGIN_GUARDS = 1024 };
-
 /* What is remembered of another node. */
 struct peer {
 	uint32_t boot;
@@ -98,10 +97,10 @@ struct desk {
 	uint8_t ticket_key[SEAL_KEY_LEN];
 	struct tmr tmr, tmr_wall;
 	uint64_t ticks;
-	struct login_guard guards[LOGIN_GUARDS];
+	struct login_guard guard;
 	struct passwords *passwords;
 	struct {
-		uint64_t logins, denied, resumed, bad_frames;
+		uint64_t logins, denied, resumed, bad_frames, too_fast, login_lockouts;
 	} counters;
 };
 
@@ -115,18 +114,19 @@ void links_tick(struct desk *d);
 
 /* desk_password.c: Argon2id on a thread of its own, one at a time */
 struct passwords;
-typedef void(password_h)(uint64_t conn, const char *name, int result, void *arg);
+typedef void(password_h)(uint64_t conn, uint32_t ip4, const char *name, int result, void *arg);
 int passwords_open(struct passwords **ret, password_h *h, void *arg);
 struct passwords *passwords_close(struct passwords *p);
-/* stored NULL: a dummy is verified, so that an unknown name takes as long. ENOSPC: too many wait.
+/* stored NULL: a dummy is verified, so that an unknown name takes as long. ENOSPC: too many wait,
+ * of all or of this address.
  */
-int passwords_check(struct passwords *p, uint64_t conn, const char *name, const char *stored,
-		    const char *password);
+int passwords_check(struct passwords *p, uint64_t conn, uint32_t ip4, const char *name,
+		    const char *stored, const char *password);
 
 /* desk_login.c */
 void login_request(struct link *l, const json_t *msg);
 void login_resume(struct link *l, const json_t *msg);
-void login_checked(uint64_t conn, const char *name, int result, void *arg);
+void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, void *arg);
 
 /* desk_session.c */
 struct session *session_find(const struct desk *d, uint64_t id);

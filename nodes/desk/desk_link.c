@@ -141,10 +141,28 @@ static void link_handshake(struct link *l, const uint8_t *body, size_t len)
 		link_close(l, WS_CLOSE_TRY_AGAIN);
 }
 
+static bool too_fast(struct link *l, uint64_t now_us)
+{
+	const uint64_t each_us = 1000000 / DESK_MESSAGES_PER_S;
+	uint64_t from = l->owed_until_us > now_us ? l->owed_until_us : now_us;
+	if (from + each_us - now_us > DESK_MESSAGES_BURST * each_us)
+		return true;
+	l->owed_until_us = from + each_us;
+	return false;
+}
+
 static void link_data(struct link *l, const uint8_t *body, size_t len)
 {
 	uint8_t plain[DESK_MESSAGE_MAX];
 	size_t got = 0;
+	if (too_fast(l, mono_us())) {
+		l->desk->counters.too_fast++;
+		log_warn("link.too_fast", "conn=%llx", (unsigned long long)l->conn);
+		link_error(l, "message", "too many messages",
+			   "wait, and connect again; if it stays, report it");
+		link_close(l, WS_CLOSE_POLICY);
+		return;
+	}
 	if (len > sizeof(plain) + SEAL_TAG_LEN ||
 	    seal_decrypt(&l->seal, body, len, plain, sizeof(plain), &got)) {
 		l->desk->counters.bad_frames++;

@@ -7,15 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static struct login_guard *guard_of(struct desk *d, const char *name)
-{
-	uint64_t h = hash_str(name);
-	struct login_guard *g = &d->guards[h % LOGIN_GUARDS];
-	if (g->name_hash != h) /* two names in one slot: the newer one takes it */
-		*g = (struct login_guard){.name_hash = h};
-	return g;
-}
-
 static const char *json_text(const json_t *msg, const char *key)
 {
 	const char *s = json_string_value(json_object_get(msg, key));
@@ -52,38 +43,35 @@ void login_request(struct link *l, const json_t *msg)
 			link_error(l, "login", "name or password missing", "send both as text");
 		return;
 	}
-	const struct login_guard *g = guard_of(d, name);
-	uint64_t now = mono_us();
-	if (g->locked_until_us > now) {
-		denied(l, "locked", (g->locked_until_us - now) / 1000);
+	uint64_t wait_ms = login_guard_begin(&d->guard, name, l->remote_ip4, mono_us());
+	if (wait_ms) {
+		denied(l, "locked", wait_ms);
 		return;
 	}
 	const struct conf_agent *agent = conf_agent_by_name(d->n->conf, name);
 	l->state = LINK_CHECKING;
 	bool may = agent && agent->password[0] == '$';
-	if (passwords_check(d->passwords, l->conn, name, may ? agent->password : NULL, password))
+	if (passwords_check(d->passwords, l->conn, l->remote_ip4, name,
+			    may ? agent->password : NULL, password)) {
+		login_guard_undo(&d->guard, name);
 		denied(l, "full", 1000);
+	}
 }
 
-void login_checked(uint64_t conn, const char *name, int result, void *arg)
+void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, void *arg)
 {
 	struct desk *d = arg;
-	struct login_guard *g = guard_of(d, name);
 	struct link *l = link_find(d, conn);
+	uint64_t lock_ms = login_guard_checked(&d->guard, name, ip4, result == 0, mono_us());
+	if (lock_ms) {
+		d->counters.login_lockouts++;
+		log_warn("login.locked", "name=%s for_ms=%u", log_quote(name), (unsigned)lock_ms);
+	}
 	if (result) {
-		bool locked = ++g->failures >= DESK_LOGIN_TRIES;
-		if (locked) {
-			g->failures = 0;
-			g->locked_until_us = mono_us() + DESK_LOGIN_LOCK_MS * 1000ull;
-			log_warn("login.locked", "name=%s for_ms=%d", log_quote(name),
-				 DESK_LOGIN_LOCK_MS);
-		}
 		if (l && l->state == LINK_CHECKING)
-			denied(l, locked ? "locked" : "credentials",
-			       locked ? DESK_LOGIN_LOCK_MS : 0);
+			denied(l, lock_ms ? "locked" : "credentials", lock_ms);
 		return;
 	}
-	g->failures = 0;
 	const struct conf_agent *agent = conf_agent_by_name(d->n->conf, name);
 	if (!l || l->state != LINK_CHECKING || !agent)
 		return; /* the page left meanwhile */
@@ -120,4 +108,12 @@ void login_resume(struct link *l, const json_t *msg)
 	}
 	d->counters.resumed++;
 	session_enter(l, agent, json_is_true(json_object_get(msg, "keep_rtc")));
+}
+
+struct desk_abuse desk_abuse(const struct desk *d)
+{
+	return (struct desk_abuse){.denied = d->counters.denied,
+				   .login_lockouts = d->counters.login_lockouts,
+				   .bad_frames = d->counters.bad_frames,
+				   .too_fast = d->counters.too_fast};
 }

@@ -196,10 +196,30 @@ static const struct {
     {"wall", true, wall_request},
 };
 
+/* Brackets outside of texts: no parser of ours goes deeper than a message of ours is. */
+static bool shallow(const uint8_t *json, size_t len)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+	for (size_t i = 0; i < len; i++) {
+		if (quoted && json[i] == '\\')
+			i++;
+		else if (json[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (json[i] == '{' || json[i] == '[') && ++depth > DESK_DEPTH_MAX)
+			return false;
+		else if (!quoted && (json[i] == '}' || json[i] == ']') && depth > 0)
+			depth--;
+	}
+	return true;
+}
+
 void message_handle(struct link *l, const uint8_t *json, size_t len)
 {
 	json_error_t error;
-	json_t *msg = json_loadb((const char *)json, len, JSON_REJECT_DUPLICATES, &error);
+	json_t *msg = shallow(json, len)
+			  ? json_loadb((const char *)json, len, JSON_REJECT_DUPLICATES, &error)
+			  : NULL;
 	const char *type = msg ? text(msg, "t") : "";
 	if (!msg || !json_is_object(msg)) {
 		link_error(l, "message", "not a JSON object", "reload the page");

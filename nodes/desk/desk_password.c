@@ -13,6 +13,7 @@
 struct job {
 	struct job *next;
 	uint64_t conn;
+	uint32_t ip4;
 	int result;
 	bool known;
 	char name[CONF_NAME_SIZE];
@@ -77,7 +78,7 @@ static void done_h(int id, void *data, void *arg)
 	struct passwords *p = arg;
 	struct job *j = data;
 	(void)id;
-	p->h(j->conn, j->name, j->result, p->arg);
+	p->h(j->conn, j->ip4, j->name, j->result, p->arg);
 	job_free(j);
 }
 
@@ -127,13 +128,14 @@ struct passwords *passwords_close(struct passwords *p)
 	return NULL;
 }
 
-int passwords_check(struct passwords *p, uint64_t conn, const char *name, const char *stored,
-		    const char *password)
+int passwords_check(struct passwords *p, uint64_t conn, uint32_t ip4, const char *name,
+		    const char *stored, const char *password)
 {
 	struct job *j = calloc(1, sizeof(*j));
 	if (!j)
 		return ENOMEM;
 	j->conn = conn;
+	j->ip4 = ip4;
 	j->known = stored != NULL;
 	/* A password that does not fit is a wrong one; it is verified cut off, so that it takes as
 	 * long. */
@@ -142,7 +144,10 @@ int passwords_check(struct passwords *p, uint64_t conn, const char *name, const 
 	    (stored && str_copy(j->stored, sizeof(j->stored), stored)))
 		j->known = false;
 	pthread_mutex_lock(&p->lock);
-	bool full = p->waiting >= DESK_LOGIN_QUEUE_MAX;
+	uint32_t same = 0;
+	for (const struct job *k = p->first; k; k = k->next)
+		same += k->ip4 == ip4;
+	bool full = p->waiting >= DESK_LOGIN_QUEUE_MAX || same >= DESK_LOGIN_QUEUE_ADDRESS_MAX;
 	if (!full) {
 		*p->last = j;
 		p->last = &j->next;
