@@ -23,17 +23,23 @@ static void arm(struct node *n)
 
 static void step(struct node *n, short revents)
 {
+	char where[PRESENCE_WHERE_SIZE];
 	bool was_up = presence_is_up(n->presence);
 	presence_step(n->presence, revents, mono_us());
+	const char *trouble = presence_trouble(n->presence);
+	if (trouble)
+		log_warn("presence.trouble", "redis=%s why=\"%s\"",
+			 presence_where(n->presence, where), trouble);
 	if (presence_is_up(n->presence) != was_up)
-		log_info(was_up ? "presence.down" : "presence.up", "%s", "");
+		log_info(was_up ? "presence.down" : "presence.up", "redis=%s",
+			 presence_where(n->presence, where));
 	arm(n);
 }
 
 int node_presence_open(struct node *n)
 {
 	tmr_init(&n->tmr_presence);
-	if (n->conf->presence.n == 0)
+	if (n->conf->presence.n + n->conf->presence.sentinels_n == 0)
 		return 0; /* allowed, for a site that needs no directory */
 	int err =
 	    presence_open(&n->presence, &n->conf->presence, n->self->name, n->boot, mono_us());

@@ -228,7 +228,7 @@ static void warn_all(struct reader *r)
 				"no node: no calls and no agents here");
 	}
 	snprintf(r->path, sizeof(r->path), "presence.redis");
-	if (all & 1u << CONF_NODE && !c->presence.n)
+	if (all & 1u << CONF_NODE && !c->presence.n && !c->presence.sentinels_n)
 		warn_at(r, r->root, "add one: presence: {redis: [IPv4:port]}",
 			"no presence Redis: nodes do not start without one");
 	for (uint32_t i = 0; i < c->queues_n && c->agents_n; i++) {

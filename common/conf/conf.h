@@ -21,6 +21,8 @@ enum {
 	CONF_AGENTS_MAX = 100000,
 	CONF_REDIS_MAX = 8,
 	CONF_TRUNKS_MAX = 64,
+	CONF_TUNNELS_MAX = 32,     /* a Redis and a Sentinel of each of 16 sites */
+	CONF_USER_SIZE = 32,
 };
 
 enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
@@ -88,9 +90,29 @@ struct conf_agent {
 	bool supervisor;
 };
 
+/* Who we are at a Redis. The password stands in a file of its own (0600), not here. */
+struct conf_login {
+	char user[CONF_USER_SIZE];           /* "": no AUTH */
+	char password_file[CONF_PATH_SIZE];
+};
+
+/* What Sentinel calls from, we reach at to. */
+struct conf_tunnel {
+	struct conf_endpoint from, to;
+};
+
 struct conf_redis {
 	struct conf_endpoint at[CONF_REDIS_MAX];
 	uint32_t n;
+	/* With Sentinels they say which server is the master, and `at` is not asked. */
+	struct conf_endpoint sentinels[CONF_REDIS_MAX];
+	uint32_t sentinels_n;
+	char master[CONF_NAME_SIZE];         /* its name at the Sentinels */
+	/* Not empty: an address that is not in it is not connected to, since a connection of that
+	 * kind would bypass the tunnel. */
+	struct conf_tunnel tunnels[CONF_TUNNELS_MAX];
+	uint32_t tunnels_n;
+	struct conf_login login;             /* at Redis and at the Sentinels */
 };
 
 /* Addresses of carriers: what comes from there has limits of its own and is never locked out. */
@@ -115,6 +137,7 @@ struct conf {
 	struct conf_trunk trunks[CONF_TRUNKS_MAX];
 	uint32_t trunks_n;
 	struct conf_sip_limits sip_limits;
+	struct conf_login journal_login; /* at every journal Redis */
 	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */
 	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
 	struct conf_site sites[CONF_SITES_MAX];

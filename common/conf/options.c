@@ -17,6 +17,7 @@ static const struct option table[] = {
 	{SECTION_ROOT,   "agents",             OPT_PATH,     "agents.yaml", "the file of those who may sign in", AT(struct conf, agents_file), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "paths",              OPT_READ,     "",            "folders of this installation", 0, 0, 0, "keys: value", read_paths},
 	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
+	{SECTION_ROOT,   "journal",            OPT_READ,     "",            "how nodes sign in at the journal Redis of their machines", 0, 0, 0, "user: and password_file:", read_journal},
 	{SECTION_ROOT,   "allow_plain_agents", OPT_BOOL,     "false",       "agents without WebRTC may sign in: load tools only", AT(struct conf, allow_plain_agents), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "trunks",             OPT_READ,     "",            "addresses of carriers: limits of their own, never locked out; default: this machine", 0, 0, 0, "a list of at most 64 IPv4 addresses or prefixes, such as [203.0.113.7, 198.51.100.0/24]", read_trunks},
 	{SECTION_ROOT,   "sip_limits",         OPT_READ,     "",            "what one source address may ask of a node", 0, 0, 0, "keys: value", read_sip_limits},
@@ -30,6 +31,14 @@ static const struct option table[] = {
 	{SECTION_PATHS,  "web",                OPT_PATH,     "web",         "the built browser softphone, served by the gateways", AT(struct conf, web_dir), 0, 0, NULL, NULL},
 
 	{SECTION_PRESENCE, "redis",            OPT_READ,     "",            "presence Redis servers, the master first; nodes start only with at least one, and route calls on when none answers", AT(struct conf_redis, at), 0, 0, "a list of at most 8 IPv4:port", read_redis},
+	{SECTION_PRESENCE, "sentinels",        OPT_READ,     "",            "Sentinels, asked in turn which server is the master; then `redis` is a list for people only", AT(struct conf_redis, sentinels), 0, 0, "a list of at most 8 IPv4:port", read_sentinels},
+	{SECTION_PRESENCE, "master",           OPT_NAME,     "presence",    "the name of the master at the Sentinels", AT(struct conf_redis, master), 0, 0, NULL, NULL},
+	{SECTION_PRESENCE, "tunnels",          OPT_READ,     "",            "how to reach what Sentinel announces; if given, no other address is connected to", 0, 0, 0, "\"IPv4:port\": IPv4:port, at most 32", read_tunnels},
+	{SECTION_PRESENCE, "user",             OPT_TEXT,     "",            "who nodes are at Redis and at the Sentinels; none: no AUTH", AT(struct conf_redis, login.user), 0, 31, "one word", NULL},
+	{SECTION_PRESENCE, "password_file",    OPT_PATH,     "",            "that user's password, one line, mode 0600", AT(struct conf_redis, login.password_file), 0, 0, NULL, NULL},
+
+	{SECTION_JOURNAL, "user",              OPT_TEXT,     "",            "who nodes are at the journal Redis; none: no AUTH", AT(struct conf_login, user), 0, 31, "one word", NULL},
+	{SECTION_JOURNAL, "password_file",     OPT_PATH,     "",            "that user's password, one line, mode 0600", AT(struct conf_login, password_file), 0, 0, NULL, NULL},
 
 	{SECTION_SIP_LIMITS, "new_calls",         OPT_U32,   "20",          "new calls a second from an address that is no trunk, three times as many at once; a PBX of fifty desks makes one or two", AT(struct conf_sip_limits, new_calls), 1, 100000, NULL, NULL},
 	{SECTION_SIP_LIMITS, "calls",             OPT_U32,   "100",         "its calls at the same time", AT(struct conf_sip_limits, calls), 1, 20000, NULL, NULL},
@@ -112,6 +121,7 @@ static const struct option table[] = {
 static const char *const titles[SECTION_COUNT] = {
 	[SECTION_ROOT] = "the file", [SECTION_PATHS] = "paths", [SECTION_PRESENCE] = "presence",
 	[SECTION_SIP_LIMITS] = "sip_limits", [SECTION_TLS] = "sites.NAME.gateways.NAME.tls",
+	[SECTION_JOURNAL] = "journal",
 	[SECTION_SITE] = "sites.NAME", [SECTION_BROKER] = "sites.NAME.brokers.NAME",
 	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
 	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",

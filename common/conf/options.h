@@ -15,8 +15,9 @@
 #include "common/conf/yaml.h"
 
 enum section {
-	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_SIP_LIMITS, SECTION_SITE, SECTION_BROKER, SECTION_NODE,
-	SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL, SECTION_OVERFLOW, SECTION_AGENTS,
+	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_JOURNAL, SECTION_SIP_LIMITS, SECTION_SITE,
+	SECTION_BROKER, SECTION_NODE, SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL,
+	SECTION_OVERFLOW, SECTION_AGENTS,
 	SECTION_AGENT, SECTION_COUNT,
 };
 
@@ -128,6 +129,9 @@ void read_trunks(struct reader *r, const struct yaml_node *v, void *base);
 void read_sip_limits(struct reader *r, const struct yaml_node *v, void *base);
 void read_tls(struct reader *r, const struct yaml_node *v, void *base);
 void read_redis(struct reader *r, const struct yaml_node *v, void *base);
+void read_sentinels(struct reader *r, const struct yaml_node *v, void *base);
+void read_tunnels(struct reader *r, const struct yaml_node *v, void *base);
+void read_journal(struct reader *r, const struct yaml_node *v, void *base);
 void read_skill_names(struct reader *r, const struct yaml_node *v, void *base);
 void read_sites(struct reader *r, const struct yaml_node *v, void *base);
 void read_languages(struct reader *r, const struct yaml_node *v, void *base);

@@ -3,7 +3,8 @@
 #define HELIO_PRESENCE_INTERNAL_H
 
 #include "common/presence/held.h"
-#include "common/redis/link.h"
+#include "common/presence/both.h"
+#include "common/redis/sentinel.h"
 
 enum {
 	/* A node that died shows its agents for so long; two renewals may fail before. */
@@ -24,6 +25,10 @@ enum {
 
 struct presence {
 	struct redis_link link;
+	/* With Sentinels; else NULL, and link goes round the servers of the configuration. */
+	struct redis_sentinel *sentinel;
+	struct both *both;
+	const char *told; /* trouble that the shell has been told */
 	char node[CONF_NAME_SIZE];
 	uint32_t boot;
 	struct held held;
@@ -33,7 +38,8 @@ struct presence {
 	uint64_t renew_at_us, lease_sent_us;
 };
 
-/* write.c: what is said over the connection. The first two are its handlers; arg is the presence. */
+/* write.c: what is said over the connection. The first two are its handlers; arg is the presence.
+ */
 void write_hello(void *arg);
 void write_gone(void *arg);
 void write_lease(struct presence *p);

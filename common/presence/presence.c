@@ -2,8 +2,30 @@
 #include "common/base/base.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int sentinel_open(struct presence *p, const struct conf_redis *redis, uint64_t now_us)
+{
+	p->sentinel = calloc(1, sizeof(*p->sentinel));
+	if (!p->sentinel)
+		return ENOMEM;
+	redis_sentinel_init(p->sentinel, redis, p->node, now_us);
+	return both_open(&p->both);
+}
+
+static struct presence *presence_free(struct presence *p)
+{
+	redis_link_deinit(&p->link);
+	if (p->sentinel)
+		redis_sentinel_deinit(p->sentinel);
+	both_close(p->both);
+	free(p->sentinel);
+	held_deinit(&p->held);
+	free(p);
+	return NULL;
+}
 
 int presence_open(struct presence **ret, const struct conf_redis *redis, const char *node,
 		  uint32_t boot, uint64_t now_us)
@@ -11,21 +33,26 @@ int presence_open(struct presence **ret, const struct conf_redis *redis, const c
 	static const struct redis_link_timing timing = {CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS,
 							BACKOFF_MIN_MS, BACKOFF_MAX_MS};
 	static const struct redis_link_handlers handlers = {write_hello, write_gone};
-	if (redis->n == 0 || redis->n > CONF_REDIS_MAX || !*node)
+	struct conf_redis at = *redis;
+	if (redis->n > CONF_REDIS_MAX || redis->sentinels_n > CONF_REDIS_MAX || !*node ||
+	    redis->n + redis->sentinels_n == 0)
 		return EINVAL;
 	struct presence *p = calloc(1, sizeof(*p));
 	if (!p)
 		return ENOMEM;
+	p->boot = boot;
+	if (redis->sentinels_n)
+		at.n = 0; /* nowhere until a Sentinel has said */
+	redis_link_init(&p->link, &at, &timing, node, &handlers, p, now_us);
 	int err = held_init(&p->held);
 	if (!err)
 		err = str_copy(p->node, sizeof(p->node), node);
+	if (!err && redis->sentinels_n)
+		err = sentinel_open(p, redis, now_us);
 	if (err) {
-		held_deinit(&p->held);
-		free(p);
+		presence_free(p);
 		return err;
 	}
-	p->boot = boot;
-	redis_link_init(&p->link, redis, &timing, node, &handlers, p, now_us);
 	*ret = p;
 	return 0;
 }
@@ -36,19 +63,34 @@ struct presence *presence_close(struct presence *p)
 		return NULL;
 	write_goodbye(p);
 	redis_link_flush(&p->link);
-	redis_link_deinit(&p->link);
-	held_deinit(&p->held);
-	free(p);
-	return NULL;
+	return presence_free(p);
 }
 
 int presence_fd(const struct presence *p, short *ret_events)
 {
+	if (p->sentinel)
+		return both_fd(p->both, &p->link, &p->sentinel->link, ret_events);
 	return redis_link_fd(&p->link, ret_events);
+}
+
+static void follow(struct presence *p, short revents, uint64_t now_us)
+{
+	redis_sentinel_step(p->sentinel, revents, now_us);
+	const struct conf_endpoint *master = redis_sentinel_master(p->sentinel);
+	if (master)
+		redis_link_aim(&p->link, master);
 }
 
 void presence_step(struct presence *p, short revents, uint64_t now_us)
 {
+	short said = 0;
+	if (p->sentinel) {
+		both_ready(p->both, revents, &revents, &said);
+		/* Before it aims elsewhere: what has come is taken. */
+		redis_link_step(&p->link, revents, now_us);
+		follow(p, said, now_us);
+		revents = 0;
+	}
 	redis_link_step(&p->link, revents, now_us);
 	if (redis_link_usable(&p->link) && p->link.now_us >= p->renew_at_us)
 		write_lease(p);
@@ -64,7 +106,8 @@ uint64_t presence_deadline(const struct presence *p)
 	uint64_t t = redis_link_deadline(&p->link);
 	if (p->link.state == REDIS_UP && p->renew_at_us < t)
 		t = p->renew_at_us;
-	return t;
+	uint64_t ask = p->sentinel ? redis_sentinel_deadline(p->sentinel) : UINT64_MAX;
+	return ask < t ? ask : t;
 }
 
 static bool texts_end(const struct presence_agent *a)
@@ -116,6 +159,28 @@ int presence_drop(struct presence *p, const char *name)
 bool presence_is_up(const struct presence *p)
 {
 	return p->link.state == REDIS_UP;
+}
+
+const char *presence_trouble(struct presence *p)
+{
+	const char *t = p->link.trouble;
+	if (!t && p->sentinel)
+		t = p->sentinel->trouble ? p->sentinel->trouble : p->sentinel->link.trouble;
+	if (t == p->told)
+		return NULL;
+	p->told = t;
+	return t;
+}
+
+char *presence_where(const struct presence *p, char buf[static PRESENCE_WHERE_SIZE])
+{
+	const struct conf_redis *r = &p->link.redis;
+	const struct conf_endpoint *e = &r->at[p->link.at];
+	if (r->n == 0)
+		snprintf(buf, PRESENCE_WHERE_SIZE, "-");
+	else
+		snprintf(buf, PRESENCE_WHERE_SIZE, "%s:%u", e->host, e->port);
+	return buf;
 }
 
 const struct presence_counters *presence_counters(const struct presence *p)

@@ -4,6 +4,9 @@
  * Redis goes unnoticed by callers. hiredis async, pipelined; own timers, because hiredis 0.14 async
  * has none. Loop-agnostic: the shell polls the descriptor and calls presence_step().
  *
+ * With Sentinels it writes to the server that they name; without, to that server of the list which
+ * calls itself a master.
+ *
  *   helio:agent:<name>  hash   session node site state reason since_ms login_no version
  *   helio:lease:<node>  string boot, PX lease_ms       gone -> its agents are gone
  *   helio:agents:<node> set    names held by this node
@@ -21,9 +24,9 @@ struct presence;
 struct presence_agent {
 	char name[32], node[32], site[32], session[48];
 	char state[16], reason[16];
-	int64_t since_ms;       /* wall clock of the writer, for people */
-	uint64_t login_no;      /* highest seen + 1 at each sign-in */
-	uint64_t version;       /* of the agent register */
+	int64_t since_ms;  /* wall clock of the writer, for people */
+	uint64_t login_no; /* highest seen + 1 at each sign-in */
+	uint64_t version;  /* of the agent register */
 };
 
 struct presence_counters {
@@ -35,7 +38,8 @@ struct presence_counters {
  * connects in the background and repeats. */
 int presence_open(struct presence **ret, const struct conf_redis *redis, const char *node,
 		  uint32_t boot, uint64_t now_us);
-struct presence *presence_close(struct presence *p); /* drops the lease if it can, without waiting */
+struct presence *
+presence_close(struct presence *p); /* drops the lease if it can, without waiting */
 
 /* The descriptor may change after each step; -1: none now. events: POLLIN|POLLOUT wanted. */
 int presence_fd(const struct presence *p, short *ret_events);
@@ -51,6 +55,12 @@ int presence_put(struct presence *p, const struct presence_agent *a);
 int presence_drop(struct presence *p, const char *name);
 
 bool presence_is_up(const struct presence *p);
+/* What a person must set right (a password, an ACL, a tunnel), in words, each time that it is
+ * another trouble than before; NULL: nothing new. For one line in a log; holds no secret. */
+const char *presence_trouble(struct presence *p);
+enum { PRESENCE_WHERE_SIZE = 72 };
+/* host:port of the server that is written to, or tried. */
+char *presence_where(const struct presence *p, char buf[static PRESENCE_WHERE_SIZE]);
 const struct presence_counters *presence_counters(const struct presence *p);
 
 #endif

@@ -70,7 +70,7 @@ static void on_script(redisAsyncContext *ac, void *reply, void *arg)
 		return;
 	p->script_asked = false;
 	if (r->type != REDIS_REPLY_STRING || str_copy(p->sha, sizeof(p->sha), r->str))
-		redis_link_fail(&p->link);
+		redis_link_refused(&p->link, r);
 }
 
 static void ask_script(struct presence *p)
@@ -112,9 +112,12 @@ static void on_lease(redisAsyncContext *ac, void *reply, void *arg)
 	if (!redis_link_reply(&p->link, r))
 		return;
 	if (r->type != REDIS_REPLY_STATUS) {
-		redis_link_fail(&p->link);
+		redis_link_refused(&p->link, r);
 		return;
 	}
+	/* A renewal: everything has gone well since the first. */
+	if (p->link.state == REDIS_UP)
+		redis_link_fine(&p->link);
 	p->counters.last_rtt_us = p->link.now_us - p->lease_sent_us;
 	if (p->link.state == REDIS_ASKING) {
 		redis_link_is_up(&p->link);
@@ -143,7 +146,7 @@ static void on_role(redisAsyncContext *ac, void *reply, void *arg)
 	if (!redis_link_reply(&p->link, r))
 		return;
 	if (strcmp(redis_text_at(r, 0), "master") != 0) {
-		redis_link_fail(&p->link);
+		redis_link_refused(&p->link, r); /* a replica, or one that does not let us ask */
 		return;
 	}
 	snprintf(key, sizeof(key), "helio:agents:%s", p->node);
@@ -166,6 +169,8 @@ void write_gone(void *arg)
 	struct presence *p = arg;
 	p->script_asked = false;
 	p->sha[0] = '\0';
+	if (p->sentinel)
+		redis_sentinel_doubt(p->sentinel);
 }
 
 static void on_goodbye(redisAsyncContext *ac, void *reply, void *arg)
@@ -217,7 +222,7 @@ static void on_written(redisAsyncContext *ac, void *reply, void *arg)
 		if (redis_error_is(r, "NOSCRIPT"))
 			ask_script(p);
 		else
-			redis_link_fail(&p->link);
+			redis_link_refused(&p->link, r);
 		return;
 	}
 	if (r->type != REDIS_REPLY_INTEGER)
@@ -282,7 +287,7 @@ static void on_number(redisAsyncContext *ac, void *reply, void *arg)
 	}
 	if (r->type != REDIS_REPLY_ARRAY) {
 		if (redis_server_unfit(r))
-			redis_link_fail(&p->link);
+			redis_link_refused(&p->link, r);
 		else
 			p->link.errors++; /* a key of another type: nothing of ours can help */
 		settled(p, i);

@@ -1,9 +1,13 @@
 #include "common/redis/link.h"
+#include "common/redis/internal.h"
 #include "common/base/base.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+
+/* Enough for the longest back-off. */
+enum { REFUSED_ATTEMPTS = 8 };
 
 static void add_read(void *arg)
 {
@@ -36,7 +40,7 @@ void redis_link_init(struct redis_link *l, const struct conf_redis *redis,
 		     const struct redis_link_handlers *h, void *arg, uint64_t now_us)
 {
 	struct sigaction sa;
-	helio_assert(redis->n > 0 && redis->n <= CONF_REDIS_MAX);
+	helio_assert(redis->n <= CONF_REDIS_MAX);
 	if (sigaction(SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL)
 		signal(SIGPIPE, SIG_IGN);
 	memset(l, 0, sizeof(*l));
@@ -46,6 +50,8 @@ void redis_link_init(struct redis_link *l, const struct conf_redis *redis,
 	l->arg = arg;
 	l->spread = (uint32_t)hash_str(name);
 	l->now_us = l->retry_at_us = now_us;
+	if (l->redis.n == 0)
+		l->retry_at_us = UINT64_MAX;
 }
 
 /* Doubled at each failure, and spread by name, so that a whole site does not knock at once. */
@@ -67,8 +73,12 @@ static void away(struct redis_link *l)
 	l->state = REDIS_AWAY;
 	l->give_up = l->want_read = l->want_write = false;
 	l->outstanding = 0;
-	l->at = (l->at + 1) % l->redis.n;
-	l->retry_at_us = l->now_us + backoff_us(l);
+	if (l->redis.n == 0) {
+		l->retry_at_us = UINT64_MAX;
+	} else {
+		l->at = (l->at + 1) % l->redis.n;
+		l->retry_at_us = l->now_us + backoff_us(l);
+	}
 	if (l->attempt < UINT32_MAX / 64)
 		l->attempt++;
 	if (l->h.gone_h)
@@ -96,7 +106,10 @@ static void on_connect(const redisAsyncContext *ac, int status)
 	}
 	l->state = REDIS_ASKING;
 	l->progress_us = l->now_us;
-	l->h.hello_h(l->arg);
+	if (*l->redis.login.user)
+		redis_auth(l);
+	else
+		l->h.hello_h(l->arg);
 }
 
 static void connect_next(struct redis_link *l)
@@ -140,6 +153,20 @@ void redis_link_deinit(struct redis_link *l)
 {
 	l->h.gone_h = NULL;
 	leave(l);
+}
+
+void redis_link_aim(struct redis_link *l, const struct conf_endpoint *at)
+{
+	const struct conf_endpoint *now = &l->redis.at[0];
+	if (at && l->redis.n == 1 && at->port == now->port && !strcmp(at->host, now->host))
+		return;
+	l->redis.n = at ? 1 : 0;
+	if (at)
+		l->redis.at[0] = *at;
+	l->at = 0;
+	leave(l);
+	l->attempt = 0;
+	l->retry_at_us = at ? l->now_us : UINT64_MAX;
 }
 
 int redis_link_fd(const struct redis_link *l, short *ret_events)
@@ -263,6 +290,25 @@ void redis_link_fail(struct redis_link *l)
 	l->give_up = true;
 }
 
+void redis_link_refused(struct redis_link *l, const redisReply *r)
+{
+	if (redis_error_is(r, "NOAUTH"))
+		l->trouble = "Redis asks for a password: set user: and password_file:";
+	else if (redis_error_is(r, "NOPERM"))
+		l->trouble = "this user may not do what is needed there: see its ACL";
+	else if (redis_error_is(r, "MISCONF") || redis_error_is(r, "OOM"))
+		l->trouble = "Redis takes no writes: its disk or its memory is full";
+	/* It comes up each time and breaks at once: as slow as if it did not come up. */
+	if (l->trouble)
+		l->attempt = REFUSED_ATTEMPTS * CONF_REDIS_MAX;
+	redis_link_fail(l);
+}
+
+void redis_link_fine(struct redis_link *l)
+{
+	l->trouble = NULL;
+}
+
 struct redis_link *redis_link_of(const redisAsyncContext *ac)
 {
 	return ac->data;
@@ -275,8 +321,9 @@ bool redis_error_is(const redisReply *r, const char *prefix)
 
 bool redis_server_unfit(const redisReply *r)
 {
-	static const char *const prefix[] = {"READONLY", "LOADING", "MASTERDOWN", "NOAUTH",
-					     "MISCONF",  "OOM",     "BUSY",       "NOREPLICAS"};
+	static const char *const prefix[] = {"READONLY", "LOADING",    "MASTERDOWN",
+					     "NOAUTH",   "MISCONF",    "OOM",
+					     "BUSY",     "NOREPLICAS", "NOPERM"};
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(prefix); i++)
 		if (redis_error_is(r, prefix[i]))
 			return true;

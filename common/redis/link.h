@@ -1,9 +1,9 @@
 /*
  * One connection to Redis on a foreign loop, and the timers that hiredis 0.14 does not have.
  *
- *   AWAY ──retry_at──► CONNECTING ──► ASKING (the user's hello) ──redis_link_is_up()──► UP
- *     ▲                    │               │                                           │
- *     └────────────────────┴─ timeout, error, redis_link_fail() ◄──────────────────────┘
+ *   AWAY ──retry_at──► CONNECTING ──► ASKING (AUTH, the user's hello) ──redis_link_is_up()──► UP
+ *     ▲                    │               │                                                 │
+ *     └────────────────────┴─ timeout, error, redis_link_fail() ◄────────────────────────────┘
  *
  * The struct is open so that its user can embed it; its fields are for link.c, except those that
  * say so. Nothing here blocks or waits.
@@ -38,6 +38,9 @@ struct redis_link {
 	uint32_t outstanding;                  /* for reading: commands without a reply */
 	uint64_t now_us;                       /* for reading: of the last step */
 	uint64_t errors, reconnects, timeouts; /* for reading; the user may add errors */
+	/* For reading: what a person must set right, in words, a constant text; NULL: nothing. It
+	 * stays until the user says that all is well (redis_link_fine). */
+	const char *trouble;
 
 	struct conf_redis redis;
 	struct redis_link_timing timing;
@@ -53,7 +56,8 @@ struct redis_link {
 	uint64_t connect_until_us, retry_at_us;
 };
 
-/* redis: 1 to CONF_REDIS_MAX endpoints, tried in turn. name: spreads the attempts of many
+/* redis: its `at`, tried in turn, and its login; no endpoint: nowhere, until redis_link_aim().
+ * name: spreads the attempts of many
  * processes. Also ignores SIGPIPE if nobody has: hiredis writes with write(2), and a Redis that was
  * killed would kill us. */
 void redis_link_init(struct redis_link *l, const struct conf_redis *redis,
@@ -61,6 +65,10 @@ void redis_link_init(struct redis_link *l, const struct conf_redis *redis,
 		     const struct redis_link_handlers *h, void *arg, uint64_t now_us);
 /* Leaves the connection; pending reply handlers are called with NULL, gone_h is not called. */
 void redis_link_deinit(struct redis_link *l);
+
+/* From now on this endpoint and no other, at once: a connection to another one is left. NULL:
+ * nowhere. Not from inside a handler. */
+void redis_link_aim(struct redis_link *l, const struct conf_endpoint *at);
 
 /* The descriptor may change after each step; -1: none now. */
 int redis_link_fd(const struct redis_link *l, short *ret_events);
@@ -87,6 +95,10 @@ bool redis_link_usable(const struct redis_link *l);
 void redis_link_again(struct redis_link *l);
 /* Counts an error and leaves this connection at the next step. */
 void redis_link_fail(struct redis_link *l);
+/* The same, because of this reply: notes the trouble if a person must see to it. */
+void redis_link_refused(struct redis_link *l, const redisReply *r);
+/* It has worked for a while: there is no trouble. */
+void redis_link_fine(struct redis_link *l);
 
 struct redis_link *redis_link_of(const redisAsyncContext *ac);
 
