@@ -352,7 +352,7 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 	s->state = fx->agent_state;
 	s->reason = fx->reason;
 	s->offer = fx->offer.v;
-	if (s->state != ACD_AGENT_WRAP)
+	if (s->worked != ACD_AGENT_WRAP) /* a lost link does not end it */
 		s->wrap_until_us = 0;
 	if (s->state == ACD_AGENT_IDLE || s->state == ACD_AGENT_NOT_READY)
 		s->muted = false;
