@@ -4,23 +4,24 @@
 import { speaker, type Lang, type Speaker } from './i18n';
 import { checkPin, loadPin, readCluster, savePin } from './link/cluster';
 import { Link } from './link/link';
-import { Leg, type LegFigures } from './media/leg';
+import { Leg, type LegCounters, type LegFigures } from './media/leg';
 import { Microphone } from './media/mic';
 import { LevelMeter, Ringer } from './media/sound';
 import { Notifier } from './notify';
 import {
-	leaveTab, loadCallAge, loadPrefs, loadTicket, loadToday, savePrefs, saveCallStart, saveTicket, saveToday, tabWasAtDesk,
-	type Prefs,
+	leaveTab, loadCallAge, loadDraft, loadPrefs, loadTicket, loadToday, saveCallStart, saveDraft,
+	savePrefs, saveTicket, saveToday, tabSession, tabWasAtDesk, type Draft, type Prefs,
 } from './prefs';
 import {
-	noteThatFits, type Disposition, type FromNode, type PauseReason, type ToNode, type Welcome,
+	DISPOSITIONS, noteThatFits, type Disposition, type FromNode, type PauseReason, type ToNode, type Welcome,
 } from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import {
 	initialState, pageState, readyBlock, reduce, type Action, type Cluster, type State,
 } from './state';
 
-type Credentials = { name: string; password: string } | { ticket: true };
+/** again: the page comes back by itself, and takes the desk from no newer one. */
+type Credentials = { name: string; password: string } | { ticket: true; again: boolean };
 
 /** Signing in: the handshake over a bad line, a queue of Argon2id runs, then it is a failure. */
 const SIGNIN_MAX_MS = 20_000;
@@ -33,6 +34,12 @@ const RELEG_MS = 6000;
 /** The node hears nothing though our end looks fine: one way is broken, and stays so. */
 const ONE_WAY_MS = 10_000;
 const CLUSTER_RETRY_MS = 4000;
+
+function keepDraft(wrap: NonNullable<State['wrap']>): void {
+	const { caller = '', callerName = '', queueDisplay = '' } = wrap.about ?? {};
+	const { offer, disposition, note } = wrap;
+	saveDraft({ offer, disposition, note, caller, callerName, queueDisplay });
+}
 
 export class App {
 	state: State = initialState();
@@ -55,6 +62,8 @@ export class App {
 	private legBlocked = false;
 	private figures: LegFigures | null = null;
 	private silentSince = 0;
+	/** Where a password was refused: tries are counted there, so the next one is told the truth. */
+	private deniedBy = '';
 	private retryCluster: ReturnType<typeof setTimeout> | null = null;
 
 	constructor() {
@@ -76,7 +85,8 @@ export class App {
 		this.ringer.volume = this.prefs.volume;
 		setInterval(() => this.onSecond(), 1000);
 		setInterval(() => void this.onFigures(), FIGURES_MS);
-		addEventListener('online', () => this.link?.hurry());
+		for (const kind of ['online', 'offline'] as const)
+			addEventListener(kind, () => this.link?.hurry());
 		document.addEventListener('visibilitychange', () => {
 			if (!document.hidden) this.link?.hurry();
 		});
@@ -166,7 +176,7 @@ export class App {
 			a: 'cluster', cluster,
 			known: ticket && { name: ticket.name, display: ticket.display },
 		});
-		if (ticket && tabWasAtDesk()) this.signIn({ ticket: true });
+		if (ticket && tabWasAtDesk()) this.signIn({ ticket: true, again: true });
 	}
 
 	// ---- signing in and out ----
@@ -187,7 +197,7 @@ export class App {
 			clusterPub: fromHex(cluster.signPub),
 			device: this.device,
 			site: () => loadTicket()?.site ?? '',
-			home: () => ('ticket' in (this.credentials ?? {}) ? loadTicket()?.node ?? '' : ''),
+			home: () => ('ticket' in (this.credentials ?? {}) ? loadTicket()?.node ?? '' : this.deniedBy),
 			events: {
 				phase: (phase, attempt, retryMs) => this.onLink(phase, attempt, retryMs),
 				message: (m) => this.onMessage(m),
@@ -213,7 +223,7 @@ export class App {
 	/** From another tab's desk back to this one. */
 	useHere(): void {
 		this.dispatch({ a: 'signed_out', known: this.state.known });
-		this.signIn({ ticket: true });
+		this.signIn({ ticket: true, again: false });
 	}
 
 	private leave(known: State['known']): void {
@@ -258,9 +268,10 @@ export class App {
 				this.failSignin('ticket', 0);
 				return;
 			}
+			const { again } = this.credentials;
 			this.link?.send({
-				t: 'resume', ticket: ticket.ticket, session: ticket.session, audio: 'webrtc', lang,
-				keep_rtc: this.leg.up,
+				t: 'resume', ticket: ticket.ticket, session: again ? tabSession() : ticket.session,
+				audio: 'webrtc', lang, keep_rtc: this.leg.up, again,
 			});
 		} else {
 			const { name, password } = this.credentials;
@@ -276,6 +287,7 @@ export class App {
 				this.link?.renew();
 				return;
 			}
+			this.deniedBy = m.why === 'credentials' || m.why === 'locked' ? this.link?.node ?? '' : '';
 			this.failSignin(m.why || 'unknown', m.retryMs);
 			return;
 		}
@@ -286,7 +298,8 @@ export class App {
 			this.dispatch({ a: 'today', today: loadToday(m.agent.name) });
 			if (this.state.call?.muted) this.link?.send({ t: 'mute', on: true });
 		}
-		if (m.t === 'taken_over') {
+		if (this.state.phase === 'taken_over') {
+			this.disarmSignin();
 			this.link?.close();
 			this.leg.close();
 			this.mic.close();
@@ -297,7 +310,8 @@ export class App {
 
 	private onWelcome(m: Welcome): void {
 		this.disarmSignin();
-		this.credentials = { ticket: true }; // the password is not kept
+		this.credentials = { ticket: true, again: true }; // the password is not kept
+		this.deniedBy = '';
 		saveTicket({
 			ticket: m.ticket, session: m.session, node: m.node, name: m.agent.name,
 			display: m.agent.display, site: m.agent.site, until: Date.now() + m.ticketMs,
@@ -360,8 +374,12 @@ export class App {
 		this.dispatch({ a: 'mute', on });
 		this.link?.send({ t: 'mute', on });
 	}
-	wrap(disposition: Disposition | '', note: string): void {
-		this.dispatch({ a: 'wrap', disposition, note: noteThatFits(note) });
+	wrap(disposition: Disposition | '', note: string, draft?: Draft): void {
+		const about = draft && {
+			offer: draft.offer, call: '', queue: '', queueDisplay: draft.queueDisplay,
+			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '',
+		};
+		this.dispatch({ a: 'wrap', disposition, note: noteThatFits(note), ...(about ? { about } : {}) });
 		if (this.wrapTimer) clearTimeout(this.wrapTimer);
 		this.wrapTimer = setTimeout(() => this.saveWrap(false), WRAP_SAVE_MS);
 	}
@@ -378,7 +396,7 @@ export class App {
 		const sent = this.link?.send({
 			t: 'wrap', offer: wrap.offer, disposition: wrap.disposition, note: wrap.note, done,
 		}) ?? false;
-		if (sent && !done) this.dispatch({ a: 'wrap_sent' });
+		if (sent) this.dispatch({ a: 'wrap_sent' });
 		return sent;
 	}
 
@@ -394,6 +412,11 @@ export class App {
 		this.ringer.volume = this.prefs.volume;
 		this.drawRoot();
 		for (const listener of this.listeners) listener();
+	}
+
+	/** For the test before the first call. */
+	lineCounters(): Promise<LegCounters | null> {
+		return this.leg.counters().catch(() => null);
 	}
 
 	unlock(): void {
@@ -419,6 +442,7 @@ export class App {
 			if (ageMs) this.dispatch({ a: 'call_since', ageMs });
 			else saveCallStart(after.call.offer, this.now() - after.call.since);
 		}
+		this.onWrapChange(before.wrap, after.wrap);
 		if (before.leg.status !== 'down' && after.leg.status === 'down') this.legDownAt = this.now();
 		if (after.today !== before.today && after.session)
 			saveToday(after.session.agent.name, after.today);
@@ -429,6 +453,26 @@ export class App {
 			this.dispatch({ a: 'notice', kind: 'warn', key: 'mic_paused' });
 		}
 		this.drawRoot();
+	}
+
+	private onWrapChange(before: State['wrap'], after: State['wrap']): void {
+		if (after && after.offer !== before?.offer) {
+			const draft = loadDraft(after.offer);
+			const disposition = DISPOSITIONS.find((d) => d === draft?.disposition) ?? '';
+			if (!draft) keepDraft(after);
+			else if (!after.note && !after.disposition) this.wrap(disposition, draft.note, draft);
+		} else if (after && after.saved === 'dirty') {
+			keepDraft(after);
+		}
+		if (!before || before.offer === after?.offer) return;
+		// The time ran out, or the line was away, with the last words not yet sent.
+		if (before.saved === 'dirty') {
+			this.link?.send({
+				t: 'wrap', offer: before.offer, disposition: before.disposition, note: before.note,
+				done: false,
+			});
+		}
+		if (!after) saveDraft(null);
 	}
 
 	private drawRoot(): void {

@@ -6,6 +6,7 @@ import { DISPOSITIONS } from './protocol';
 export interface KeyTargets {
 	dialogOpen(): boolean;
 	openSound(): void;
+	openTest(): void;
 	openHelp(): void;
 }
 
@@ -71,6 +72,9 @@ function press(app: App, ui: KeyTargets, key: string): boolean {
 		return s.wrap !== null;
 	case 's':
 		ui.openSound();
+		return true;
+	case 't':
+		if (s.desk.state === 'not_ready') ui.openTest();
 		return true;
 	case '?':
 		ui.openHelp();

@@ -84,7 +84,12 @@ export function leaveTab(): void {
 	write(tab, TAB, null);
 }
 export function tabWasAtDesk(): boolean {
-	return typeof read(tab, TAB).session === 'string';
+	return tabSession() !== '';
+}
+/** The session of this tab; the ticket is shared by all tabs, and names the newest. */
+export function tabSession(): string {
+	const v = read(tab, TAB);
+	return typeof v.session === 'string' ? v.session : '';
 }
 
 const CALL = 'helio.call';
@@ -95,6 +100,21 @@ export function saveCallStart(offer: string, ageMs: number): void {
 export function loadCallAge(offer: string): number {
 	const v = read(tab, CALL);
 	return v.offer === offer && typeof v.startedAt === 'number' ? Math.max(0, Date.now() - v.startedAt) : 0;
+}
+
+const DRAFT = 'helio.wrap';
+export interface Draft { offer: string; disposition: string; note: string; caller: string; callerName: string; queueDisplay: string }
+/** A wrap-up in hand, so that a reload does not take it, nor overwrite what was saved. */
+export function saveDraft(draft: Draft | null): void {
+	write(tab, DRAFT, draft);
+}
+export function loadDraft(offer: string): Draft | null {
+	const v = read(tab, DRAFT);
+	const text = (x: unknown): string => (typeof x === 'string' ? x : '');
+	return offer && v.offer === offer ? {
+		offer, disposition: text(v.disposition), note: text(v.note), caller: text(v.caller),
+		callerName: text(v.callerName), queueDisplay: text(v.queueDisplay),
+	} : null;
 }
 
 function dayOf(now: Date): string {

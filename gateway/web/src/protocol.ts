@@ -24,7 +24,7 @@ export type ToNode =
 	| { t: 'login'; name: string; password: string; audio: 'webrtc'; lang: string }
 	| {
 		t: 'resume'; ticket: string; session: string; audio: 'webrtc'; lang: string;
-		keep_rtc: boolean;
+		keep_rtc: boolean; again: boolean;
 	}
 	| { t: 'rtc.answer'; sdp: string }
 	| { t: 'ready' }
@@ -87,7 +87,7 @@ export type FromNode =
 	| { t: 'end'; offer: string; call: string; why: string; talkMs: number; wrapMs: number }
 	| { t: 'queues'; queues: QueueFigures[] }
 	| { t: 'stats'; lossPermille: number; jitterMs: number; rttMs: number }
-	| { t: 'taken_over' }
+	| { t: 'taken_over'; finish: boolean }
 	| { t: 'pong'; n: number }
 	| { t: 'error'; what: string; why: string; remedy: string };
 
@@ -246,7 +246,7 @@ export function parseFromNode(json: string): FromNode | null {
 			rttMs: count(m.rtt_ms),
 		};
 	case 'taken_over':
-		return { t: 'taken_over' };
+		return { t: 'taken_over', finish: m.finish === true };
 	case 'pong':
 		return { t: 'pong', n: count(m.n) };
 	case 'error':

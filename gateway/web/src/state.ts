@@ -49,7 +49,7 @@ export interface Wrap {
 export interface Queue extends QueueInfo {
 	waiting: number;
 	longestMs: number;
-	idle: number;
+	idle: number;      // free colleagues: the node's figure without ourselves
 	at: number;        // when these figures came; 0: not yet
 }
 export interface Today { answered: number; missed: number; rejected: number; talkMs: number }
@@ -63,6 +63,7 @@ export interface Notice {
 }
 export interface State {
 	phase: 'boot' | 'refused' | 'signin' | 'desk' | 'taken_over';
+	leaving: boolean;  // signed in elsewhere; the call in hand is finished here, then this page stops
 	refused: { why: RefusedWhy; known: string; found: string } | null;
 	cluster: Cluster | null;
 	known: { name: string; display: string } | null;
@@ -100,7 +101,7 @@ export type Action =
 	| { a: 'intent'; what: Exclude<Pending, null>; reason?: PauseReason }
 	| { a: 'mute'; on: boolean }
 	| { a: 'call_since'; ageMs: number }
-	| { a: 'wrap'; disposition: Disposition | ''; note: string }
+	| { a: 'wrap'; disposition: Disposition | ''; note: string; about?: CallInfo }
 	| { a: 'wrap_sent' }
 	| { a: 'mic'; status: MicStatus; label: string }
 	| { a: 'mic_silent'; on: boolean }
@@ -125,6 +126,7 @@ export const NO_TODAY: Today = { answered: 0, missed: 0, rejected: 0, talkMs: 0 
 export function initialState(): State {
 	return {
 		phase: 'boot',
+		leaving: false,
 		refused: null,
 		cluster: null,
 		known: null,
@@ -195,7 +197,7 @@ export function reduce(state: State, action: Timed): State {
 		return state.wrap ? {
 			...state, wrap: {
 				...state.wrap, disposition: action.disposition, note: action.note,
-				saved: 'dirty',
+				about: state.wrap.about ?? action.about ?? null, saved: 'dirty',
 			},
 		} : state;
 	case 'wrap_sent':
@@ -317,19 +319,26 @@ function onMessage(state: State, m: FromNode, at: number): State {
 	case 'end':
 		return onEnd(state, m, at);
 	case 'queues':
-		return { ...state, queues: mergeQueues(state.queues, m.queues, at) };
+		return { ...state, queues: mergeQueues(state.queues, m.queues, state.desk.state === 'idle', at) };
 	case 'stats': {
 		const { t: _t, ...figures } = m;
 		return { ...state, stats: { ...figures, at } };
 	}
 	case 'taken_over':
-		return { ...state, phase: 'taken_over', ring: null, call: null, wrap: null };
+		return m.finish ? say({ ...state, leaving: true, ring: null }, 'leaving', true) : takenOver(state);
 	case 'pong':
 		return state;
 	case 'error':
 		return notice(
-			{ ...state, pending: { what: null, since: 0 } }, 'warn', m.what, m.why, m.remedy, at);
+			{
+				...state, pending: { what: null, since: 0 },
+				wrap: m.what === 'wrap' && state.wrap ? { ...state.wrap, saved: 'dirty' } : state.wrap,
+			}, 'warn', m.what, m.why, m.remedy, at);
 	}
+}
+
+function takenOver(state: State): State {
+	return { ...state, phase: 'taken_over', leaving: false, ring: null, call: null, wrap: null };
 }
 
 /** The node's word on everything: nothing of an older session survives it, except what the person
@@ -344,6 +353,7 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	const next: State = {
 		...state,
 		phase: 'desk',
+		leaving: false, // said again after this, if it still is so
 		refused: null,
 		signin: { busy: false, why: '', retryAt: 0 },
 		known: { name: m.agent.name, display: m.agent.display },
@@ -382,6 +392,7 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 }
 
 function onState(state: State, m: StateInfo, at: number): State {
+	if (m.state === 'off' && state.leaving) return takenOver(state);
 	const since = at - m.sinceMs;
 	const next: State = {
 		...state, desk: { state: m.state, reason: m.reason, since },
@@ -410,6 +421,7 @@ function onState(state: State, m: StateInfo, at: number): State {
 		} else if (m.wrapMs) {
 			next.wrap = {
 				...next.wrap, endsAt: at + m.wrapMs, wrapMs: Math.max(m.wrapMs, next.wrap.wrapMs),
+				offer: next.wrap.offer || m.offer,
 			};
 		}
 		next.call = null;
@@ -527,7 +539,10 @@ function withoutRing(ring: Ring): CallInfo {
 	const { endsAt: _ends, ringMs: _ring, queuedAt: _queued, ...rest } = ring;
 	return rest;
 }
-function mergeQueues(old: Queue[], figures: QueueFigures[], at: number): Queue[] {
+/** "1 colleague free" must not be oneself. The figure lags by a second or two, and comes again when
+ * it changes: so it is right again as soon as it counts us, or no longer does. */
+function mergeQueues(old: Queue[], told: QueueFigures[], free: boolean, at: number): Queue[] {
+	const figures = told.map((f) => ({ ...f, idle: Math.max(0, f.idle - (free ? 1 : 0)) }));
 	const out = old.map((q) => {
 		const f = figures.find((one) => one.name === q.name);
 		return f ? { ...q, ...f, at } : q;
@@ -573,14 +588,22 @@ export type Quality = 'good' | 'fair' | 'poor' | 'lost';
 /** One mark for the line: the worse of the link's round trip and, in a call, its audio. Bounds are
  * where people begin to notice (ITU-T G.114: 150 ms one way; G.113: a few per cent of loss). */
 export function quality(state: State): Quality {
-	if (state.link.status !== 'open') return 'lost';
-	const both = [state.stats, state.ear];
-	const rtt = Math.max(state.link.rttMs, ...both.map((s) => s?.rttMs ?? 0));
-	const loss = Math.max(...both.map((s) => s?.lossPermille ?? 0));
-	const jitter = Math.max(...both.map((s) => s?.jitterMs ?? 0));
-	if (rtt > 600 || loss > 80 || jitter > 80) return 'poor';
-	if (rtt > 300 || loss > 20 || jitter > 30) return 'fair';
+	return state.link.status === 'open' ? qualityOf(lineFigures(state)) : 'lost';
+}
+export interface LineFigures { rttMs: number; lossPermille: number; jitterMs: number }
+export function qualityOf({ rttMs, lossPermille, jitterMs }: LineFigures): Exclude<Quality, 'lost'> {
+	if (rttMs > 600 || lossPermille > 80 || jitterMs > 80) return 'poor';
+	if (rttMs > 300 || lossPermille > 20 || jitterMs > 30) return 'fair';
 	return 'good';
+}
+/** The worse of what both ends see; a round trip of -1 is not known. */
+export function lineFigures(state: State): LineFigures {
+	const both = [state.stats, state.ear];
+	return {
+		rttMs: Math.max(state.link.rttMs, ...both.map((s) => s?.rttMs || -1)),
+		lossPermille: Math.max(...both.map((s) => s?.lossPermille ?? 0)),
+		jitterMs: Math.max(...both.map((s) => s?.jitterMs ?? 0)),
+	};
 }
 
 /** One word for the whole page, for the root element's data-state: what checks and styles read. */

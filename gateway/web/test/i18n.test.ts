@@ -64,6 +64,7 @@ test('every state, reason, outcome and key that is put together at run time has 
 		assert.ok(find(`block.mic_${m}`), m);
 		assert.ok(find(`mic.${m}.remedy`), m);
 	}
+	for (const v of ['good', 'quiet', 'loud', 'silent', 'line.good', 'line.fair', 'line.poor']) assert.ok(find(`test.${v}`), v);
 	for (const w of ['credentials', 'locked', 'ticket', 'full', 'draining', 'link', 'unknown']) assert.ok(find(`denied.${w}`), w);
 });
 
@@ -79,7 +80,7 @@ test('no text stands in the source outside of the dictionaries, and no key is un
 		const words = [...text.matchAll(/>\s*([A-Z][a-z]+(?: [a-z]+)+)\s*</g)].map((m) => m[1]);
 		assert.deepEqual(words, [], `${file}: words outside of the dictionaries`);
 	}
-	const built = /^(state|reason|outcome|denied|block|mic|notice|say|refused|theme|link)\./;
+	const built = /^(state|reason|outcome|denied|block|mic|notice|say|refused|theme|link|test)\./;
 	const unused = keys.filter((k) => !built.test(k) && !all.includes(`'${k}'`));
 	assert.deepEqual(unused, []);
 });

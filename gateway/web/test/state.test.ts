@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
 import {
-	initialState, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, type Action, type State,
+	initialState, lineFigures, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, type Action, type State,
 } from '../src/state';
 
 /** A desk that lives through messages and presses, at times of the test's choosing. */
@@ -246,4 +246,43 @@ test('ten thousand random messages and presses never break it', () => {
 		if (s.desk.state === 'talking') assert.ok(s.call && !s.ring, 'a talk has a call');
 		assert.ok(Number.isFinite(s.desk.since));
 	}
+});
+
+test('signed in elsewhere with a call in hand: it is finished here, noted, and then the page stops', () => {
+	const d = talking().say({ t: 'taken_over', finish: true });
+	assert.equal(pageState(d.s), 'talking');
+	assert.ok(d.s.leaving && d.s.call, 'the call stays, and the page knows');
+	d.later(9000).say({ t: 'end', offer: 'o1', call: 'c1', why: 'caller_hung_up', talk_ms: 9000, wrap_ms: 20000 })
+		.say(agent('wrap', { offer: 'o1', wrap_ms: 20000 }));
+	assert.equal(d.s.wrap?.offer, 'o1');
+	d.say(agent('off'));
+	assert.equal(pageState(d.s), 'taken_over');
+	assert.equal(d.s.leaving, false);
+});
+
+test('a free colleague is never oneself', () => {
+	const queues = (idle: number): object => ({ t: 'queues', queues: [{ name: 'support', waiting: 0, longest_ms: 0, idle }] });
+	assert.equal(signedIn().say(queues(1)).s.queues[0]?.idle, 1);
+	assert.equal(signedIn().say(agent('idle')).say(queues(1)).s.queues[0]?.idle, 0);
+	assert.equal(signedIn().say(agent('idle')).say(queues(3)).s.queues[0]?.idle, 2);
+	assert.equal(signedIn().say(agent('idle')).say(queues(0)).s.queues[0]?.idle, 0);
+});
+
+test('a round trip that is not known is not said to be none', () => {
+	const d = talking();
+	assert.equal(lineFigures(d.s).rttMs, -1);
+	d.say({ t: 'stats', loss_permille: 0, jitter_ms: 0, rtt_ms: 0 });
+	assert.equal(lineFigures(d.s).rttMs, -1);
+	d.say({ t: 'stats', loss_permille: 30, jitter_ms: 4, rtt_ms: 90 });
+	assert.deepEqual(lineFigures(d.s), { rttMs: 90, lossPermille: 30, jitterMs: 4 });
+	assert.equal(quality(d.s), 'fair');
+});
+
+test('a wrap-up that comes back after a reload has its offer, and one that could not be saved is not "saved"', () => {
+	const d = signedIn().say({ ...WELCOME, state: 'wrap' }).say(agent('wrap', { offer: 'o1', wrap_ms: 9000 }));
+	assert.equal(d.s.wrap?.offer, 'o1');
+	d.do({ a: 'wrap', disposition: 'other', note: 'x' }).do({ a: 'wrap_sent' });
+	assert.equal(d.s.wrap?.saved, 'sent');
+	d.say({ t: 'error', what: 'wrap', why: '', remedy: '' });
+	assert.equal(d.s.wrap?.saved, 'dirty');
 });

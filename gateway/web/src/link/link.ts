@@ -29,7 +29,7 @@ export interface LinkOptions {
 	/** The agent's home site, once known. */
 	site: () => string;
 	/** The node that holds our session, once there is one. Any node would take us in, but only this
-	 * one has the call and the audio. */
+	 * one has the call and the audio: the gateway is asked for it. */
 	home: () => string;
 	events: LinkEvents;
 }
@@ -37,13 +37,16 @@ export interface LinkOptions {
 const OPEN_MAX_MS = 8000;    // TCP, TLS and the handshake over a bad line; then another door
 const PING_MS = 5000;        // PROTOCOL.md
 const SILENCE_MAX_MS = 15000;
-/** How long we insist on the node of our session while a gateway offers another. A gateway that has just
- * come back knows its nodes one after the other; a node that is dead must not cost more than this. */
+/** How long we insist on the node of our session while a gateway offers another. It gives us the one
+ * we ask for, if it knows it; one that has just come back hears of its nodes one after the other. A
+ * node that is dead must not cost more than this. */
 const HOME_MAX_MS = 2000;
 const HOME_RETRY_MS = 150;
 /** Timers that come this late mean that the machine slept: the node has given the link up. */
 const ASLEEP_MS = 20000;
 const TICK_MS = 1000;
+/** The network changed, or the lid opened: a live link answers within this, over a bad line too. */
+const PROBE_MS = 2500;
 
 export class Link {
 	phase: LinkPhase = 'idle';
@@ -58,6 +61,7 @@ export class Link {
 	private pingAt = 0;
 	private pings = new Map<number, number>();
 	private pingN = 0;
+	private probeUntil = 0;
 	private tickAt = 0;
 	private ticker: ReturnType<typeof setInterval> | null = null;
 	private retry: ReturnType<typeof setTimeout> | null = null;
@@ -86,9 +90,17 @@ export class Link {
 		this.connect();
 	}
 
-	/** The line may be back (online, tab shown): do not wait for the timer. */
+	/** The line may be back, or another one (online, tab shown): do not wait for the timers. */
 	hurry(): void {
 		if (this.phase === 'lost' && this.retry) this.connect();
+		else this.probe();
+	}
+
+	/** Is it still there? Told by a ping of its own, instead of by the long silence. */
+	probe(): void {
+		if (this.phase !== 'sealed' || this.probeUntil) return;
+		this.probeUntil = Date.now() + PROBE_MS;
+		this.ping();
 	}
 
 	/** False: there is no sealed session, and nothing was sent. */
@@ -104,14 +116,16 @@ export class Link {
 	private connect(): void {
 		this.drop();
 		const door = this.o.doors[doorFor(this.attempt, this.o.doors.length)] ?? '';
-		const site = this.o.site();
+		const query = new URLSearchParams();
+		if (this.o.site()) query.set('site', this.o.site());
+		if (this.o.home()) query.set('node', this.o.home());
 		this.say('connecting', 0);
 		this.startedAt = this.tickAt = Date.now();
 		this.ticker = setInterval(() => this.tick(), TICK_MS);
 		let ws: WebSocket;
 		try {
 			ws = new WebSocket(
-				`${door}/desk${site ? `?site=${encodeURIComponent(site)}` : ''}`, 'heliograph.1');
+				`${door}/desk${query.size ? `?${query.toString()}` : ''}`, 'heliograph.1');
 		} catch {
 			this.lost();
 			return;
@@ -122,6 +136,7 @@ export class Link {
 		ws.onmessage = (event: MessageEvent<unknown>) => {
 			if (ws !== this.ws || !(event.data instanceof ArrayBuffer)) return;
 			this.heardAt = Date.now();
+			this.probeUntil = 0;
 			try {
 				handshake = this.onFrame(new Uint8Array(event.data), handshake);
 			} catch (e) {
@@ -166,8 +181,8 @@ export class Link {
 			handshake.read(body);
 			this.session = handshake.session;
 			this.attempt = 0;
-			this.pingAt = Date.now();
 			this.say('sealed', 0);
+			this.ping(); // how far the node is, from the first second on
 			return null;
 		case Frame.Data: {
 			if (!this.session) throw new SealError('turn', 'nothing is sealed yet');
@@ -203,12 +218,16 @@ export class Link {
 			return;
 		}
 		if (this.phase !== 'sealed') return;
-		if (slept || now - this.heardAt > SILENCE_MAX_MS) {
+		const deaf = this.probeUntil > 0 && now > this.probeUntil;
+		if (slept || deaf || now - this.heardAt > SILENCE_MAX_MS) {
 			this.lost();
 			return;
 		}
-		if (now - this.pingAt < PING_MS) return;
-		this.pingAt = now;
+		if (now - this.pingAt >= PING_MS) this.ping();
+	}
+
+	private ping(): void {
+		this.pingAt = Date.now();
 		this.pings.set(++this.pingN, performance.now());
 		this.send({ t: 'ping', n: this.pingN });
 	}
@@ -228,6 +247,7 @@ export class Link {
 		if (this.retry) clearTimeout(this.retry);
 		if (this.ticker) clearInterval(this.ticker);
 		this.retry = this.ticker = null;
+		this.probeUntil = 0;
 		this.pings.clear();
 		this.session?.close();
 		this.session = null;

@@ -16,6 +16,16 @@ export interface LegFigures {
 	packets: number; // heard on this leg so far
 }
 
+export interface LegCounters {
+	sent: number;
+	sentLost: number;
+	received: number;
+	lost: number;
+	jitterMs: number;
+	rttMs: number; // -1: not known
+	reports: number;
+}
+
 type SinkAudio = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
 
 export class Leg {
@@ -95,7 +105,39 @@ export class Leg {
 				out.packets = this.last.received;
 				out.jitterMs = Math.round(n('jitter') * 1000);
 			} else if (entry.type === 'candidate-pair' && entry.nominated === true) {
-				out.rttMs = Math.round(n('currentRoundTripTime') * 1000);
+				// Up, never to 0: that would say it is not known.
+				out.rttMs = Math.ceil(n('currentRoundTripTime') * 1000);
+			}
+		});
+		return out;
+	}
+
+	/** Counters since the leg began, of both ways; null: no connection. What the far end hears of us
+	 * comes in its reports, every few seconds; an idle line has nothing to say of the other way. */
+	async counters(): Promise<LegCounters | null> {
+		if (!this.pc) return null;
+		const out: LegCounters = { sent: 0, sentLost: 0, received: 0, lost: 0, jitterMs: 0, rttMs: -1, reports: 0 };
+		const report = await this.pc.getStats();
+		report.forEach((entry: Record<string, unknown>) => {
+			const n = (key: string): number => (typeof entry[key] === 'number' ? entry[key] : 0);
+			switch (entry.type) {
+			case 'outbound-rtp':
+				out.sent = n('packetsSent');
+				break;
+			case 'remote-inbound-rtp':
+				out.sentLost = n('packetsLost');
+				out.jitterMs = Math.max(out.jitterMs, n('jitter') * 1000);
+				out.reports = n('roundTripTimeMeasurements');
+				break;
+			case 'inbound-rtp':
+				out.received = n('packetsReceived');
+				out.lost = n('packetsLost');
+				if (out.received) out.jitterMs = Math.max(out.jitterMs, n('jitter') * 1000);
+				break;
+			case 'candidate-pair':
+				if (entry.nominated === true && typeof entry.currentRoundTripTime === 'number')
+					out.rttMs = n('currentRoundTripTime') * 1000;
+				break;
 			}
 		});
 		return out;

@@ -6,6 +6,9 @@ import type { State } from '../state';
 
 export const AppContext = createContext<App | null>(null);
 
+/** Opens the sound test, from wherever its button is. */
+export const OpenTest = createContext<() => void>(() => undefined);
+
 export interface View {
 	app: App;
 	s: State;

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { installKeys } from '../keys';
 import type { Notice } from '../state';
-import { useNow, useView } from './context';
+import { OpenTest, useNow, useView } from './context';
 import { KeysDialog, SignoutDialog, SoundDialog } from './dialogs';
 import { Header, type Open } from './header';
-import { AlertIcon, CrossIcon, InfoIcon, SpeakerIcon } from './icons';
+import { AlertIcon, CrossIcon, InfoIcon, PeopleIcon, SpeakerIcon } from './icons';
 import { Button } from './parts';
 import { Side } from './side';
+import { SoundTestDialog } from './soundtest';
 import { Stage } from './stage';
 
 export function Desk() {
@@ -17,6 +18,7 @@ export function Desk() {
 	useEffect(() => installKeys(app, {
 		dialogOpen: () => opened.current !== null,
 		openSound: () => setOpen('sound'),
+		openTest: () => setOpen('test'),
 		openHelp: () => setOpen('keys'),
 	}), [app]);
 	// A caller is waiting: whatever dialog is open gives way.
@@ -25,6 +27,7 @@ export function Desk() {
 		if (ringing) setOpen(null);
 	}, [ringing]);
 	const close = (): void => setOpen(null);
+	const openTest = (): void => setOpen('test');
 	return (
 		<div class="desk">
 			<a class="skip" href="#stage-word">{t('app.skip')}</a>
@@ -32,13 +35,14 @@ export function Desk() {
 			<main class="work">
 				<div class="work-main">
 					<Banners />
-					<Stage />
+					<OpenTest.Provider value={openTest}><Stage /></OpenTest.Provider>
 					<Notices />
 					<p class="keys-hint wide-only">{app.prefs.keys ? t('keys.hint') : ''}</p>
 				</div>
 				<Side />
 			</main>
 			{open === 'sound' && <SoundDialog onClose={close} />}
+			{open === 'test' && <SoundTestDialog onClose={close} onDevices={() => setOpen('sound')} />}
 			{open === 'keys' && <KeysDialog onClose={close} />}
 			{open === 'signout' && <SignoutDialog onClose={close} />}
 		</div>
@@ -50,6 +54,12 @@ function Banners() {
 	return (
 		<div class="banners">
 			{s.link.status !== 'open' && <LinkBanner />}
+			{s.leaving && (
+				<div class="banner warn" role="alert" data-testid="leaving">
+					<PeopleIcon size={22} />
+					<p class="strong">{t('taken.leaving')}</p>
+				</div>
+			)}
 			{s.soundBlocked && (
 				<div class="banner warn" role="alert" data-testid="sound-blocked">
 					<SpeakerIcon size={22} />

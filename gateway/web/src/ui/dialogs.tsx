@@ -95,6 +95,7 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
 		['1 – 6', t('keys.outcome')],
 		[`F, Ctrl ${t('keys.enter')}`, t('do.finish')],
 		['S', t('keys.sound')],
+		['T', t('test.title')],
 		['?', t('keys.help')],
 	];
 	return (

@@ -1,9 +1,9 @@
-import { quality } from '../state';
+import { lineFigures, quality } from '../state';
 import { useView } from './context';
 import { BarsIcon, DoorIcon, KeyboardIcon, Logo, SpeakerIcon } from './icons';
 import { Button, LanguagePicker, ThemeButton } from './parts';
 
-export type Open = 'sound' | 'keys' | 'signout' | null;
+export type Open = 'sound' | 'test' | 'keys' | 'signout' | null;
 
 export function Header({ open }: { open: (what: Open) => void }) {
 	const { s, t } = useView();
@@ -37,11 +37,11 @@ function LinkMark() {
 	const mark = quality(s);
 	const filled = { good: 4, fair: 3, poor: 1, lost: 0 } as const;
 	const facts = [];
-	const rtt = Math.max(s.link.rttMs, s.stats?.rttMs ?? 0);
-	if (rtt >= 0 && mark !== 'lost') facts.push(t('link.rtt', { ms: rtt }));
-	if (s.stats) {
-		facts.push(t('link.loss', { percent: app.speaker.percent(s.stats.lossPermille) }));
-		facts.push(t('link.jitter', { ms: s.stats.jitterMs }));
+	const { rttMs, lossPermille, jitterMs } = lineFigures(s);
+	if (rttMs >= 0 && mark !== 'lost') facts.push(t('link.rtt', { ms: Math.max(1, rttMs) }));
+	if (s.call && (s.stats || s.ear)) {
+		facts.push(t('link.loss', { percent: app.speaker.percent(lossPermille) }));
+		facts.push(t('link.jitter', { ms: jitterMs }));
 	}
 	return (
 		<div class={`link-mark ${mark}`} data-testid="link-mark" data-quality={mark}

@@ -37,7 +37,9 @@ export function Side() {
 }
 
 function QueueRow({ q }: { q: Queue }) {
-	const { app, t } = useView();
+	const { app, s, t } = useView();
+	const free = q.idle > 0 ? t('queues.idle', { n: q.idle })
+		: t(s.desk.state === 'idle' ? 'queues.only_you' : 'queues.none_free');
 	// Figures come when they change: in between, a wait grows by our own clock.
 	const now = useNow(app, 1000, q.at);
 	const longest = q.longestMs + Math.max(0, now - q.at);
@@ -48,7 +50,7 @@ function QueueRow({ q }: { q: Queue }) {
 				{q.at === 0 ? '–' : q.waiting > 0 ? t('queues.waiting', { n: q.waiting }) : t('queues.nobody')}
 			</span>
 			<span class="queue-more">
-				{q.at > 0 && t('queues.idle', { n: q.idle })}
+				{q.at > 0 && free}
 			</span>
 			<span class="queue-longest">
 				{q.waiting > 0 && t('queues.longest', { time: app.speaker.clock(longest) })}

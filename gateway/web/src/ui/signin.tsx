@@ -55,7 +55,7 @@ export function SignIn() {
 				{s.known && (
 					<div class="continue">
 						<Button id="continue" kind="solid" big busy={busy && !password}
-							onClick={() => app.signIn({ ticket: true })}>
+							onClick={() => app.signIn({ ticket: true, again: false })}>
 							{t('signin.continue', { name: s.known.display })}
 						</Button>
 						<p class="or"><span>{t('signin.or')}</span></p>

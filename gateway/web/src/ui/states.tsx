@@ -1,11 +1,12 @@
 // What the card offers in each state.
-import { useEffect, useRef } from 'preact/hooks';
+import { useContext, useEffect, useRef } from 'preact/hooks';
 import { typingGuardMs } from '../keys';
 import { DISPOSITIONS, PAUSE_REASONS, type PauseReason } from '../protocol';
 import { readyBlock, type State } from '../state';
-import { useNow, useView } from './context';
+import { OpenTest, useNow, useView } from './context';
 import {
 	AlertIcon, CheckIcon, CrossIcon, HangupIcon, InfoIcon, MicIcon, MicOffIcon, PauseIcon, PhoneIcon,
+	SpeakerIcon,
 } from './icons';
 import { Button, Meter } from './parts';
 import { Caller, groups } from './stage';
@@ -24,6 +25,7 @@ export function Idle() {
 
 export function NotReady() {
 	const { app, s, t } = useView();
+	const openTest = useContext(OpenTest);
 	const block = readyBlock(s);
 	const missed = s.desk.reason === 'missed';
 	const who = s.missed ? s.missed.callerName || groups(s.missed.caller) : '';
@@ -42,6 +44,11 @@ export function NotReady() {
 					onClick={() => app.ready()}>
 					{t(missed ? 'do.ready_again' : 'do.ready')}
 				</Button>
+				{!missed && (
+					<Button id="open-test" kind="quiet" icon={<SpeakerIcon size={20} />} keys="T" onClick={openTest}>
+						{t('test.title')}
+					</Button>
+				)}
 			</div>
 			{!block && <div class="stage-meter"><MicCheck /></div>}
 		</>
@@ -215,6 +222,7 @@ function MicTrouble() {
 /** A pause that is asked for during a call comes after it: no call slips in between. */
 function AfterCall() {
 	const { app, s, t } = useView();
+	if (s.leaving) return null; // nothing comes after it
 	if (s.afterCall) {
 		return (
 			<div class="after" data-testid="after-call">
