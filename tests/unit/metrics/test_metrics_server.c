@@ -14,6 +14,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+/* An address of its own: connections of others on this machine begin at 127.0.0.1 and any port. */
+#define HOST "127.0.127.1"
+
 enum { PORT = 49011, DEADLINE_US = 10000000, TIMEOUT_MS = 400 };
 
 struct world {
@@ -46,7 +49,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	char why[256];
-	struct metrics_server_conf conf = {.host = "127.0.0.1",
+	struct metrics_server_conf conf = {.host = HOST,
 					   .port = PORT,
 					   .role = METRICS_NODE,
 					   .version = "1.2.3",
@@ -72,9 +75,8 @@ static int teardown(void **state)
 
 static int dial(void)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET,
-				 .sin_port = htons(PORT),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in sa = {
+	    .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = inet_addr(HOST)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const int small = 4096;
 	/* So that a large page cannot lie in our buffers. */
@@ -195,7 +197,7 @@ static void one_page_serves_those_who_ask_at_once(void **state)
 	struct world *w = *state;
 	char why[256];
 	metrics_server_close(w->s);
-	struct metrics_server_conf conf = {.host = "127.0.0.1",
+	struct metrics_server_conf conf = {.host = HOST,
 					   .port = PORT,
 					   .role = METRICS_NODE,
 					   .version = "1",
@@ -270,7 +272,7 @@ static void half_open_sockets_do_not_blind_the_one_who_watches(void **state)
 static void a_taken_port_is_said_in_a_sentence(void **state)
 {
 	struct metrics_server *other = NULL;
-	struct metrics_server_conf conf = {.host = "127.0.0.1",
+	struct metrics_server_conf conf = {.host = HOST,
 					   .port = PORT,
 					   .role = METRICS_NODE,
 					   .collect_h = collect_h,
@@ -278,7 +280,7 @@ static void a_taken_port_is_said_in_a_sentence(void **state)
 					   .arg = *state};
 	char why[256] = "";
 	assert_int_equal(metrics_server_open(&other, &conf, why), EADDRINUSE);
-	assert_non_null(strstr(why, "127.0.0.1:49011 (metrics): "));
+	assert_non_null(strstr(why, HOST ":49011 (metrics): "));
 }
 
 int main(void)
