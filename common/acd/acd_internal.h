@@ -138,6 +138,8 @@ struct timer {
 void timer_set(struct acd *acd, enum timer_kind kind, uint32_t i, acd_time_us at);
 void timer_stop(struct acd *acd, enum timer_kind kind, uint32_t i);
 bool timer_on(const struct acd *acd, enum timer_kind kind, uint32_t i);
+/* When it fires; it must be on. */
+acd_time_us timer_at(const struct acd *acd, enum timer_kind kind, uint32_t i);
 /* Fires the earliest timer that is due; false if none is. */
 bool timer_fire_next(struct acd *acd);
 
@@ -280,6 +282,8 @@ struct queue {
 	uint32_t told_idle;
 	bool advert_dirty, idle_dirty;
 	acd_time_us advert_at, idle_advert_at; /* not before */
+	acd_time_us quick_at;    /* an advert of new callers alone: not before */
+	uint32_t fresh;          /* callers who came since our last ADVERT */
 };
 struct need {
 	struct acd_skills skills;
@@ -425,7 +429,7 @@ struct acd {
 	uint64_t advert_version;
 	/* an advert round in progress: it may be longer than one step's effects */
 	struct {
-		bool on, idle;
+		bool on, idle, quick;
 		uint32_t queue, peer;
 		uint64_t version;
 		uint32_t count;
@@ -606,6 +610,8 @@ void claim_forget_all(struct acd *acd);
 /* --- advert.c ------------------------------------------------------------------------------------
  */
 void advert_demand_changed(struct acd *acd, uint32_t queue);
+/* A caller came, or came back. */
+void advert_caller_came(struct acd *acd, uint32_t queue);
 void advert_idle_changed(struct acd *acd, uint32_t need);
 void advert_tick(struct acd *acd);
 void advert_timer(struct acd *acd, uint32_t queue, bool idle);

@@ -166,6 +166,8 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		add(h, (uint64_t)queue->told << 32 | queue->told_idle);
 		add(h, queue->advert_at);
 		add(h, queue->idle_advert_at);
+		add(h, queue->quick_at);
+		add(h, queue->fresh);
 		add_timer(h, acd, TM_ADVERT, q);
 		add_timer(h, acd, TM_IDLE_ADVERT, q);
 	}

@@ -154,7 +154,7 @@ void pool_call_in(struct acd *acd, uint32_t i)
 	heap_insert(acd, HK_MCALL, c->ripe ? &queue->ripe : &queue->young, i);
 	refresh(acd, c->queue);
 	pool_need_dirty(acd, queue->need);
-	advert_demand_changed(acd, c->queue);
+	advert_caller_came(acd, c->queue);
 }
 
 void pool_call_out(struct acd *acd, uint32_t i)

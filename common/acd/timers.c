@@ -59,6 +59,12 @@ bool timer_on(const struct acd *acd, enum timer_kind kind, uint32_t i)
 	return heap_holds(&acd->timer[slot_no(acd, kind, i)].node);
 }
 
+acd_time_us timer_at(const struct acd *acd, enum timer_kind kind, uint32_t i)
+{
+	helio_assert(timer_on(acd, kind, i));
+	return acd->timer[slot_no(acd, kind, i)].at;
+}
+
 void timer_stop(struct acd *acd, enum timer_kind kind, uint32_t i)
 {
 	uint32_t s = slot_no(acd, kind, i);
