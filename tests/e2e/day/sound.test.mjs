@@ -124,7 +124,7 @@ test('a microphone pulled out while ready: not ready, in words; plugged in again
 	await desk.id('ready').click()
 	await desk.state('idle')
 	await until('nobody else is free, and the page says it is only oneself', async () =>
-		/You are the only one free/.test(await desk.id('queue-support').textContent()))
+		/Only you are free/.test(await desk.id('queue-support').textContent()))
 	await desk.shot('day-only-you')
 	await desk.page.evaluate(() => window.__plug(false))
 	await desk.state('not_ready')

@@ -170,7 +170,7 @@ export const en = {
 	'queues.waiting': { one: '{n} waiting', other: '{n} waiting' },
 	'queues.nobody': 'Nobody waiting',
 	'queues.longest': 'longest {time}',
-	'queues.only_you': 'You are the only one free',
+	'queues.only_you': 'Only you are free',
 	'queues.none_free': 'No colleague free',
 	'queues.idle': { one: '{n} colleague free', other: '{n} colleagues free' },
 	'today.title': 'Your day',
