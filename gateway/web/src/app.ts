@@ -16,6 +16,7 @@ import {
 	DISPOSITIONS, noteThatFits, type Disposition, type FromNode, type PauseReason, type ToNode, type Welcome,
 } from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
+import { WallStore } from './wall/store';
 import {
 	initialState, pageState, readyBlock, reduce, type Action, type Cluster, type State,
 } from './state';
@@ -48,6 +49,7 @@ export class App {
 	readonly mic: Microphone;
 	readonly meter = new LevelMeter();
 	readonly ringer = new Ringer();
+	readonly wall = new WallStore((m) => void this.link?.send(m));
 	private readonly leg: Leg;
 	private readonly notifier = new Notifier();
 	private readonly listeners = new Set<() => void>();
@@ -234,6 +236,7 @@ export class App {
 		this.mic.close();
 		saveTicket(null);
 		this.credentials = null;
+		this.wall.clear();
 		this.dispatch({ a: 'signed_out', known });
 	}
 
@@ -280,6 +283,10 @@ export class App {
 	}
 
 	private onMessage(m: FromNode): void {
+		if (m.t === 'wall') {
+			this.wall.take(m, this.now());
+			return;
+		}
 		if (m.t === 'denied') {
 			if (m.why === 'ticket') saveTicket(null);
 			// A full or leaving node is no reason to throw somebody out of a desk: try the next one.
@@ -296,6 +303,7 @@ export class App {
 		if (m.t === 'welcome') {
 			this.dispatch({ a: 'link', status: 'open', attempt: 0, retryMs: 0 });
 			this.dispatch({ a: 'today', today: loadToday(m.agent.name) });
+			this.wall.welcomed();
 			if (this.state.call?.muted) this.link?.send({ t: 'mute', on: true });
 		}
 		if (this.state.phase === 'taken_over') {

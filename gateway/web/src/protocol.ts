@@ -2,6 +2,8 @@
 // where what arrives is checked. A field that is missing or of another type becomes its default; a
 // message without its essential fields, or of an unknown type, is null and is ignored by the page.
 
+import { readWall, type WallMessage } from './wall/message';
+
 export const PAUSE_REASONS = ['break', 'lunch', 'training', 'admin', 'device'] as const;
 export type PauseReason = (typeof PAUSE_REASONS)[number];
 
@@ -32,6 +34,7 @@ export type ToNode =
 	| { t: 'accept' | 'reject' | 'hangup'; offer: string }
 	| { t: 'wrap'; offer: string; disposition: string; note: string; done: boolean }
 	| { t: 'mute'; on: boolean }
+	| { t: 'wall'; on: boolean }
 	| { t: 'ping'; n: number }
 	| { t: 'signout' };
 
@@ -88,6 +91,7 @@ export type FromNode =
 	| { t: 'queues'; queues: QueueFigures[] }
 	| { t: 'stats'; lossPermille: number; jitterMs: number; rttMs: number }
 	| { t: 'taken_over'; finish: boolean }
+	| WallMessage
 	| { t: 'pong'; n: number }
 	| { t: 'error'; what: string; why: string; remedy: string };
 
@@ -247,6 +251,8 @@ export function parseFromNode(json: string): FromNode | null {
 		};
 	case 'taken_over':
 		return { t: 'taken_over', finish: m.finish === true };
+	case 'wall':
+		return readWall(m);
 	case 'pong':
 		return { t: 'pong', n: count(m.n) };
 	case 'error':

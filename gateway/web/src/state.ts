@@ -326,6 +326,7 @@ function onMessage(state: State, m: FromNode, at: number): State {
 	}
 	case 'taken_over':
 		return m.finish ? say({ ...state, leaving: true, ring: null }, 'leaving', true) : takenOver(state);
+	case 'wall': // kept beside the state: src/wall/store.ts
 	case 'pong':
 		return state;
 	case 'error':
