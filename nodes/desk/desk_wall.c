@@ -5,7 +5,7 @@
 #include "nodes/desk/desk_internal.h"
 
 enum {
-	BEAT_MS = 100,  /* looks whether a page is due */
+	BEAT_MS = 50,   /* looks whether a page is due */
 	PAGE_MS = 500,  /* twice a second is as much as an eye can follow */
 	FILL_MS = 100,  /* while a page does not know everything yet */
 	FILL_BATCH = 2, /* messages at once then: a slow line must not overflow at the gateway */

@@ -300,7 +300,8 @@ void wall_view_tick(struct wall_view *v, uint64_t now_us)
 {
 	for (uint32_t i = 0; i < v->sources_n; i++) {
 		struct wall_source *s = &v->sources[i];
-		uint64_t silent_ms = (now_us - s->heard_us) / 1000;
+		/* What was heard meanwhile may be later than the caller's now. */
+		uint64_t silent_ms = now_us > s->heard_us ? (now_us - s->heard_us) / 1000 : 0;
 		if (silent_ms > WALL_SILENT_MS)
 			source_heard(v, s, false);
 		if (silent_ms > WALL_GONE_MS && s->rows.oldest)

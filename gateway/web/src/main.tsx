@@ -8,6 +8,7 @@ import './ui/tokens.css';
 import './ui/base.css';
 import './ui/entry.css';
 import './ui/desk.css';
+import './wall/wall.css';
 
 /** Spoken, never seen: what changed, in the words of a colleague who looks over one's shoulder. */
 function Announcer() {

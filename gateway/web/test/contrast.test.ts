@@ -64,8 +64,8 @@ test('the formula agrees with the published extremes', () => {
 });
 
 test('no colour hides outside of the tokens', () => {
-	for (const name of ['base', 'entry', 'desk']) {
-		const text = readFileSync(join(HELIO_WEB_ROOT, `src/ui/${name}.css`), 'utf8');
+	for (const name of ['ui/base', 'ui/entry', 'ui/desk', 'wall/wall']) {
+		const text = readFileSync(join(HELIO_WEB_ROOT, `src/${name}.css`), 'utf8');
 		assert.deepEqual(text.match(/#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(/gi) ?? [], [], name);
 	}
 });

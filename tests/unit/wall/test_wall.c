@@ -370,6 +370,7 @@ static void a_silent_node_is_shown_as_old_and_later_as_gone(void **state)
 	agent(&s, 1, ACD_AGENT_IDLE, 1);
 	send_all(&s, v, start_us, -1, NULL);
 	wall_view_tick(v, start_us + S_US);
+	wall_view_tick(v, start_us - 40); /* a now that was read before the news came */
 	screen_take(&c, v, start_us);
 	assert_true(heard(&c, "agent1"));
 	uint64_t later = start_us + (WALL_SILENT_MS + 100) * 1000ull;

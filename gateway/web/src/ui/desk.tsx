@@ -3,16 +3,18 @@ import { installKeys } from '../keys';
 import type { Notice } from '../state';
 import { OpenTest, useNow, useView } from './context';
 import { KeysDialog, SignoutDialog, SoundDialog } from './dialogs';
-import { Header, type Open } from './header';
+import { Header, type Open, type View } from './header';
 import { AlertIcon, CrossIcon, InfoIcon, PeopleIcon, SpeakerIcon } from './icons';
 import { Button } from './parts';
 import { Side } from './side';
 import { SoundTestDialog } from './soundtest';
 import { Stage } from './stage';
+import { Floor } from '../wall/floor';
 
 export function Desk() {
 	const { app, s, t } = useView();
 	const [open, setOpen] = useState<Open>(null);
+	const [view, setView] = useState<View>('desk');
 	const opened = useRef(open);
 	opened.current = open;
 	useEffect(() => installKeys(app, {
@@ -25,14 +27,15 @@ export function Desk() {
 	const ringing = s.ring?.offer;
 	useEffect(() => {
 		if (ringing) setOpen(null);
+		if (ringing) setView('desk');
 	}, [ringing]);
 	const close = (): void => setOpen(null);
 	const openTest = (): void => setOpen('test');
 	return (
 		<div class="desk">
 			<a class="skip" href="#stage-word">{t('app.skip')}</a>
-			<Header open={setOpen} />
-			<main class="work">
+			<Header open={setOpen} view={view} show={setView} />
+			{view === 'floor' ? <Floor><Banners /><Notices /></Floor> : <main class="work">
 				<div class="work-main">
 					<Banners />
 					<OpenTest.Provider value={openTest}><Stage /></OpenTest.Provider>
@@ -40,7 +43,7 @@ export function Desk() {
 					<p class="keys-hint wide-only">{app.prefs.keys ? t('keys.hint') : ''}</p>
 				</div>
 				<Side />
-			</main>
+			</main>}
 			{open === 'sound' && <SoundDialog onClose={close} />}
 			{open === 'test' && <SoundTestDialog onClose={close} onDevices={() => setOpen('sound')} />}
 			{open === 'keys' && <KeysDialog onClose={close} />}

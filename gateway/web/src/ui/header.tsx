@@ -1,11 +1,15 @@
 import { lineFigures, quality } from '../state';
 import { useView } from './context';
-import { BarsIcon, DoorIcon, KeyboardIcon, Logo, SpeakerIcon } from './icons';
+import { BarsIcon, DoorIcon, KeyboardIcon, Logo, PeopleIcon, PhoneIcon, SpeakerIcon } from './icons';
 import { Button, LanguagePicker, ThemeButton } from './parts';
 
 export type Open = 'sound' | 'test' | 'keys' | 'signout' | null;
 
-export function Header({ open }: { open: (what: Open) => void }) {
+export type View = 'desk' | 'floor';
+
+interface HeaderProps { open: (what: Open) => void; view: View; show: (view: View) => void }
+
+export function Header({ open, view, show }: HeaderProps) {
 	const { s, t } = useView();
 	const agent = s.session?.agent;
 	return (
@@ -17,6 +21,7 @@ export function Header({ open }: { open: (what: Open) => void }) {
 				<span class="who-name" data-testid="who">{agent?.display}</span>
 				<span class="who-site" data-testid="site">{agent?.site}</span>
 			</div>
+			{agent?.supervisor && <Views view={view} show={show} />}
 			<LinkMark />
 			<div class="top-tools">
 				<Button id="open-sound" kind="quiet" icon={<SpeakerIcon size={20} />}
@@ -29,6 +34,24 @@ export function Header({ open }: { open: (what: Open) => void }) {
 					class="icon-only" onClick={() => open('signout')} />
 			</div>
 		</header>
+	);
+}
+
+/** Between one's own desk and the floor; the desk says in a word what it is doing meanwhile. */
+function Views({ view, show }: { view: View; show: (view: View) => void }) {
+	const { s, t, find } = useView();
+	const doing = view === 'floor' ? find(`state.${s.desk.state}`) : null;
+	return (
+		<nav class="views" aria-label={t('wall.views')}>
+			<Button id="view-desk" kind="quiet" icon={<PhoneIcon size={20} />} current={view === 'desk'}
+				onClick={() => show('desk')}>
+				{t('wall.desk')}{doing && ` · ${doing}`}
+			</Button>
+			<Button id="view-floor" kind="quiet" icon={<PeopleIcon size={20} />} current={view === 'floor'}
+				onClick={() => show('floor')}>
+				{t('wall.title')}
+			</Button>
+		</nav>
 	);
 }
 

@@ -13,6 +13,7 @@ export interface ButtonProps {
 	keys?: string | undefined;
 	big?: boolean;
 	pressed?: boolean;
+	current?: boolean;
 	disabled?: boolean;
 	busy?: boolean;
 	describedby?: string | undefined;
@@ -38,6 +39,7 @@ export function Button(p: ButtonProps) {
 			class={`button ${p.kind ?? 'plain'}${p.big ? ' big' : ''} ${p.class ?? ''}`}
 			aria-disabled={off ? 'true' : undefined} aria-busy={p.busy ? 'true' : undefined}
 			aria-pressed={p.pressed === undefined ? undefined : p.pressed ? 'true' : 'false'}
+			aria-current={p.current ? 'page' : undefined}
 			aria-describedby={p.describedby} aria-label={p.label} aria-keyshortcuts={keys}
 			title={p.label}
 			onClick={() => {

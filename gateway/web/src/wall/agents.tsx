@@ -1,7 +1,8 @@
 // Everybody, a thousand of them: a real table of which only the rows in sight exist, with a spacer
 // above and below. aria-rowcount and aria-rowindex tell readers about the rest.
+import { Component } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { useNow, useView } from '../ui/context';
+import { useNow, useView, type View } from '../ui/context';
 import { AlertIcon } from '../ui/icons';
 import { Button } from '../ui/parts';
 import { CrewLine, DUTY_ICON, DUTY_TONE } from './floor';
@@ -82,7 +83,8 @@ function Filters({ floor, choice, change }: P) {
 }
 
 function List({ items, floor, choice, change }: P & { items: Item[] }) {
-	const { app, t } = useView();
+	const view = useView();
+	const { app, t } = view;
 	const box = useRef<HTMLDivElement>(null);
 	const [first, setFirst] = useState(0);
 	const [seen, setSeen] = useState(20);
@@ -127,7 +129,8 @@ function List({ items, floor, choice, change }: P & { items: Item[] }) {
 					{from > 0 && <Space key="above" rows={from} />}
 					{items.slice(from, to).map((item, i) => (item.kind === 'site'
 						? <SiteRow key={`site ${item.site}`} item={item} index={from + i + 2} />
-						: <PersonRow key={item.person.name} p={item.person} index={from + i + 2} now={now} floor={floor} />))}
+						: <PersonRow key={item.person.name} p={item.person} index={from + i + 2} now={now}
+							queue={floor.lines.get(item.person.queue)?.display ?? item.person.queue} view={view} />))}
 					{to < items.length && <Space key="below" rows={items.length - to} />}
 				</tbody>
 			</table>
@@ -137,14 +140,14 @@ function List({ items, floor, choice, change }: P & { items: Item[] }) {
 }
 
 function Space({ rows }: { rows: number }) {
-	return <tr class="space" aria-hidden="true"><td colSpan={6} style={{ height: `${rows * ROW_PX}px` }} /></tr>;
+	return <tr class="space" aria-hidden="true"><td style={{ height: `${rows * ROW_PX}px` }} /></tr>;
 }
 
 function SiteRow({ item, index }: { item: Extract<Item, { kind: 'site' }>; index: number }) {
 	const { t } = useView();
 	return (
 		<tr class="site-row" aria-rowindex={index}>
-			<th scope="rowgroup" colSpan={6}>
+			<th scope="rowgroup" colSpan={3}>
 				<span class="place">{item.site}</span> <span class="soft">{t('wall.count', { n: item.n })}</span>
 				<CrewLine crew={item.crew} />
 			</th>
@@ -152,29 +155,37 @@ function SiteRow({ item, index }: { item: Extract<Item, { kind: 'site' }>; index
 	);
 }
 
-function PersonRow({ p, index, now, floor }: { p: Person; index: number; now: number; floor: Floor }) {
-	const { app, t, find } = useView();
-	const what = duty(p.state);
-	const Icon = DUTY_ICON[what];
-	const queue = floor.lines.get(p.queue)?.display ?? p.queue;
-	const why = p.state === 'not_ready' ? find(`wall.reason.${p.reason}`) ?? find(`reason.${p.reason}`) : null;
-	return (
-		<tr aria-rowindex={index} class={p.heard ? '' : 'old'} data-testid={`agent-${p.name}`} data-state={p.state}>
-			<th scope="row" class="col-name">
-				<span class="agent-name">{p.display}</span>
-				<span class="agent-more narrow-only">{[p.site, queue, p.call].filter(Boolean).join(' · ')}</span>
-			</th>
-			<td class="col-state">
-				<span class={`mark tone ${DUTY_TONE[what]}`}>
-					<Icon size={18} />{t(`wall.state.${p.state}` as 'wall.state.idle')}
-				</span>
-				{why && <span class="agent-why soft">{why}</span>}
-				{!p.heard && <span class="mark tone ring"><AlertIcon size={16} />{t('wall.old')}</span>}
-			</td>
-			<td class="col-since tabular">{app.speaker.clock(now - p.since)}</td>
-			<td class="col-site wide-only place" title={p.node}>{p.site}</td>
-			<td class="col-queue wide-only">{queue || '–'}</td>
-			<td class="col-call wide-only tabular">{p.call || '–'}</td>
-		</tr>
-	);
+interface PersonProps { p: Person; index: number; now: number; queue: string; view: View }
+
+/** Drawn again only when something in it differs: while the list is scrolled, nothing does. */
+class PersonRow extends Component<PersonProps> {
+	override shouldComponentUpdate(next: PersonProps): boolean {
+		const was = this.props;
+		return next.p !== was.p || next.index !== was.index || next.now !== was.now
+			|| next.queue !== was.queue || next.view.t !== was.view.t;
+	}
+	override render({ p, index, now, queue, view: { app, t, find } }: PersonProps) {
+		const what = duty(p.state);
+		const Icon = DUTY_ICON[what];
+		const why = p.state === 'not_ready' ? find(`wall.reason.${p.reason}`) ?? find(`reason.${p.reason}`) : null;
+		return (
+			<tr aria-rowindex={index} class={p.heard ? '' : 'old'} data-testid={`agent-${p.name}`} data-state={p.state}>
+				<th scope="row" class="col-name">
+					<span class="agent-name">{p.display}</span>
+					<span class="agent-more narrow-only">{[p.site, queue, p.call].filter(Boolean).join(' · ')}</span>
+				</th>
+				<td class="col-state">
+					<span class={`mark tone ${DUTY_TONE[what]}`}>
+						<Icon size={18} />{t(`wall.state.${p.state}` as 'wall.state.idle')}
+					</span>
+					{why && <span class="agent-why soft">{why}</span>}
+					{!p.heard && <span class="mark tone ring"><AlertIcon size={16} />{t('wall.old')}</span>}
+				</td>
+				<td class="col-since tabular">{app.speaker.clock(now - p.since)}</td>
+				<td class="col-site wide-only place" title={p.node}>{p.site}</td>
+				<td class="col-queue wide-only">{queue || '–'}</td>
+				<td class="col-call wide-only tabular">{p.call || '–'}</td>
+			</tr>
+		);
+	}
 }

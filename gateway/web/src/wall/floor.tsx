@@ -1,5 +1,6 @@
 // The floor: queues first, readable from across the room; then everybody. Colour never stands alone:
 // beside it are an icon and a word.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { useNow, useView } from '../ui/context';
 import { AlertIcon, CheckIcon, InfoIcon, PauseIcon, PenIcon, PhoneIcon, PhoneInIcon, WaitIcon } from '../ui/icons';
@@ -17,6 +18,9 @@ export const DUTY_TONE = {
 } as const;
 const LEVEL_TONE: Record<Level, string> = { good: 'good', warn: 'ring', bad: 'bad', none: 'quiet' };
 
+/** Names of sites are lower case in the configuration, and proper names to people. */
+const proper = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
 export function useFloor(): Known {
 	const { app } = useView();
 	const [floor, setFloor] = useState(app.wall.floor);
@@ -27,7 +31,8 @@ export function useFloor(): Known {
 	return floor;
 }
 
-export function Floor() {
+/** Its children come first: what is wrong with the line is said here too. */
+export function Floor({ children }: { children?: ComponentChildren }) {
 	const { app, t } = useView();
 	const floor = useFloor();
 	const [choice, setChoice] = useState<Choice>(NO_CHOICE);
@@ -41,13 +46,14 @@ export function Floor() {
 	return (
 		<main class="floor" data-testid="floor" data-complete={floor.complete}>
 			<h1 class="visually-hidden" id="stage-word" tabIndex={-1}>{t('wall.title')}</h1>
+			{children}
 			{!floor.complete && (
 				<p class="banner" role="status"><span class="spinner" aria-hidden="true" />{t('wall.opening')}</p>
 			)}
 			<div role="status">
 				{silent.map((s) => (
 					<div class="banner warn floor-silent" key={s.name} data-testid={`silent-${s.name}`}>
-						<AlertIcon size={22} /><div><p>{t('wall.silent', { site: s.name })}</p></div>
+						<AlertIcon size={22} /><div><p>{t('wall.silent', { site: proper(s.name) })}</p></div>
 					</div>
 				))}
 			</div>
@@ -85,7 +91,7 @@ function Totals({ board, floor }: { board: Row[]; floor: Known }) {
 			{DUTIES.map((d) => {
 				const Icon = DUTY_ICON[d];
 				return (
-					<div key={d} class={`tone ${crew[d] ? DUTY_TONE[d] : 'quiet'}`}>
+					<div key={d} class={`total-duty tone ${crew[d] ? DUTY_TONE[d] : 'quiet'}`}>
 						<dt><Icon size={22} />{t(`wall.duty.${d}`)}</dt>
 						<dd data-testid={`total-${d}`}>{app.speaker.number(crew[d])}</dd>
 					</div>

@@ -260,9 +260,9 @@ export function roster(floor: Floor, c: Choice): { items: Item[]; people: number
 		|| turn * compare(a, b, c.sort)
 		|| (c.sort === 'name' ? turn : 1) * (rank(a) - rank(b)));
 	const items: Item[] = [];
-	let head: Extract<Item, { kind: 'site' }> | null = null;
+	let head: Extract<Item, { kind: 'site' }> | undefined;
 	for (const person of list) {
-		if (c.grouped && head?.site !== person.site) {
+		if (c.grouped && (!head || head.site !== person.site)) {
 			head = { kind: 'site', site: person.site, crew: noCrew(), n: 0 };
 			items.push(head);
 		}
