@@ -11,7 +11,7 @@ import {
 } from './model';
 
 const ROW_PX = 48;  // as in wall.css: every row is as high as any other
-const SPARE = 8;    // rows kept above and below what is seen: a flick of the wheel finds them there
+const SPARE = 12;   // rows kept above and below what is seen; so many rows further, they are drawn anew
 const COLUMNS: readonly [Sort, string][] = [
 	['name', ''], ['state', ''], ['since', ''], ['site', 'wide-only'], ['queue', 'wide-only'],
 ];
@@ -92,7 +92,7 @@ function List({ items, floor, choice, change }: P & { items: Item[] }) {
 	const look = (): void => {
 		const el = box.current;
 		if (!el) return;
-		setFirst(Math.max(0, Math.floor(el.scrollTop / ROW_PX)));
+		setFirst(Math.max(0, Math.floor(el.scrollTop / ROW_PX / SPARE) * SPARE));
 		setSeen(Math.ceil(el.clientHeight / ROW_PX) + 1);
 	};
 	useLayoutEffect(() => {
@@ -103,7 +103,7 @@ function List({ items, floor, choice, change }: P & { items: Item[] }) {
 	}, []);
 	// A shorter list may end above where one stood.
 	const from = Math.max(0, Math.min(first, items.length - seen) - SPARE);
-	const to = Math.min(items.length, Math.min(first, items.length) + seen + SPARE);
+	const to = Math.min(items.length, Math.min(first, items.length) + seen + 2 * SPARE);
 	return (
 		<div class="agents-box" ref={box} tabIndex={0} role="region" aria-labelledby="floor-agents"
 			data-testid="agents-box" onScroll={look}>
