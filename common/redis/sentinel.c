@@ -93,7 +93,7 @@ static bool epoch_parse(const redisReply *r, uint64_t *ret)
 static void believe(struct redis_sentinel *s, uint64_t epoch)
 {
 	s->epoch = epoch;
-	s->behind_n = 0;
+	s->behind = 0;
 	s->trouble = NULL;
 	if (!s->known || !endpoint_same(&s->master, &s->said)) {
 		s->switches++;
@@ -102,6 +102,16 @@ static void believe(struct redis_sentinel *s, uint64_t epoch)
 	}
 	redis_link_is_up(&s->link);
 	redis_link_fine(&s->link);
+}
+
+/* The one that is being asked lags; more than half do? */
+static bool most_lag(struct redis_sentinel *s)
+{
+	uint32_t n = 0;
+	s->behind |= 1u << s->link.at;
+	for (uint32_t i = 0; i < s->link.redis.n; i++)
+		n += s->behind >> i & 1;
+	return 2 * n > s->link.redis.n;
 }
 
 static void on_epoch(redisAsyncContext *ac, void *reply, void *arg)
@@ -120,7 +130,7 @@ static void on_epoch(redisAsyncContext *ac, void *reply, void *arg)
 		redis_link_fail(&s->link);
 		return;
 	}
-	if (s->known && epoch < s->epoch && ++s->behind_n <= s->link.redis.n) {
+	if (s->known && epoch < s->epoch && !most_lag(s)) {
 		redis_link_fail(&s->link);
 		return;
 	}

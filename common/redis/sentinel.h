@@ -10,8 +10,8 @@
  *
  * A Sentinel that was frozen or cut off names the master of long ago, and that one, thawed, calls
  * itself a master until the others have told it better. The epoch of the configuration rises with
- * each failover, so an answer below the highest epoch seen is passed over, unless every Sentinel
- * says so in a row (they were set up anew).
+ * each failover, so an answer below the highest epoch seen is passed over, unless more than half of
+ * the Sentinels say so and none of them better (they were set up anew).
  *
  * Not thread-safe, never blocks. The struct is open so that its user can embed it.
  */
@@ -32,7 +32,7 @@ struct redis_sentinel {
 	bool known;
 	bool said_ok;
 	uint64_t epoch;
-	uint32_t behind_n; /* answers passed over in a row */
+	uint32_t behind; /* bit i: Sentinel i was passed over since the last answer that was not */
 	uint64_t ask_at_us;
 };
 

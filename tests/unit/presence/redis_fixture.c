@@ -34,6 +34,26 @@ static void child(const struct redis_server *s, const char *master_port)
 	_exit(127);
 }
 
+/* Sentinel rewrites its file: it is in the folder of this server. */
+static void child_sentinel(const struct redis_server *s, uint16_t master_port, unsigned epoch)
+{
+	char path[96];
+	snprintf(path, sizeof(path), "%s/sentinel.conf", s->dir);
+	FILE *f = fopen(path, "w");
+	helio_assert(f);
+	fprintf(f,
+		"bind 127.0.0.1\nport %u\ndir %s\nsentinel monitor presence 127.0.0.1 %u 2\n"
+		"sentinel config-epoch presence %u\n",
+		s->port, s->dir, master_port, epoch);
+	helio_assert(fclose(f) == 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int null = open("/dev/null", O_RDWR);
+	dup2(null, STDOUT_FILENO);
+	execlp("redis-server", "redis-server", path, "--sentinel", NULL);
+	perror("redis-server --sentinel");
+	_exit(127);
+}
+
 static bool answers(const struct redis_server *s)
 {
 	struct timeval tv = {.tv_sec = 1};
@@ -50,9 +70,19 @@ static bool answers(const struct redis_server *s)
 	return ok;
 }
 
-static void start(struct redis_server *s, uint16_t port, const char *master_port)
+static void await(const struct redis_server *s)
 {
 	uint64_t end = mono_us() + DEADLINE_MS * 1000ull;
+	while (!answers(s)) {
+		/* A port of somebody else's would answer too: the child must be alive. */
+		helio_assert(waitpid(s->pid, NULL, WNOHANG) == 0);
+		helio_assert(mono_us() < end);
+		poll(NULL, 0, 10);
+	}
+}
+
+static void start(struct redis_server *s, uint16_t port, const char *master_port)
+{
 	memset(s, 0, sizeof(*s));
 	s->port = port;
 	snprintf(s->dir, sizeof(s->dir), "/tmp/helio-redis-XXXXXX");
@@ -61,12 +91,7 @@ static void start(struct redis_server *s, uint16_t port, const char *master_port
 	helio_assert(s->pid >= 0);
 	if (s->pid == 0)
 		child(s, master_port);
-	while (!answers(s)) {
-		/* A port of somebody else's would answer too: the child must be alive. */
-		helio_assert(waitpid(s->pid, NULL, WNOHANG) == 0);
-		helio_assert(mono_us() < end);
-		poll(NULL, 0, 10);
-	}
+	await(s);
 }
 
 void redis_start(struct redis_server *s, uint16_t port)
@@ -81,6 +106,20 @@ void redis_start_replica(struct redis_server *s, uint16_t port, uint16_t master_
 	start(s, port, text);
 }
 
+void redis_start_sentinel(struct redis_server *s, uint16_t port, uint16_t master_port,
+			  unsigned epoch)
+{
+	memset(s, 0, sizeof(*s));
+	s->port = port;
+	snprintf(s->dir, sizeof(s->dir), "/tmp/helio-redis-XXXXXX");
+	helio_assert(mkdtemp(s->dir));
+	s->pid = fork();
+	helio_assert(s->pid >= 0);
+	if (s->pid == 0)
+		child_sentinel(s, master_port, epoch);
+	await(s);
+}
+
 void redis_signal(const struct redis_server *s, int sig)
 {
 	helio_assert(kill(s->pid, sig) == 0);
@@ -93,6 +132,9 @@ void redis_stop(struct redis_server *s)
 	kill(s->pid, SIGKILL);
 	waitpid(s->pid, NULL, 0);
 	s->pid = 0;
+	char path[96];
+	snprintf(path, sizeof(path), "%s/sentinel.conf", s->dir);
+	unlink(path);
 	rmdir(s->dir);
 }
 

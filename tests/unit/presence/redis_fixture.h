@@ -18,6 +18,10 @@ struct redis_server {
 /* Starts an empty one and waits until it answers. It dies with this process. */
 void redis_start(struct redis_server *s, uint16_t port);
 void redis_start_replica(struct redis_server *s, uint16_t port, uint16_t master_port);
+/* A Sentinel with the master "presence" at 127.0.0.1:master_port, alone (it lets nothing be
+ * promoted), whose configuration is of that epoch. */
+void redis_start_sentinel(struct redis_server *s, uint16_t port, uint16_t master_port,
+			  unsigned epoch);
 void redis_signal(const struct redis_server *s, int sig);
 void redis_stop(struct redis_server *s); /* kill -9, reaped */
 /* A blocking connection of the test's own, for looking. Asserts that it works. */
