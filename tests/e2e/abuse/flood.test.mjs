@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { Cluster, until } from '../lib/cluster.mjs'
 import { Udp, Tcp, sdp } from './sip.mjs'
 
+// A sanitizer keeps what was freed for a while: little, so that growth can be seen.
+process.env.ASAN_OPTIONS = `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1`
+
 let c, trunk
 const at = () => ({ ip: c.ip('oslo'), port: 5060 })
 const extra = `trunks: [127.0.155.1]

@@ -9,6 +9,7 @@ import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { requireWeb } from '../web/seal.mjs'
 import { Cluster, until, Lines, bin } from '../lib/cluster.mjs'
 
 const dir = mkdtempSync(join(tmpdir(), 'helio-tls-'))
@@ -118,6 +119,29 @@ test('the certificate is exchanged under a sealed session, which goes on and tak
 	await until('the changed files are seen', async () => (await shown()).serial === '3333', 15000)
 	assert.equal(c.node('oslo-g1').connections, 1)
 	await agent.stop()
+})
+
+test('a browser loads the page by https and speaks wss', async () => {
+	const { chromium } = requireWeb('playwright-core')
+	const browser = await chromium.launch({ executablePath: process.env.HELIO_CHROMIUM ?? '/usr/bin/chromium', headless: true,
+		args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'] })
+	try {
+		const page = await browser.newPage()
+		const bad = []
+		page.on('console', (m) => m.type() === 'error' && bad.push(m.text()))
+		await page.goto(`https://${at().host}:8080/`)
+		await page.getByRole('button').first().waitFor()
+		const byte = await page.evaluate(() => new Promise((done, fail) => {
+			const ws = new WebSocket(`wss://${location.host}/desk`, 'heliograph.1')
+			ws.binaryType = 'arraybuffer'
+			ws.onmessage = (e) => done(new Uint8Array(e.data)[0])
+			ws.onerror = () => fail(new Error('refused'))
+		}))
+		assert.equal(byte, 1, 'the certificate of a node comes')
+		assert.deepEqual(bad, [])
+	} finally {
+		await browser.close()
+	}
 })
 
 test('a gateway without its certificate says which file is wrong, and does not start', async () => {

@@ -265,6 +265,50 @@ static void a_password_in_the_clear_is_never_printed(void **state)
 	free(said);
 }
 
+static void trunks_limits_and_certificates_are_read_and_checked(void **state)
+{
+	struct conf *c = accepted(GOOD_HEAD GOOD_QUEUES, GOOD_AGENTS, NULL);
+	(void)state;
+	/* By default this machine itself, and nobody else. */
+	assert_int_equal(c->trunks_n, 1);
+	assert_int_equal(c->trunks[0].ip4, 0x7f000000);
+	assert_int_equal(c->sip_limits.strikes, 20);
+	assert_int_equal(c->sip_limits.lockout_ms, 60000);
+	conf_free(c);
+	c = accepted(GOOD_HEAD
+		     "    gateways: {oslo-g1: {ordinal: 96, address: 127.0.1.1, mesh: 42201, "
+		     "http: 42280, tls: {cert: a.pem, key: /k/b.pem}}}\n" GOOD_QUEUES
+		     "trunks: [203.0.113.7, 198.51.100.0/24]\n"
+		     "sip_limits: {new_calls: 7, lockout: 2s}\n",
+		     GOOD_AGENTS, NULL);
+	assert_int_equal(c->trunks_n, 2);
+	assert_int_equal(c->trunks[0].mask, 0xffffffff);
+	assert_int_equal(c->trunks[1].ip4, 0xc6336400);
+	assert_int_equal(c->trunks[1].mask, 0xffffff00);
+	assert_int_equal(c->sip_limits.new_calls, 7);
+	assert_int_equal(c->sip_limits.lockout_ms, 2000);
+	const struct conf_daemon *g = conf_daemon_by_name(c, "oslo-g1");
+	assert_string_equal(g->tls_cert, "/etc/x/a.pem");
+	assert_string_equal(g->tls_key, "/k/b.pem");
+	conf_free(c);
+	c = accepted(GOOD_HEAD GOOD_QUEUES "trunks: []\n", GOOD_AGENTS, NULL);
+	assert_int_equal(c->trunks_n, 0);
+	conf_free(c);
+	static const char *const wrong[] = {"198.51.100.1/24", "198.51.100.0/7", "1.2.3.4/33",
+					    "1.2.3.4/",        "1.2.3.4/08",     "1.2.3",
+					    "0.0.0.0/8",       "carrier.example"};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(wrong); i++) {
+		char text[2048];
+		snprintf(text, sizeof(text), "%strunks: [%s]\n", GOOD_HEAD GOOD_QUEUES, wrong[i]);
+		refused(text, GOOD_AGENTS, "is neither");
+	}
+	refused(
+	    GOOD_HEAD
+	    "    gateways: {oslo-g1: {ordinal: 96, address: 127.0.1.1, mesh: 42201, http: 42280, "
+	    "tls: {cert: a.pem}}}\n" GOOD_QUEUES,
+	    GOOD_AGENTS, "gateways.oslo-g1.tls.key: missing");
+}
+
 static void limits_are_refused_not_overrun(void **state)
 {
 	char *text = NULL, *said = NULL;
@@ -323,6 +367,7 @@ int main(void)
 	    cmocka_unit_test(overlaps_of_ports_name_both_sides),
 	    cmocka_unit_test(what_is_legal_but_seldom_meant_is_a_warning),
 	    cmocka_unit_test(a_password_in_the_clear_is_never_printed),
+	    cmocka_unit_test(trunks_limits_and_certificates_are_read_and_checked),
 	    cmocka_unit_test(limits_are_refused_not_overrun),
 	    cmocka_unit_test(a_hundred_thousand_agents_load),
 	};
