@@ -8,6 +8,7 @@ const targets = {
 	waiting_call_kb: { target: 32 },
 	calls_per_s_core: { target: 400, atLeast: true },
 	freed_agent_rering_p99_ms: { target: 20 },
+	presence_updates_per_s: { target: 10000, atLeast: true },
 }
 
 const round = (v) => (v === null || v === undefined || !Number.isFinite(v) ? null : Number(v.toPrecision(4)))
