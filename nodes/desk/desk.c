@@ -171,6 +171,7 @@ int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256])
 		return ENOMEM;
 	d->n = node;
 	tmr_init(&d->tmr);
+	tmr_init(&d->tmr_news);
 	tmr_init(&d->tmr_wall);
 	int err = keys_read(d, ret_why);
 	if (!err) {
@@ -220,6 +221,7 @@ struct desk *desk_close(struct desk *d)
 	if (!d)
 		return NULL;
 	tmr_cancel(&d->tmr);
+	tmr_cancel(&d->tmr_news);
 	walls_close(d);
 	passwords_close(d->passwords);
 	if (d->links)

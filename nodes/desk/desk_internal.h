@@ -14,6 +14,9 @@ enum {
 	DESK_LINK_SILENT_MS = 15000, /* pages ping every 5 s */
 	DESK_LINK_LOGIN_MS = 60000,  /* time to type a password */
 	DESK_TICK_MS = 1000,
+	/* RESERVED and COMMITTED last a millisecond or two: told only if they last longer. Each
+	 * message wakes gateway and Redis, which cost more than the decision. */
+	DESK_NEWS_MS = 10,
 	DESK_QUEUES_EVERY = 2, /* ticks */
 	DESK_STATS_EVERY = 5,
 	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
@@ -22,8 +25,8 @@ enum {
 	DESK_PEER_SILENT_MS = 2000, /* after that a node's memory of our sessions is refreshed */
 	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each … */
 	DESK_LOGIN_QUEUE_ADDRESS_MAX = 128, /* … of one address: others still get in */
-	/* Messages of one page: a person's clicks make two or three a second. The gateway has limits
-	 * of its own, but a node does not rely on another's. */
+	/* Messages of one page: a person's clicks make two or three a second. The gateway has
+	 * limits of its own, but a node does not rely on another's. */
 	DESK_MESSAGES_PER_S = 50,
 	DESK_MESSAGES_BURST = 100,
 	DESK_DEPTH_MAX = 8, /* of a message's JSON; PROTOCOL.md has three levels */
@@ -61,6 +64,9 @@ struct session {
 	bool ready_again; /* was ready when its leg went; is so again when it comes back soon */
 	uint64_t media_lost_us;
 	/* mirror of the agent register, for the page */
+	struct le news_le; /* in desk->news: presence and floor are not told yet … */
+	bool page_behind;  /* … nor the page */
+	uint64_t version;
 	uint8_t state, reason;
 	uint8_t worked; /* the last state that was not GRACE */
 	uint64_t state_us;
@@ -72,11 +78,11 @@ struct session {
 	uint64_t wrap_until_us;
 	uint64_t wrap_call, wrap_offer; /* what a `wrap` message is about */
 	uint16_t wrap_owner;
-	uint32_t wrap_queue;  /* of the call that is wrapped up */
-	bool wall_on;         /* the page of this supervisor shows the floor */
+	uint32_t wrap_queue; /* of the call that is wrapped up */
+	bool wall_on;        /* the page of this supervisor shows the floor */
 	struct wall_page wall;
 	uint64_t wall_due_us; /* when it may be told again */
-	json_t *ring; /* the ring message, for a page that comes back */
+	json_t *ring;         /* the ring message, for a page that comes back */
 };
 
 /* What is remembered of another node. */
@@ -95,7 +101,8 @@ struct desk {
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
 	uint8_t ticket_key[SEAL_KEY_LEN];
-	struct tmr tmr, tmr_wall;
+	struct tmr tmr, tmr_wall, tmr_news;
+	struct list news; /* sessions whose state changed within the last DESK_NEWS_MS */
 	uint64_t ticks;
 	struct login_guard guard;
 	struct passwords *passwords;
@@ -136,6 +143,7 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 void session_link_lost(struct session *s);
 void session_send(struct session *s, json_t *msg);
 void session_state_send(struct session *s);
+void sessions_news_h(void *desk);
 void session_media_set(struct session *s, bool up, const char *why);
 void session_bridge(struct session *s);
 /* Who was ready before the leg went is so again, when the leg and the wrap-up allow it. */

@@ -39,6 +39,7 @@ static void session_destroy(void *arg)
 	struct session *s = arg;
 	hash_unlink(&s->he);
 	hash_unlink(&s->leg_he);
+	list_unlink(&s->news_le);
 	json_decref(s->ring);
 	s->desk->sessions_n--;
 }
@@ -56,6 +57,8 @@ void session_free(struct session *s)
 
 void session_send(struct session *s, json_t *msg)
 {
+	if (s->page_behind) /* a page is told its state before what follows from it */
+		session_state_send(s);
 	if (s->link)
 		link_send(s->link, msg);
 	else
@@ -74,6 +77,7 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 		media_leg_close(n->media, s->leg);
 	s->leg.v = 0;
 	hash_unlink(&s->leg_he);
+	list_unlink(&s->news_le);
 	s->plain = l->plain_audio;
 	s->media_up = false;
 	uint32_t group = id_seq(s->id.v);
@@ -308,6 +312,7 @@ static uint64_t left_ms(uint64_t until_us)
 void session_state_send(struct session *s)
 {
 	char offer[ID_STR_SIZE] = "";
+	s->page_behind = false;
 	if (s->offer)
 		conf_id_format(s->desk->n->conf, offer, s->offer);
 	else if (s->worked == ACD_AGENT_WRAP && s->wrap_offer)
@@ -320,10 +325,10 @@ void session_state_send(struct session *s)
 		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0)));
 }
 
-static void presence_say(struct session *s, uint64_t version)
+static void presence_say(struct session *s)
 {
 	struct node *n = s->desk->n;
-	struct presence_agent a = {.since_ms = wall_ms(), .version = version};
+	struct presence_agent a = {.since_ms = wall_ms(), .version = s->version};
 	if (!n->presence)
 		return;
 	(void)str_copy(a.name, sizeof(a.name), s->agent->name);
@@ -337,6 +342,32 @@ static void presence_say(struct session *s, uint64_t version)
 	else
 		(void)presence_put(n->presence, &a);
 	node_presence_kick(n);
+}
+
+static void news_tell(struct session *s)
+{
+	list_unlink(&s->news_le);
+	presence_say(s);
+	wall_say(s);
+	if (s->page_behind)
+		session_state_send(s);
+}
+
+void sessions_news_h(void *arg)
+{
+	struct desk *d = arg;
+	while (d->news.head)
+		news_tell(d->news.head->data);
+}
+
+static void news_soon(struct session *s)
+{
+	struct desk *d = s->desk;
+	s->page_behind = true;
+	if (!s->news_le.list)
+		list_append(&d->news, &s->news_le, s);
+	if (!tmr_isrunning(&d->tmr_news))
+		tmr_start(&d->tmr_news, DESK_NEWS_MS, sessions_news_h, d);
 }
 
 void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
@@ -356,10 +387,10 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 		s->wrap_until_us = 0;
 	if (s->state == ACD_AGENT_IDLE || s->state == ACD_AGENT_NOT_READY)
 		s->muted = false;
-	presence_say(s, fx->version);
-	wall_say(s);
-	session_state_send(s);
+	s->version = fx->version;
+	news_soon(s);
 	if (s->state == ACD_AGENT_OFF) {
+		news_tell(s);
 		struct link *l = s->link;
 		log_info("session.closed", "agent=%s", s->agent->name);
 		session_free(s);

@@ -39,8 +39,10 @@ test('waiting callers are back within two seconds, in their order, and are answe
 	assert.deepEqual(agent.events.filter((e) => e.event === 'talk').map((e) => e.call), order)
 	for (const caller of callers) assert.equal((await caller.event('ended', 10000)).by, 'far', 'our BYE ended it')
 	await agent.stop()
-	const records = c.records().filter((r) => order.includes(r.call))
-	assert.equal(records.length, 5)
+	const records = await until('all five records', () => {
+		const mine = c.records().filter((r) => order.includes(r.call))
+		return mine.length === 5 && mine
+	})
 	for (const r of records) assert.equal(r.outcome, 'answered')
 })
 
