@@ -126,11 +126,11 @@ static int context_open(struct mesh *mesh)
 	return zmq_ctx_set(mesh->ctx, ZMQ_MAX_SOCKETS, (int)mesh->peers_n + 16) ? errno : 0;
 }
 
-static int open_sockets(struct mesh *mesh, char ret_why[static 256])
+static int open_sockets(struct mesh *mesh, const char *keys_dir, char ret_why[static 256])
 {
 	int err = context_open(mesh);
 	if (!err)
-		err = mesh_zap_start(&mesh->zap, mesh->ctx, mesh->peers, mesh->peers_n,
+		err = mesh_zap_start(&mesh->zap, mesh->ctx, mesh->peers, mesh->peers_n, keys_dir,
 				     mesh->public_key);
 	if (err) {
 		snprintf(ret_why, 256, "the guard of the mesh (ZAP) does not answer: %s",
@@ -167,7 +167,7 @@ int mesh_open(struct mesh **ret_mesh, const struct conf *conf, uint16_t self, ui
 	mesh->counters = calloc(1, sizeof(*mesh->counters));
 	int err = mesh->peer_at && mesh->counters ? mesh_keys_load(mesh, conf, why) : ENOMEM;
 	if (!err)
-		err = open_sockets(mesh, why);
+		err = open_sockets(mesh, conf->keys_dir, why);
 	if (err) {
 		if (!why[0])
 			snprintf(why, 256, "%s", zmq_strerror(err));

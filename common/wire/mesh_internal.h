@@ -12,7 +12,8 @@ enum { MESH_KEY_LEN = 32, MESH_ENDPOINT_SIZE = 96 };
 /* One per daemon of the configuration, in its order; this daemon too (its key must be ours). */
 struct mesh_peer {
 	uint16_t addr;
-	uint8_t key[MESH_KEY_LEN]; /* public */
+	char name[CONF_NAME_SIZE];
+	uint8_t key[MESH_KEY_LEN]; /* public, the one that our DEALER expects there */
 	char endpoint[MESH_ENDPOINT_SIZE];
 	void *dealer; /* NULL until the first send */
 	uint64_t seq_out;
@@ -32,6 +33,7 @@ struct mesh {
 	void *ctx, *router;
 	int fd;
 	struct mesh_zap *zap;
+	uint32_t keys_seen; /* generation of the guard's keys that the DEALERs have */
 	zmq_msg_t payload;              /* of the message last returned; always initialised */
 	struct mesh_counters *counters; /* refreshed whenever someone looks */
 };
@@ -47,11 +49,21 @@ int mesh_connect(struct mesh *mesh, struct mesh_peer *peer);
 /* Options that both directions share. errno. */
 int mesh_socket_options(void *socket);
 
-/* The ZAP handler of ctx: one thread that admits the keys of peers (read-only from now on, must
- * outlive it) and names them. Returns after a probe through the same endpoint that libzmq uses was
+/* The public half of keys_dir/curve/NAME SUFFIX, if its metadata says this address. */
+int mesh_key_read(uint8_t ret[static MESH_KEY_LEN], const char *keys_dir, const char *name,
+		  uint16_t addr, const char *suffix, char ret_why[static 256]);
+
+/* A daemon that came with a new key is connected to anew, with that key. Cheap when none did. */
+void mesh_keys_follow(struct mesh *mesh);
+
+/* The ZAP handler of ctx: one thread that admits the keys of peers, and those that keys_dir has
+ * for them later, and names them. Returns after a probe through the same endpoint that libzmq uses was
  * answered rightly, both ways. */
 int mesh_zap_start(struct mesh_zap **ret, void *ctx, const struct mesh_peer *peers, uint32_t n,
-		   const uint8_t own_key[static MESH_KEY_LEN]);
+		   const char *keys_dir, const uint8_t own_key[static MESH_KEY_LEN]);
+/* Grows whenever a daemon was admitted with a new key; that of peer i. */
+uint32_t mesh_zap_generation(const struct mesh_zap *zap);
+void mesh_zap_key(struct mesh_zap *zap, uint32_t i, uint8_t ret[static MESH_KEY_LEN]);
 uint64_t mesh_zap_refused(const struct mesh_zap *zap);
 /* Waits for its end: zmq_ctx_shutdown(ctx) must have been called. NULL-safe, returns NULL. */
 struct mesh_zap *mesh_zap_join(struct mesh_zap *zap);

@@ -36,11 +36,11 @@ static long addr_parse(const char *s)
 	return *end || v > UINT16_MAX ? -1 : (long)v;
 }
 
-static int key_load(zcert_t **ret, const struct conf *conf, const struct conf_daemon *d,
+static int key_load(zcert_t **ret, const char *keys_dir, const char *name, uint16_t daemon_addr,
 		    const char *suffix, char ret_why[static 256])
 {
 	char path[KEY_PATH_SIZE];
-	snprintf(path, sizeof(path), "%s/curve/%s%s", conf->keys_dir, d->name, suffix);
+	snprintf(path, sizeof(path), "%s/curve/%s%s", keys_dir, name, suffix);
 	if (access(path, R_OK)) {
 		int err = errno;
 		snprintf(ret_why, 256, "cannot read key %.160s: %s; make it with helio-keys", path,
@@ -54,11 +54,11 @@ static int key_load(zcert_t **ret, const struct conf *conf, const struct conf_da
 		return EINVAL;
 	}
 	const char *addr = zcert_meta(cert, "addr");
-	if (!addr || addr_parse(addr) != d->addr) {
+	if (!addr || addr_parse(addr) != daemon_addr) {
 		snprintf(ret_why, 256,
 			 "%.120s says addr %.12s, the configuration says %u; one of them is of "
 			 "another daemon",
-			 path, addr ? addr : "(none)", d->addr);
+			 path, addr ? addr : "(none)", daemon_addr);
 		return EINVAL;
 	}
 	*ret = cert;
@@ -66,12 +66,22 @@ static int key_load(zcert_t **ret, const struct conf *conf, const struct conf_da
 	return 0;
 }
 
+int mesh_key_read(uint8_t ret[static MESH_KEY_LEN], const char *keys_dir, const char *name,
+		  uint16_t addr, const char *suffix, char ret_why[static 256])
+{
+	helio_cleanup(zcert_freep) zcert_t *cert = NULL;
+	int err = key_load(&cert, keys_dir, name, addr, suffix, ret_why);
+	if (!err)
+		memcpy(ret, zcert_public_key(cert), MESH_KEY_LEN);
+	return err;
+}
+
 static int own_load(struct mesh *mesh, const struct conf *conf, const struct conf_daemon *d,
 		    char ret_why[static 256])
 {
 	static const uint8_t none[MESH_KEY_LEN];
 	helio_cleanup(zcert_freep) zcert_t *cert = NULL;
-	int err = key_load(&cert, conf, d, ".key", ret_why);
+	int err = key_load(&cert, conf->keys_dir, d->name, d->addr, ".key", ret_why);
 	if (err)
 		return err;
 	memcpy(mesh->public_key, zcert_public_key(cert), MESH_KEY_LEN);
@@ -87,12 +97,11 @@ static int own_load(struct mesh *mesh, const struct conf *conf, const struct con
 static int peer_load(struct mesh_peer *p, const struct conf *conf, const struct conf_daemon *d,
 		     char ret_why[static 256])
 {
-	helio_cleanup(zcert_freep) zcert_t *cert = NULL;
-	int err = key_load(&cert, conf, d, ".pub", ret_why);
+	int err = mesh_key_read(p->key, conf->keys_dir, d->name, d->addr, ".pub", ret_why);
 	if (err)
 		return err;
 	p->addr = d->addr;
-	memcpy(p->key, zcert_public_key(cert), MESH_KEY_LEN);
+	str_copy(p->name, sizeof(p->name), d->name);
 	snprintf(p->endpoint, sizeof(p->endpoint), "tcp://%s:%u", d->mesh.host, d->mesh.port);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "common/base/base.h"
 
 #include <errno.h>
+#include <string.h>
 
 int mesh_connect(struct mesh *mesh, struct mesh_peer *peer)
 {
@@ -26,6 +27,28 @@ int mesh_connect(struct mesh *mesh, struct mesh_peer *peer)
 	}
 	peer->dealer = dealer;
 	return 0;
+}
+
+void mesh_keys_follow(struct mesh *mesh)
+{
+	uint32_t now = mesh_zap_generation(mesh->zap);
+	if (now == mesh->keys_seen)
+		return;
+	mesh->keys_seen = now;
+	for (uint32_t i = 0; i < mesh->peers_n; i++) {
+		struct mesh_peer *p = &mesh->peers[i];
+		uint8_t key[MESH_KEY_LEN];
+		mesh_zap_key(mesh->zap, i, key);
+		if (memcmp(key, p->key, MESH_KEY_LEN) == 0)
+			continue;
+		memcpy(p->key, key, MESH_KEY_LEN);
+		if (!p->dealer)
+			continue;
+		/* The daemon has restarted: nothing on this link reaches it any more. */
+		zmq_close(p->dealer);
+		p->dealer = NULL;
+		(void)mesh_connect(mesh, p); /* else at the next send */
+	}
 }
 
 /* libzmq counts its high-water mark in whole messages, so the second part cannot be refused alone;
@@ -55,6 +78,7 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 	struct mesh_peer *peer = mesh_peer_find(mesh, to);
 	if (!peer || to == mesh->self)
 		return ENOENT;
+	mesh_keys_follow(mesh);
 	int err = mesh_connect(mesh, peer);
 	env->version = MESH_PROTOCOL_VERSION;
 	env->from = mesh->self;
