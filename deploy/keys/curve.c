@@ -79,7 +79,7 @@ static int same(const struct keys_curve *c, const struct keys_daemon *d, const c
 			  d->site ? d->site : "", d->addr);
 }
 
-static int make_new(struct keys *k, const struct keys_daemon *d, const char *pub, const char *key)
+int keys_curve_new(struct keys *k, const struct keys_daemon *d, const char *pub, const char *key)
 {
 	struct keys_curve c = {.addr = d->addr};
 	bool there = keys_exists(pub);
@@ -119,7 +119,7 @@ int keys_curve_make(struct keys *k, const struct keys_daemon *d)
 	if (keys_curve_paths(k, d->name, strcmp(d->role, "operator") == 0, key, pub))
 		return 1;
 	if (k->force || (!keys_exists(key) && !keys_exists(pub)))
-		return make_new(k, d, pub, key);
+		return keys_curve_new(k, d, pub, key);
 	if (!keys_exists(key))
 		return keys_error("run this where its secret is, or add --force to make a new pair",
 				  "%s is there, but %s is not: the key was made elsewhere", pub,

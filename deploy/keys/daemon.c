@@ -108,6 +108,30 @@ static int node_cert(struct keys *k, const struct keys_daemon *d, const uint8_t 
 	return cert_write(k, path, &c);
 }
 
+int keys_noise_renew(struct keys *k, const struct keys_daemon *d)
+{
+	char path[KEYS_PATH_MAX], secret[KEYS_PATH_MAX];
+	struct seal_keypair pair;
+	if (keys_path(k, path, "noise/%s.key", d->name) || keys_path(k, secret, "cluster.key"))
+		return 1;
+	if (!keys_exists(secret))
+		return keys_error("run this where cluster.key is kept",
+				  "the new key of %s must be signed, and %s is not here", d->name,
+				  secret);
+	/* A key without its certificate keeps a node from signing anybody in: made good by the
+	 * next run of `from-config`, should this one be interrupted here. */
+	seal_keypair_new(&pair);
+	int err = seal_file_write(path, pair.key, sizeof(pair.key), true);
+	if (err) {
+		sodium_memzero(&pair, sizeof(pair));
+		return keys_errno(path, err);
+	}
+	keys_made(k, path);
+	err = node_cert(k, d, pair.pub);
+	sodium_memzero(&pair, sizeof(pair));
+	return err;
+}
+
 int keys_daemon(struct keys *k, const struct keys_daemon *d)
 {
 	char path[KEYS_PATH_MAX];

@@ -6,6 +6,7 @@
  *   DIR/ticket.key                        seals device tickets; the same on every node
  *   DIR/site-SITE.key                     seals the journal of one site
  *   DIR/curve/NAME.key -> curve/NAME.pub  ZeroMQ CURVE, one pair per daemon
+ *   DIR/curve/NAME.next.key, .next.pub    the same for the key to come, while it is rotated
  *   DIR/operator-NAME.key -> operators/NAME.pub
  *                                         the same for a person; who lies in operators/ is let in
  *                                         at the daemons' admin ports
@@ -75,6 +76,8 @@ int keys_curve_read(const char *path, struct keys_curve *ret); /* errno, prints 
 int keys_curve_paths(const struct keys *k, const char *name, bool is_operator,
 		     char key[KEYS_PATH_MAX], char pub[KEYS_PATH_MAX]);
 int keys_curve_make(struct keys *k, const struct keys_daemon *d);
+/* A new pair in these files, whatever was there. */
+int keys_curve_new(struct keys *k, const struct keys_daemon *d, const char *pub, const char *key);
 
 /* ---- cluster.c, daemon.c, show.c, from_config.c: the subcommands -------------------------------
  */
@@ -82,6 +85,10 @@ int keys_cluster_name(const struct keys *k, char name[KEYS_NAME_SIZE]);
 int keys_init(struct keys *k, const char *cluster);
 int keys_site(struct keys *k, const char *site);
 int keys_daemon(struct keys *k, const struct keys_daemon *d);
+/* A new Noise key for a node, and its certificate. Nothing is changed without cluster.key. */
+int keys_noise_renew(struct keys *k, const struct keys_daemon *d);
+/* rotate.c: the next pair, or (use_it) the step to it; name is given, the rest is read. */
+int keys_rotate(struct keys *k, struct keys_daemon *d, bool use_it);
 struct seal_cert;
 bool keys_cert_due(const struct seal_cert *c, int64_t now_s);
 int keys_operator(struct keys *k, const char *name);

@@ -14,7 +14,7 @@ struct options {
 	struct keys_daemon daemon;
 	const char *cluster;
 	char **args; /* after the subcommand */
-	bool addr_given;
+	bool addr_given, use;
 };
 
 static const char help[] =
@@ -30,6 +30,10 @@ static const char help[] =
     "  helio-keys daemon DIR NAME --site SITE --addr N --role node|broker|gateway [--days 365]\n"
     "                                        its CURVE pair; a node's Noise key, certificate\n"
     "  helio-keys operator DIR NAME          a CURVE pair for a person with helioctl\n"
+    "  helio-keys rotate DIR NAME            the next key of a daemon, beside the one in use: "
+    "spread\n"
+    "                                        its .pub; then --use puts it into use (deploy/rotate\n"
+    "                                        does all of it)\n"
     "  helio-keys show DIR                   what is there, when it ends, what is wrong (exit 1)\n"
     "\n"
     "Options\n"
@@ -82,6 +86,12 @@ static int cmd_from_config(struct options *o)
 	return keys_from_config(&o->keys, o->args[0], o->daemon.days);
 }
 
+static int cmd_rotate(struct options *o)
+{
+	o->daemon.name = o->args[1];
+	return keys_rotate(&o->keys, &o->daemon, o->use);
+}
+
 static int cmd_show(struct options *o)
 {
 	return keys_show(&o->keys);
@@ -98,6 +108,7 @@ static const struct command {
     {"site", 2, "site DIR SITE", cmd_site},
     {"daemon", 2, "daemon DIR NAME --site SITE --addr N --role node|broker|gateway", cmd_daemon},
     {"operator", 2, "operator DIR NAME", cmd_operator},
+    {"rotate", 2, "rotate DIR NAME [--use] [--days N]", cmd_rotate},
     {"show", 1, "show DIR", cmd_show},
 };
 
@@ -127,7 +138,7 @@ static int parse_addr(const char *s, uint16_t *ret)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	enum { CLUSTER = 256, SITE, ADDR, ROLE, DAYS, RENEW, FORCE };
+	enum { CLUSTER = 256, SITE, ADDR, ROLE, DAYS, RENEW, FORCE, USE };
 	static const struct option longs[] = {
 	    {"cluster", required_argument, NULL, CLUSTER},
 	    {"site", required_argument, NULL, SITE},
@@ -136,6 +147,7 @@ static int parse(struct options *o, int argc, char **argv)
 	    {"days", required_argument, NULL, DAYS},
 	    {"renew", no_argument, NULL, RENEW},
 	    {"force", no_argument, NULL, FORCE},
+	    {"use", no_argument, NULL, USE},
 	    {"help", no_argument, NULL, 'h'},
 	    {0},
 	};
@@ -148,6 +160,7 @@ static int parse(struct options *o, int argc, char **argv)
 		case ROLE: o->daemon.role = optarg; break;
 		case RENEW: o->keys.renew = true; break;
 		case FORCE: o->keys.force = true; break;
+		case USE: o->use = true; break;
 		case ADDR:
 			if (parse_addr(optarg, &o->daemon.addr))
 				return 1;

@@ -122,7 +122,7 @@ static void show_pair(const struct keys *k, struct problems *ps, const char *nam
 static int is_pub(const struct dirent *e)
 {
 	size_t n = strlen(e->d_name);
-	return n > 4 && n <= KEYS_NAME_LEN_MAX + 4 && strcmp(e->d_name + n - 4, ".pub") == 0;
+	return n > 4 && n <= KEYS_NAME_LEN_MAX + 9 && strcmp(e->d_name + n - 4, ".pub") == 0;
 }
 
 static int is_site(const struct dirent *e)
@@ -156,7 +156,12 @@ static int show_pairs(const struct keys *k, struct problems *ps, const char *fol
 	int n = scandir(path, &list, is_pub, alphasort);
 	for (int i = 0; i < n; i++) {
 		list[i]->d_name[strlen(list[i]->d_name) - 4] = '\0';
-		show_pair(k, ps, list[i]->d_name, is_operator, cluster_pub);
+		const char *dot = strchr(list[i]->d_name, '.');
+		if (dot && strcmp(dot, ".next") == 0) /* no daemon: the key to come of one */
+			printf("%-24s being rotated: the next key is made, and not in use yet\n",
+			       list[i]->d_name);
+		else
+			show_pair(k, ps, list[i]->d_name, is_operator, cluster_pub);
 		free(list[i]);
 	}
 	free(list);
