@@ -44,6 +44,8 @@ static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
 
 	if (d->admin_port)
 		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",admin=%u", d->admin_port);
+	if (d->metrics_port)
+		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",metrics=%u", d->metrics_port);
 	if (d->role == CONF_NODE)
 		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",sip=%u,media=%u-%u",
 			      d->sip_port, d->media_port_min, d->media_port_max);

@@ -191,6 +191,7 @@ static void daemon_compare(struct plan *p, const struct conf_daemon *a, const st
 	diff_endpoint(&d, "mesh", &a->mesh, &b->mesh);
 	diff_number(&d, "admin", a->admin_port, b->admin_port);
 	diff_number(&d, "metrics", a->metrics_port, b->metrics_port);
+	diff_number(&d, "metrics", a->metrics_port, b->metrics_port);
 	if (a->role == CONF_NODE && b->role == CONF_NODE) {
 		diff_text(&d, "advertise", a->advertise, b->advertise);
 		diff_number(&d, "sip", a->sip_port, b->sip_port);

@@ -38,6 +38,9 @@ rules() {
 		port=$(field "$ports" admin)
 		[ -z "$port" ] ||
 			echo "ip daddr $address tcp dport $port ip saddr @operators accept comment \"$name: operators\""
+		port=$(field "$ports" metrics)
+		[ -z "$port" ] ||
+			echo "ip daddr $address tcp dport $port ip saddr @operators accept comment \"$name: metrics\""
 		case $role in
 		node | gateway | presence) "rules_$role" "$name" "$site" "$address" "$ports" ;;
 		esac

@@ -43,12 +43,25 @@ read_config() { # FILE
 		printf '%s\n' "$said" >&2
 		die "the configuration is not usable: nothing was done"
 	}
-	list=$("$bin/helioctl" config list "$config" 2>/dev/null | tail -n +2)
+	list=$("$bin/helioctl" config list "$config" 2>/dev/null | awk 'NR > 1 {$1 = $1; print}')
 	keys_dir=$("$bin/helioctl" config list "$config" --json 2>/dev/null |
 		sed -n 's/^ *"keys": "\(.*\)",\{0,1\}$/\1/p')
 	[ -r "$keys_dir/cluster.pub" ] ||
 		die "no keys in $keys_dir" "make them: helio-keys from-config $config"
 	[ "${config##*/}" = cluster.yaml ] || die "the cluster file must be called cluster.yaml"
+}
+
+# The daemons that run at a host: NAME ROLE SITE ADDRESS PORTS, brokers, gateways, then nodes.
+daemons_of() { # FACTS
+	local role name r site address ports here
+	here=$(sed -n 's/^address=\([^ ]*\) .*/\1/p' <<<"$1")
+	for role in broker gateway node; do
+		while read -r name r site address ports; do
+			if [ "$r" = "$role" ] && grep -qxF "$address" <<<"$here"; then
+				echo "$name $role $site $address $ports"
+			fi
+		done <<<"$list"
+	done
 }
 
 # The configuration carries a version and a signature before it leaves this machine.
@@ -141,6 +154,14 @@ stage_keys() { # DAEMON-LINES
 		esac
 		stage_file 600 heliograph heliograph "$keys/curve/$name.key" "$keys_dir/curve/$name.key"
 	done <<<"$1"
+}
+
+# Only what the cluster folder has stays in keys/curve of the host, and of secrets only its own.
+prune_keys() { # HOST DAEMON-LINES
+	local names=() file
+	for file in "$keys_dir"/curve/*.pub; do names+=("${file##*/}"); done
+	while read -r file _; do names+=("$file.key"); done <<<"$2"
+	on_host "$1" host_prune "${names[@]}"
 }
 
 incoming=/var/lib/heliograph-deploy/config

@@ -76,6 +76,9 @@ host_make() { # NAME ADDRESS
 	# No service of the package tree may start by itself here.
 	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 	chmod 755 "$tree/usr/sbin/policy-rc.d"
+	# Neither this machine's hooks nor a sync of a tree in memory.
+	rm -f "$tree"/etc/apt/apt.conf.d/*{packagekit,appstream,docker}*
+	echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/hg"
 	ip netns add "hg-$name"
 	ip link add "hg-$name" type veth peer name eth0 netns "hg-$name"
 	ip link set "hg-$name" master hgbr up
@@ -105,13 +108,13 @@ check() { # "a sentence that is true" COMMAND…
 	local what=$1 began=$SECONDS
 	shift
 	checks=$((checks + 1))
-	local out=$base/said
-	case $1 in said | unsaid) out=$base/said.look ;; esac
-	if "$@" >"$out" 2>&1; then
+	local into=$base/said
+	case $1 in said | unsaid) into=$base/said.look ;; esac
+	if "$@" >"$into" 2>&1; then
 		printf 'ok %d - %s (%d s)\n' "$checks" "$what" $((SECONDS - began))
 	else
 		printf 'not ok %d - %s\n' "$checks" "$what"
-		tail -n 60 "$out" | sed 's/^/#   /'
+		tail -n 60 "$into" | sed 's/^/#   /'
 		exit 1
 	fi
 }
