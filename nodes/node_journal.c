@@ -279,6 +279,12 @@ static void done_h(const struct journal_load_result *res, void *arg)
 static void step(struct node *n, const short revents[JOURNAL_LINKS])
 {
 	journal_step(n->journal, revents, mono_us());
+	for (uint32_t i = 0; i < JOURNAL_LINKS; i++) {
+		const char *trouble = journal_trouble(n->journal, i);
+		if (trouble)
+			log_warn("journal.trouble", "redis=%s why=\"%s\"",
+				 i == 0 ? "own" : "adopter", trouble);
+	}
 	arm(n);
 }
 
@@ -330,6 +336,7 @@ int node_journal_open(struct node *n, char ret_why[256])
 	struct journal_conf conf = {
 	    .own = &n->self->journal,
 	    .adopter = adopter_of(n),
+	    .login = &n->conf->journal_login,
 	    .node = n->self->name,
 	    .boot = n->boot,
 	    .h = {.acked_h = acked_h, .late_h = late_h, .lost_h = lost_h},

@@ -33,6 +33,7 @@ static void on_beat(redisAsyncContext *ac, void *reply, void *arg)
 		s->t_us = strtoull(r->str, NULL, 10);
 		s->paired = true;
 	}
+	redis_link_fine(&s->link); /* ten times a second: nothing is refused */
 }
 
 static void send(struct store *s)

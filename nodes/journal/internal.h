@@ -35,7 +35,8 @@ struct store {
 	uint32_t i;   /* link: 0 own, 1 adopter's */
 	bool present; /* configured */
 	struct redis_link link;
-	uint64_t gen; /* the fence: rises with each hello */
+	const char *told; /* trouble that the shell has been told */
+	uint64_t gen;     /* the fence: rises with each hello */
 	char sha[SHA_SIZE];
 	/* beat.c */
 	bool beat_in_flight, paired;
@@ -65,7 +66,8 @@ struct journal {
 unsigned links_of(const struct journal *j, enum journal_at at);
 
 /* store.c: what is said to one Redis. */
-void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at);
+void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
+		const struct conf_login *login);
 /* Sends what is queued, as far as the window allows. */
 void store_pump(struct store *s);
 /* All stores, and to the kernel what it takes now, where nothing is under way: else the next reply

@@ -33,9 +33,9 @@ int journal_open(struct journal **ret, const struct journal_conf *conf, uint64_t
 	memcpy(j->key, conf->key, sizeof(j->key));
 	record_boot_key(j->boot_key, j->node, j->boot);
 	snprintf(j->owner, sizeof(j->owner), "%.31s/%u", j->node, j->boot);
-	store_open(&j->store[0], j, 0, conf->own);
+	store_open(&j->store[0], j, 0, conf->own, conf->login);
 	store_open(&j->store[1], j, 1,
-		   same_endpoint(conf->own, conf->adopter) ? NULL : conf->adopter);
+		   same_endpoint(conf->own, conf->adopter) ? NULL : conf->adopter, conf->login);
 	*ret = j;
 	return 0;
 }
@@ -270,6 +270,15 @@ bool journal_is_protected(const struct journal *j, enum journal_kind kind, uint6
 	uint32_t i = entry_find(&j->entries, (struct record_ref){kind, id});
 	return i != ENTRY_NONE && j->entries.entry[i].state == ENTRY_PUT &&
 	       j->entries.entry[i].at[0].acked;
+}
+
+const char *journal_trouble(struct journal *j, uint32_t i)
+{
+	struct store *s = &j->store[i];
+	if (s->link.trouble == s->told)
+		return NULL;
+	s->told = s->link.trouble;
+	return s->told;
 }
 
 bool journal_is_up(const struct journal *j, enum journal_at at)

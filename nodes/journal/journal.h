@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct conf_endpoint;
+struct conf_login;
 struct journal;
 
 enum journal_kind { JOURNAL_CALL = 1, JOURNAL_SESSION = 2 };
@@ -56,6 +57,7 @@ struct journal_handlers {
 
 struct journal_conf {
 	const struct conf_endpoint *own, *adopter; /* NULL or port 0: none; the same twice: one */
+	const struct conf_login *login;            /* at both; NULL: no AUTH */
 	const char *node;
 	uint32_t boot;                /* fsynced boot number */
 	uint8_t key[JOURNAL_KEY_LEN]; /* of the site */
@@ -83,6 +85,9 @@ int journal_put(struct journal *j, enum journal_kind kind, uint64_t id, uint64_t
 int journal_del(struct journal *j, enum journal_kind kind, uint64_t id, uint64_t now_us);
 /* The latest put is in the own Redis. */
 bool journal_is_protected(const struct journal *j, enum journal_kind kind, uint64_t id);
+/* What a person must set right at that Redis (a password, an ACL), in words, each time that it is
+ * another trouble than before; NULL: nothing new. For one line in a log; holds no secret. */
+const char *journal_trouble(struct journal *j, uint32_t i);
 bool journal_is_up(const struct journal *j, enum journal_at at);
 
 struct journal_counters {

@@ -63,7 +63,7 @@ static void on_hello(redisAsyncContext *ac, void *reply, void *arg)
 	if (!redis_link_reply(&s->link, r))
 		return;
 	if (r->type != REDIS_REPLY_ARRAY || !s->sha[0]) {
-		redis_link_fail(&s->link);
+		redis_link_refused(&s->link, r);
 		return;
 	}
 	redis_link_is_up(&s->link);
@@ -83,7 +83,7 @@ static void on_script(redisAsyncContext *ac, void *reply, void *arg)
 	if (!redis_link_reply(&s->link, r))
 		return;
 	if (r->type != REDIS_REPLY_STRING || str_copy(s->sha, sizeof(s->sha), r->str))
-		redis_link_fail(&s->link);
+		redis_link_refused(&s->link, r);
 }
 
 static void hello(void *arg)
@@ -113,7 +113,8 @@ static void gone(void *arg)
 	helio_assert(entry_take(es, s->i) == ENTRY_NONE); /* skips, and settles, all of them */
 }
 
-void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at)
+void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
+		const struct conf_login *login)
 {
 	static const struct redis_link_timing timing = {CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS,
 							BACKOFF_MIN_MS, BACKOFF_MAX_MS};
@@ -124,6 +125,8 @@ void store_open(struct store *s, struct journal *j, uint32_t i, const struct con
 		return;
 	s->present = true;
 	struct conf_redis conf = {.n = 1, .at = {*at}};
+	if (login)
+		conf.login = *login;
 	redis_link_init(&s->link, &conf, &timing, j->node, &handlers, s, j->now_us);
 }
 
@@ -140,7 +143,7 @@ bool store_refused(struct store *s, const redisReply *r)
 		return true;
 	}
 	if (redis_server_unfit(r)) {
-		redis_link_fail(&s->link);
+		redis_link_refused(&s->link, r);
 		return true;
 	}
 	return false;

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Cluster, root, until } from '../lib/cluster.mjs'
 import { Redis } from './redis.mjs'
 
-export const redisPort = 50100, sentinelPort = 50200
+export const redisPort = 50100, sentinelPort = 50200, journalPort = 50300
 export const downAfterMs = 1000
 
 export class PresenceCluster extends Cluster {
@@ -21,10 +21,10 @@ export class PresenceCluster extends Cluster {
 		}
 		return c
 	}
-	// tunnels: text of the table.
+	// locked: nodes have a journal too, in a Redis with users.
 	constructor(options) {
-		super(options)
-		this.tunnels = options.tunnels
+		super({ ...options, limits: options.locked ? `, journal: 127.0.${options.base + 2}.1:${journalPort}` : '' })
+		this.locked = options.locked
 		this.secrets = join(this.dir, 'presence')
 		this.host = (i) => `127.0.${this.base + 2}.${i}`
 	}
@@ -35,7 +35,7 @@ export class PresenceCluster extends Cluster {
 		const text = readFileSync(this.config, 'utf8').replace(/^presence:.*$/m, `presence:
   sentinels: [${list(sentinelPort)}]
   user: node
-  password_file: ${join(this.secrets, 'password.node')}${this.tunnels ? `\n  tunnels: {${this.tunnels}}` : ''}`)
+  password_file: ${join(this.secrets, 'password.node')}${this.locked ? `\njournal: {user: journal, password_file: ${join(this.secrets, 'password.journal')}}` : ''}`)
 		writeFileSync(this.config, text)
 		this.must('helioctl', ['config', 'check', this.config])
 	}
@@ -68,6 +68,8 @@ export class PresenceCluster extends Cluster {
 	// Instead of the one Redis of other tests.
 	redis() {
 		for (const i of [1, 2, 3]) this.redisServer(i)
+		if (this.locked)
+			this.launch('journal', 'redis-server', ['--bind', this.host(1), '--port', String(journalPort), '--save', '', '--appendonly', 'no', '--dir', this.dir, '--aclfile', join(this.secrets, 'journal-users.acl')])
 	}
 	again(name) { // a server that was killed, with the configuration as it stands now
 		const sentinel = name.startsWith('sentinel')

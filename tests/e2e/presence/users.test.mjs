@@ -5,12 +5,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { readFileSync, renameSync, writeFileSync, chmodSync, statSync, readdirSync } from 'node:fs'
 import { until } from '../lib/cluster.mjs'
-import { PresenceCluster, redisPort, sentinelPort } from './presence.mjs'
+import { PresenceCluster, redisPort, sentinelPort, journalPort } from './presence.mjs'
 import { Redis } from './redis.mjs'
 
 let c
 test.before(async () => {
-	c = await PresenceCluster.start({ base: 160, sites: ['oslo'], agents: [{ name: 'a1', site: 'oslo' }, { name: 'a2', site: 'oslo' }] })
+	c = await PresenceCluster.start({ base: 160, locked: true, sites: ['oslo'], agents: [{ name: 'a1', site: 'oslo' }, { name: 'a2', site: 'oslo' }] })
 })
 test.after(async () => { await c?.stop() })
 
@@ -18,8 +18,8 @@ async function as(role, what, port = redisPort, i = undefined) {
 	const r = new Redis(c.host(i ?? (await c.masterNow())), port, role, c.password(role))
 	try { return await what(r) } finally { r.close() }
 }
-const refused = async (role, words, why = /NOPERM/, port = redisPort) =>
-	assert.rejects(as(role, (r) => r.ask(...words), port), why, `${role}: ${words.join(' ')}`)
+const refused = async (role, words, why = /NOPERM/, port = redisPort, i = undefined) =>
+	assert.rejects(as(role, (r) => r.ask(...words), port, i), why, `${role}: ${words.join(' ')}`)
 
 test('passwords are random, in files that nobody else can read, and not in the ACL', () => {
 	const files = readdirSync(c.secrets)
@@ -60,18 +60,16 @@ test('who does not sign in may do nothing; at a Sentinel a node only asks', asyn
 		await assert.rejects(as('node', (r) => r.ask(...words), sentinelPort, 1), /NOPERM/, words.join(' '))
 })
 
-test('a journal user reaches the journal and nothing else', async () => {
-	const name = 'journal-redis', host = c.host(1)
-	c.launch(name, 'redis-server', ['--bind', host, '--port', '50300', '--save', '', '--appendonly', 'no', '--dir', c.dir, '--aclfile', join(c.secrets, 'journal-users.acl')])
-	const ask = async (...words) => {
-		const r = new Redis(host, 50300, 'journal', c.password('journal'))
-		try { return await r.ask(...words) } finally { r.close() }
-	}
-	await until('it answers', () => ask('PING').catch(() => false))
-	assert.equal(await ask('HSET', 'helio:journal:oslo1:1', 'gen', '1'), 1)
-	for (const words of [['GET', 'helio:lease:oslo1'], ['HSET', 'helio:agent:a1', 'state', 'off'], ['FLUSHALL'], ['KEYS', '*'], ['DEL', 'helio:journal:oslo1:1']])
-		await assert.rejects(ask(...words), /NOPERM/, words.join(' '))
-	await c.kill(name)
+test('the journal user keeps a journal and reaches nothing else', async () => {
+	await until('the node beats in its journal', () => c.look(1, (r) => r.ask('EXISTS', 'helio:journal:oslo1'), journalPort).then((n) => n === 1))
+	const caller = c.caller('oslo', 'support', ['--tone', '440', '--seconds', '10'])
+	await caller.event('answered')
+	const boot = /boot=(\d+)/.exec(c.log('oslo1'))[1]
+	await until('a call is in it', () => c.look(1, (r) => r.ask('HKEYS', `helio:journal:oslo1:${boot}`), journalPort).then((keys) => keys.some((k) => k.startsWith('v:c:'))))
+	await caller.stop()
+	assert.ok(!c.log('oslo1').includes('journal.trouble'))
+	for (const words of [['GET', 'helio:lease:oslo1'], ['HSET', 'helio:agent:a1', 'state', 'off'], ['FLUSHALL'], ['KEYS', '*'], ['DEL', 'helio:journal:oslo1']])
+		await refused('journal', words, /NOPERM/, journalPort, 1)
 })
 
 test('a wrong password: one line that says so, and calls go on; the right one needs no restart', async () => {
