@@ -77,7 +77,6 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 		media_leg_close(n->media, s->leg);
 	s->leg.v = 0;
 	hash_unlink(&s->leg_he);
-	list_unlink(&s->news_le);
 	s->plain = l->plain_audio;
 	s->media_up = false;
 	uint32_t group = id_seq(s->id.v);
