@@ -17,7 +17,8 @@ const noiseMs = 500
 
 let c, desk, watch, calm
 test.before(async () => {
-	c = await PresenceCluster.start({ base: 160, agents })
+	// One more, whom no call of these reaches.
+	c = await PresenceCluster.start({ base: 160, agents: [...agents, { name: 'late', site: 'manila', skills: ['lang.nb'] }] })
 	desk = new Lines(join(bin, 'helio-agent'), ['--gateway', c.gateway('manila'), '--agents', String(agents.length), '--name-pattern', 'a%d',
 		'--password-file', join(c.dir, 'password'), '--ramp', '100', '--audio', 'none', '--answer-after', '20ms', '--talk', '150ms', '--duration', '120s', '--json'])
 	c.lines.push(desk)
@@ -60,6 +61,17 @@ async function repaired(t, since, what) {
 	const back = watch.back.length
 	return () => assert.deepEqual(watch.back.slice(back), [], 'nothing goes backwards after the repair')
 }
+// Nobody calls any more: the directory says of each agent what the nodes themselves say.
+async function agrees() {
+	const since = performance.now()
+	await until('the directory agrees with the nodes', () => {
+		const truth = new Map(c.agentsNow().map((a) => [a.name, a]))
+		return names.every((n) => {
+			const row = watch.now.get(n)
+			return row.at > since && row.state === truth.get(n)?.state && row.node === truth.get(n)?.node
+		})
+	}, repairMs)
+}
 const leases = async () => {
 	const i = await c.masterNow().catch(() => 0)
 	if (!i) return false
@@ -82,6 +94,7 @@ test('a failover by hand under load', async (t) => {
 		await until('Sentinel names another one', async () => (await c.masterNow()) !== old, repairMs)
 		check = await repaired(t, since, 'a failover by hand')
 	})
+	await agrees()
 	check()
 	nobodyWaited(t, got)
 })
@@ -97,6 +110,7 @@ test('the master killed under load: no call waits, the directory is right again'
 		t.diagnostic(`another master is named after ${Math.round(performance.now() - since)} ms`)
 		check = await repaired(t, since, 'the new master')
 	})
+	await agrees()
 	check()
 	nobodyWaited(t, got)
 	assert.ok(/event=presence\.up[^\n]*redis=/.test(c.log('manila1')))
@@ -121,18 +135,30 @@ test('the master frozen under load, and thawed: the old one does not win', async
 		}, 20000)
 		assert.equal(await c.nodesAt(await c.masterNow()), 2)
 	})
+	await agrees()
 	check()
 	nobodyWaited(t, got)
 })
 
 test('every Redis and every Sentinel frozen: calls go on; right again after the thaw', async (t) => {
 	const all = [1, 2, 3].flatMap((i) => [`sentinel${i}`, `redis${i}`])
-	const got = await calls(4, async () => { for (const name of all) c.signal(name, 'SIGSTOP') })
+	const said = c.log('manila1').length
+	let late
+	const got = await calls(5, async () => {
+		for (const name of all) c.signal(name, 'SIGSTOP')
+		await until('the node has left the frozen one', () => c.log('manila1').slice(said).includes('event=presence.down'))
+		late = c.agent('late', ['--audio', 'none'])
+		await late.idle()
+	})
 	nobodyWaited(t, got)
 	const since = performance.now()
 	for (const name of all) c.signal(name, 'SIGCONT')
-	const check = await repaired(t, since, 'all that were frozen')
-	const reads = watch.reads
-	await until('it has been read a few times more', () => watch.reads > reads + 10)
-	check()
+	await until('who signed in meanwhile is in the directory', async () => {
+		const i = await c.masterNow().catch(() => 0)
+		return i && (await c.look(i, (r) => r.ask('HGET', 'helio:agent:late', 'state')).catch(() => '')) === 'idle'
+	}, repairMs)
+	t.diagnostic(`who signed in meanwhile is in the directory ${Math.round(performance.now() - since)} ms after the thaw`)
+	await agrees()
+	assert.deepEqual(watch.back.filter((b) => b.at > since), [], 'nothing went backwards')
+	await late.stop()
 })

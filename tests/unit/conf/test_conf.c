@@ -235,6 +235,63 @@ static void overlaps_of_ports_name_both_sides(void **state)
 			   GOOD_AGENTS, NULL));
 }
 
+/* GOOD_HEAD with another presence section (lines of their own). */
+static const char *with_presence(const char *presence)
+{
+	static char buf[4096];
+
+	snprintf(buf, sizeof(buf), "cluster: sunline\n%s%s", presence,
+		 strstr(GOOD_HEAD GOOD_QUEUES, "skills: [lang.en, lang.nb"));
+	return buf;
+}
+
+static void sentinels_tunnels_and_users_are_read(void **state)
+{
+	struct conf *c = accepted(
+	    with_presence("presence:\n"
+			  "  sentinels: [127.0.200.1:26379, 127.0.200.2:26379]\n"
+			  "  user: node\n"
+			  "  password_file: secrets/password.node\n"
+			  "  tunnels: {\"127.0.200.1:6379\": 127.0.0.1:6401, "
+			  "\"127.0.200.2:6379\": 127.0.0.1:6402}\n"
+			  "journal: {user: journal, password_file: /etc/y/password.journal}\n"),
+	    GOOD_AGENTS, NULL);
+	const struct conf_redis *p = &c->presence;
+
+	(void)state;
+	assert_int_equal(p->n, 0);
+	assert_int_equal(p->sentinels_n, 2);
+	assert_string_equal(p->sentinels[1].host, "127.0.200.2");
+	assert_string_equal(p->master, "presence");
+	assert_string_equal(p->login.user, "node");
+	assert_string_equal(p->login.password_file, "/etc/x/secrets/password.node");
+	assert_int_equal(p->tunnels_n, 2);
+	assert_string_equal(p->tunnels[1].from.host, "127.0.200.2");
+	assert_int_equal(p->tunnels[1].from.port, 6379);
+	assert_string_equal(p->tunnels[1].to.host, "127.0.0.1");
+	assert_int_equal(p->tunnels[1].to.port, 6402);
+	assert_string_equal(c->journal_login.user, "journal");
+	assert_string_equal(c->journal_login.password_file, "/etc/y/password.journal");
+	conf_free(c);
+}
+
+static void half_a_login_and_tunnels_that_lead_nowhere_are_refused(void **state)
+{
+	(void)state;
+	refused(with_presence("presence: {redis: [127.0.1.1:42400], user: node}\n"), GOOD_AGENTS,
+		"user: and password_file: belong together");
+	refused(with_presence("journal: {password_file: x}\n"), GOOD_AGENTS,
+		"user: and password_file: belong together");
+	refused(with_presence("presence: {redis: [127.0.1.1:42400], tunnels: "
+			      "{\"127.0.1.1:1\": 127.0.1.1:2}}\n"),
+		GOOD_AGENTS, "there is no Sentinel");
+	refused(with_presence("presence: {sentinels: [127.0.1.1:42400], tunnels: "
+			      "{\"127.0.1.1:1\": 127.0.1.1:2, \"127.0.1.1:01\": nowhere}}\n"),
+		GOOD_AGENTS, "presence.tunnels: '127.0.1.1:01' does not fit");
+	refused(with_presence("presence: {sentinels: [127.0.1.1:42400, redis.example:1]}\n"),
+		GOOD_AGENTS, "presence.sentinels: 'redis.example:1' does not fit");
+}
+
 static void what_is_legal_but_seldom_meant_is_a_warning(void **state)
 {
 	(void)state;
@@ -365,6 +422,8 @@ int main(void)
 	    cmocka_unit_test(every_mistake_is_told_with_place_and_remedy),
 	    cmocka_unit_test(broken_yaml_is_told_with_its_place),
 	    cmocka_unit_test(overlaps_of_ports_name_both_sides),
+	    cmocka_unit_test(sentinels_tunnels_and_users_are_read),
+	    cmocka_unit_test(half_a_login_and_tunnels_that_lead_nowhere_are_refused),
 	    cmocka_unit_test(what_is_legal_but_seldom_meant_is_a_warning),
 	    cmocka_unit_test(a_password_in_the_clear_is_never_printed),
 	    cmocka_unit_test(trunks_limits_and_certificates_are_read_and_checked),
