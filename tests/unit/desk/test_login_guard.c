@@ -81,7 +81,7 @@ static void one_colleague_never_locks_out_the_home(void **state)
 static void twenty_who_all_mistype_twice_still_sign_in(void **state)
 {
 	struct login_guard *g = *state;
-	char name[8];
+	char name[24];
 	for (int i = 0; i < 40; i++) {
 		snprintf(name, sizeof(name), "n%d", i / 2);
 		assert_true(wrong(g, name, HOME, second));
@@ -96,7 +96,7 @@ static void twenty_who_all_mistype_twice_still_sign_in(void **state)
 static void who_tries_many_names_has_sixty_then_six_a_minute(void **state)
 {
 	struct login_guard *g = *state;
-	char name[8];
+	char name[24];
 	unsigned looked_at = 0;
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
