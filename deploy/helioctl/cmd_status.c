@@ -26,7 +26,7 @@ static const char *fault(const struct ctl *ctl, const struct answer *a, char buf
 		return "runs another configuration: restart it, or give it this file";
 	if (json_is_true(json_object_get(r, "island")))
 		return "no broker of its site answers: it matches its own callers only";
-	if (is_false(r, "presence") && ctl->conf->presence.n)
+	if (is_false(r, "presence") && (ctl->conf->presence.n || ctl->conf->presence.sentinels_n))
 		return "presence Redis does not answer; calls are routed all the same";
 	if (is_false(r, "journal") && a->d->journal.port)
 		return "journal Redis does not answer: new calls are unprotected";

@@ -87,20 +87,46 @@ static void diff_skills(struct diff *d, const struct plan *p, uint64_t a, uint64
 /* ---- cluster and sites ------------------------------------------------------------------------
  */
 
+static void diff_servers(struct diff *d, const char *kind, const struct conf_endpoint *a,
+			 uint32_t a_n, const struct conf_endpoint *b, uint32_t b_n)
+{
+	char what[32];
+
+	for (uint32_t i = 0; i < a_n || i < b_n; i++) {
+		snprintf(what, sizeof(what), "%s %u", kind, i + 1);
+		diff_endpoint(d, what, i < a_n ? &a[i] : &(struct conf_endpoint){0},
+			      i < b_n ? &b[i] : &(struct conf_endpoint){0});
+	}
+}
+
+static void diff_login(struct diff *d, const struct conf_login *a, const struct conf_login *b)
+{
+	diff_text(d, "user", a->user, b->user);
+	diff_text(d, "password_file", a->password_file, b->password_file);
+}
+
 static void diff_redis(struct diff *d, const struct conf_redis *a, const struct conf_redis *b)
 {
-	char what[24];
+	static const struct conf_tunnel none;
+	char what[32];
 
-	for (uint32_t i = 0; i < a->n || i < b->n; i++) {
-		snprintf(what, sizeof(what), "server %u", i + 1);
-		diff_endpoint(d, what, i < a->n ? &a->at[i] : &(struct conf_endpoint){0},
-			      i < b->n ? &b->at[i] : &(struct conf_endpoint){0});
+	diff_servers(d, "server", a->at, a->n, b->at, b->n);
+	diff_servers(d, "sentinel", a->sentinels, a->sentinels_n, b->sentinels, b->sentinels_n);
+	diff_text(d, "master", a->master, b->master);
+	for (uint32_t i = 0; i < a->tunnels_n || i < b->tunnels_n; i++) {
+		const struct conf_tunnel *x = i < a->tunnels_n ? &a->tunnels[i] : &none;
+		const struct conf_tunnel *y = i < b->tunnels_n ? &b->tunnels[i] : &none;
+		snprintf(what, sizeof(what), "tunnel %u from", i + 1);
+		diff_endpoint(d, what, &x->from, &y->from);
+		snprintf(what, sizeof(what), "tunnel %u to", i + 1);
+		diff_endpoint(d, what, &x->to, &y->to);
 	}
+	diff_login(d, &a->login, &b->login);
 }
 
 void plan_cluster(struct plan *p)
 {
-	struct diff d = {0}, r = {0};
+	struct diff d = {0}, r = {0}, j = {0};
 
 	if (strcmp(p->old->cluster, p->new->cluster) != 0) {
 		plan_change(p, "cluster", p->new->cluster, PLAN_CHANGED, "name %s → %s",
@@ -117,6 +143,9 @@ void plan_cluster(struct plan *p)
 	diff_redis(&r, &p->old->presence, &p->new->presence);
 	if (r.n)
 		plan_change(p, "presence", "redis", PLAN_CHANGED, "%s", r.text);
+	diff_login(&j, &p->old->journal_login, &p->new->journal_login);
+	if (j.n)
+		plan_change(p, "journal", "login", PLAN_CHANGED, "%s", j.text);
 	for (uint32_t i = 0; i < p->new->skills_n; i++)
 		if (!has_skill(p->old, UINT64_MAX, p->new->skills[i]))
 			plan_change(p, "skills", p->new->skills[i], PLAN_ADDED, "%s", "");
