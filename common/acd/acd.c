@@ -25,12 +25,11 @@ static void cut_table(struct arena *a, struct table *t, uint32_t max)
 
 	while (cap < 2 * max + 2)
 		cap *= 2;
-	t->keys = cut(a, cap, sizeof(*t->keys));
-	t->values = cut(a, cap, sizeof(*t->values));
+	t->slot = cut(a, cap, sizeof(*t->slot));
 	t->mask = cap - 1;
 	t->n = 0;
 	if (a->mem)
-		memset(t->keys, 0, cap * sizeof(*t->keys));
+		memset(t->slot, 0, cap * sizeof(*t->slot));
 }
 
 static void cut_freelist(struct arena *a, struct freelist *f, uint32_t max)
@@ -43,16 +42,12 @@ static void cut_freelist(struct arena *a, struct freelist *f, uint32_t max)
 		f->next[i] = i + 1 < max ? i + 1 : NIL;
 }
 
-static uint32_t count_needs(const struct acd_conf *conf)
+static uint32_t count_stages(const struct acd_conf *conf)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < conf->queues_n; i++) {
-		uint32_t j = 0;
-		while (j < i && conf->queues[j].skills.bits != conf->queues[i].skills.bits)
-			j++;
-		n += j == i;
-	}
+	for (uint32_t i = 0; i < conf->queues_n; i++)
+		n += 1u + conf->queues[i].relax_n;
 	return n;
 }
 
@@ -111,9 +106,9 @@ static void cut_timers(struct arena *a, struct acd *acd, const struct acd_conf *
 	    [TM_GRACE] = acd->agent_free.max,
 	    [TM_ENDING] = acd->endings_max,
 	    [TM_CLAIM] = acd->claims_max,
-	    [TM_RIPE] = conf->calls_max,
-	    [TM_ADVERT] = conf->queues_n,
-	    [TM_IDLE_ADVERT] = conf->queues_n,
+	    [TM_WAIT] = conf->calls_max,
+	    [TM_ADVERT] = acd->queues_n,
+	    [TM_IDLE_ADVERT] = acd->queues_n,
 	};
 
 	acd->timer_base[0] = 0;
@@ -132,16 +127,18 @@ static size_t layout(struct acd *acd, unsigned char *mem, const struct acd_conf 
 	struct arena a = {mem, 0};
 
 	cut(&a, 1, sizeof(*acd));
-	acd->queues_n = conf->queues_n;
-	acd->needs_n = count_needs(conf);
+	acd->confs_n = conf->queues_n;
+	acd->queues_n = count_stages(conf);
+	acd->needs_n = pool_needs_count(conf);
 	acd->calls_max = conf->calls_max;
 	acd->agents_max = conf->agents_max;
 	acd->out = cut(&a, OUTBOX_MAX, sizeof(*acd->out));
 	acd->boots = cut(&a, (ACD_SITES_MAX + 1) * ADDR_ORDINALS, sizeof(*acd->boots));
 	acd->queues = cut(&a, acd->queues_n, sizeof(*acd->queues));
+	acd->queue_conf = cut(&a, acd->confs_n, sizeof(*acd->queue_conf));
 	acd->queue_next = cut(&a, acd->queues_n, sizeof(*acd->queue_next));
 	acd->needs = cut(&a, acd->needs_n, sizeof(*acd->needs));
-	cut_table(&a, &acd->queue_by_id, acd->queues_n);
+	cut_table(&a, &acd->queue_by_id, acd->confs_n);
 	cut_node(&a, acd, conf);
 	cut_matcher(&a, acd, conf);
 	cut_timers(&a, acd, conf);
@@ -174,7 +171,7 @@ static bool conf_ok(const struct acd_conf *conf)
 	uint32_t own = 0;
 	for (uint32_t i = 0; i < conf->brokers_n; i++)
 		own += site_of(conf->brokers[i]) == site_of(conf->self);
-	return own <= ACD_BROKERS_PER_SITE_MAX && queues_ok(conf);
+	return own <= ACD_BROKERS_PER_SITE_MAX && queues_ok(conf) && conf_levels_ok(conf);
 }
 
 size_t acd_size(const struct acd_conf *conf)
@@ -194,8 +191,15 @@ static void init_families(struct acd *acd)
 						    sizeof(struct slot), less_slot};
 	acd->family[HK_QUEUE] = (struct heap_family){(unsigned char *)&acd->queues->node,
 						     sizeof(struct queue), less_queue};
-	acd->family[HK_MAGENT] = (struct heap_family){(unsigned char *)&acd->magents->node,
-						      sizeof(struct magent), less_magent};
+	static bool (*const less[ORDER_COUNT])(const struct acd *, uint32_t,
+					       uint32_t) = {[BY_IDLE] = less_idle,
+							    [BY_CALLS] = less_calls,
+							    [BY_TALK] = less_talk,
+							    [BY_TURN] = less_turn,
+							    [BY_RANK] = less_rank};
+	for (uint32_t k = 0; k < ORDER_COUNT; k++)
+		acd->family[HK_MAGENT + k] = (struct heap_family){
+		    (unsigned char *)&acd->magents->node[k], sizeof(struct magent), less[k]};
 	acd->family[HK_LINK] = (struct heap_family){(unsigned char *)&acd->links->node,
 						    sizeof(struct link), less_link};
 }
@@ -225,6 +229,29 @@ static void init_neighbours(struct acd *acd, const struct acd_conf *conf)
 	}
 }
 
+static void init_queues(struct acd *acd, const struct acd_conf *conf)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		const struct acd_queue_conf *c = &conf->queues[i];
+		acd->queue_conf[i] = *c;
+		table_put(&acd->queue_by_id, c->id.v, n);
+		for (uint32_t k = 0; k <= c->relax_n; k++) {
+			acd->queues[n + k] = (struct queue){
+			    .conf = &acd->queue_conf[i],
+			    .stage = (uint8_t)k,
+			    .stages = (uint8_t)(1 + c->relax_n),
+			    .first = n,
+			    .needs = k == 0 ? able_needed(acd, c->skills, c->levels)
+					    : able_needed(acd, c->relax[k - 1].skills,
+							  c->relax[k - 1].levels)};
+		}
+		n += 1u + c->relax_n;
+	}
+	helio_assert(n == acd->queues_n);
+}
+
 struct acd *acd_init(void *mem, const struct acd_conf *conf)
 {
 	struct acd *acd = mem;
@@ -247,10 +274,8 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	memset(acd->claims, 0, acd->claims_max * sizeof(*acd->claims));
 	init_families(acd);
 	memset(acd->queues, 0, acd->queues_n * sizeof(*acd->queues));
-	for (uint32_t i = 0; i < acd->queues_n; i++) {
-		acd->queues[i].conf = conf->queues[i];
-		table_put(&acd->queue_by_id, conf->queues[i].id.v, i);
-	}
+	skills_init(acd, conf);
+	init_queues(acd, conf);
 	init_neighbours(acd, conf);
 	pool_init(acd);
 	return acd;
@@ -271,6 +296,13 @@ uint32_t *boot_of(struct acd *acd, struct acd_addr a)
 uint32_t queue_find(const struct acd *acd, struct acd_queue_id id)
 {
 	return table_get(&acd->queue_by_id, id.v);
+}
+
+uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t stage)
+{
+	uint32_t q = queue_find(acd, id);
+
+	return q != NIL && stage < acd->queues[q].stages ? q + stage : NIL;
 }
 
 uint64_t acd_id_next(struct acd *acd)
@@ -346,7 +378,7 @@ static enum acd_verdict ev_drain(struct acd *acd, const struct acd_event *ev)
 
 static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 {
-	if (ev->type > ACD_EV_MSG && ev->type < ACD_EV_DRAIN && acd->role != ACD_ROLE_NODE)
+	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && acd->role != ACD_ROLE_NODE)
 		return ACD_REFUSED_STATE;
 	switch (ev->type) {
 	case ACD_EV_TIME: return ACD_OK;
@@ -365,6 +397,7 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_SESSION_RESUMED: return ev_agent(acd, ev);
 	case ACD_EV_MEDIA_FAILED: return ev_media_failed(acd, ev);
 	case ACD_EV_DRAIN: return ev_drain(acd, ev);
+	case ACD_EV_AGENT_FORCE: return ev_agent_force(acd, ev);
 	case ACD_EV_TYPE_COUNT: break;
 	}
 	return ACD_REFUSED_INVALID;

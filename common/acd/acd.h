@@ -35,12 +35,30 @@ struct acd_agent_id { uint64_t v; };    /* hash of the login name; stable across
 struct acd_queue_id { uint32_t v; };    /* lower half of the hash of the queue's name, never 0 */
 /* A plain set: bit i = skill i of the cluster configuration (names sorted). */
 struct acd_skills { uint64_t bits; };
+/* Levels 1 to 10, four bits a skill: skill i in w[i / 16] at bit 4·(i % 16). 0 is "none was said":
+ * an agent's counts as 10, a queue asks for no more than the skill itself. */
+struct acd_levels { uint64_t w[4]; };
 
 enum {
 	ACD_SITES_MAX = 255,
 	ACD_FX_MAX = 64,        /* effects of one step; what does not fit waits for the next step */
 	ACD_BROKERS_PER_SITE_MAX = 4,
 	ACD_NODES_PER_SITE_MAX = 63,
+	ACD_RELAX_MAX = 4,      /* steps of relaxation of one queue */
+	ACD_LEVEL_MAX = 10,
+	ACD_LEVEL_STEPS_MAX = 64, /* distinct (skill, level above 1) in all queues together */
+	ACD_STORY_MAX = 8,      /* lines of a call's story that are kept: the newest */
+};
+
+/* Who of several able and idle agents gets the caller; ties: who is idle longest. */
+enum acd_strategy {
+	ACD_LONGEST_IDLE,
+	ACD_FEWEST_CALLS,  /* since sign-in */
+	ACD_LEAST_TALK,    /* time talked since sign-in */
+	ACD_MOST_SKILLED,  /* the sum of the levels of the skills that the queue asks for */
+	ACD_ROUND_ROBIN,   /* to whom it has not rung for longest */
+	ACD_LINEAR,        /* the smallest rank */
+	ACD_STRATEGY_COUNT,
 };
 
 enum acd_role { ACD_ROLE_NODE = 1, ACD_ROLE_BROKER = 2 };
@@ -105,7 +123,8 @@ enum acd_msg_type {
 	/* node -> brokers of its site; hints, made whole by DIGEST and SNAPSHOT */
 	ACD_MSG_CALL_UP,       /* call, queue, priority, age_us, version, wait_version */
 	ACD_MSG_CALL_DOWN,     /* call, version */
-	ACD_MSG_AGENT_UP,      /* agent, session, skills, age_us (idle for), version, state */
+	ACD_MSG_AGENT_UP,      /* agent, session, skills, levels, age_us (idle for), version, state,
+				* talk_us, turn_us, taken, rank */
 	ACD_MSG_AGENT_DOWN,    /* agent, session, version */
 	ACD_MSG_DIGEST,        /* digest over all that this node announces, count, version; the
 				* broker echoes its own, which tells the node that a broker lives */
@@ -143,12 +162,16 @@ struct acd_msg {
 	struct acd_session_id session;
 	struct acd_agent_id agent;
 	struct acd_skills skills;
+	struct acd_levels levels; /* AGENT_UP, CLAIM; all zero from a daemon that knows no levels */
 	struct acd_queue_id queue;
 	uint64_t cepoch;       /* 64·k + ordinal of the owning node */
 	uint64_t version;
 	uint64_t digest;
 	uint64_t age_us;       /* a duration, never a point in time */
 	uint64_t idle_us;
+	uint64_t talk_us;      /* AGENT_UP: talked since sign-in */
+	uint64_t turn_us;      /* AGENT_UP: since it rang there last */
+	uint32_t taken;        /* AGENT_UP: calls since sign-in */
 	uint32_t count;
 	uint32_t wanted;
 	uint32_t wrap_up_ms;
@@ -160,6 +183,8 @@ struct acd_msg {
 	uint8_t state;         /* enum acd_agent_state or acd_call_state; in KEEP, RELEASE, RELEASED
 				* and NACK, which go both ways, the sender's enum acd_side */
 	uint8_t cause;         /* enum acd_cause */
+	uint8_t rank;          /* AGENT_UP */
+	uint8_t stage;         /* RESERVE, PICK, ADVERT, AGENT_ADVERT: relaxations that applied */
 };
 
 /* ------------------------------------------------------------------------------------------------
@@ -173,7 +198,7 @@ enum acd_event_type {
 				   * or kept by an adoption) */
 	ACD_EV_CALL_GONE,         /* call, cause: caller hung up (CANCEL, BYE) or its leg failed */
 	/* node: sessions it holds */
-	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills; state NOT_READY(SIGNED_IN) */
+	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills, levels, rank; NOT_READY(SIGNED_IN) */
 	ACD_EV_AGENT_SIGN_OUT,    /* session; while talking: after the call */
 	ACD_EV_AGENT_READY,       /* session; ends a wrap-up; while talking: after the call */
 	ACD_EV_AGENT_NOT_READY,   /* session, reason: at once, or after the call in hand */
@@ -187,6 +212,9 @@ enum acd_event_type {
 				   * owner's side, without: at the agent's */
 	/* both */
 	ACD_EV_DRAIN,             /* on */
+	/* node, from a supervisor; last, so that old traces mean the same */
+	ACD_EV_AGENT_FORCE,       /* session; on: ready, else NOT_READY(FORCED); what rings goes back
+				   * to its queue, a talk goes on. With offer: that one ends now. */
 	ACD_EV_TYPE_COUNT,
 };
 
@@ -201,8 +229,10 @@ struct acd_event {
 	struct acd_agent_id agent;
 	struct acd_offer_id offer;
 	struct acd_skills skills;
+	struct acd_levels levels;
 	struct acd_queue_id queue;
 	uint64_t age_us;
+	uint8_t rank;             /* for ACD_LINEAR: the smallest first */
 	uint8_t priority;
 	uint8_t cause;            /* enum acd_cause */
 	uint8_t reason;           /* enum acd_reason */
@@ -264,13 +294,31 @@ enum acd_verdict {
 
 /* ------------------------------------------------------------------------------------------------ */
 
+/* From after_ms of waiting on, this is what an agent needs: never more than before. */
+struct acd_relax {
+	uint32_t after_ms;            /* growing */
+	struct acd_skills skills;
+	struct acd_levels levels;
+};
+
 struct acd_queue_conf {
 	struct acd_queue_id id;
-	struct acd_skills skills;     /* an agent needs all of them */
+	struct acd_skills skills;     /* an agent needs all of them … */
+	struct acd_levels levels;     /* … at this level at least */
 	uint8_t priority;
+	uint8_t strategy;             /* enum acd_strategy */
+	uint8_t relax_n;
+	struct acd_relax relax[ACD_RELAX_MAX];
+	uint32_t ageing_ms;           /* each time it has waited so long, a caller climbs one class
+				       * (F2); 0: classes are strict */
+	uint32_t max_length;          /* waiting at one node; more are refused (LIMIT); 0: no limit */
+	uint32_t max_wait_ms;         /* then the call ends as failed(timeout); 0: never */
+	uint32_t missed_limit;        /* so many missed in a row, then not ready; 0 as 1 */
 	bool overflow_no_idle;        /* to any site, at once, when nobody here is idle */
 	bool overflow_timed;          /* to any site after overflow_after_ms of waiting */
 	uint32_t overflow_after_ms;
+	uint32_t overflow_longer;     /* to any site while more than so many wait; 0: no such rule */
+	uint32_t overflow_ewt_ms;     /* … while a newcomer would wait longer; 0: no such rule */
 	uint32_t remote_handicap_ms;  /* subtracted from the age of a head of another site */
 	uint32_t wrap_up_ms;
 	uint32_t ring_timeout_ms;
@@ -370,7 +418,58 @@ struct acd_queue_view {               /* broker: the whole site; node: its own *
 	uint32_t waiting, idle;
 	uint64_t head_age_us;
 	uint32_t remote_waiting;      /* advertised by other sites (broker) */
+	uint64_t ewt_us;              /* matcher: what a newcomer is likely to wait */
+	uint64_t ewt_error_us;        /* … and by how much that was wrong lately, on average */
 };
+
+/* Why a call waits and what was tried: acd_why(). */
+enum acd_why_code {
+	ACD_WHY_NONE,
+	ACD_WHY_MATCHING,      /* somebody able is idle: it is being matched now */
+	ACD_WHY_NOBODY,        /* no agent is idle here, whatever the skill */
+	ACD_WHY_SKILL,         /* agents are idle, but none of them can do it: `missing` */
+	ACD_WHY_OTHERS_FIRST,  /* able agents are idle, but earlier callers get them first */
+	ACD_WHY_SPOKEN,        /* an agent is being reserved or has been asked for */
+	ACD_WHY_NOT_WAITING,   /* granted, bridged …: `state` */
+};
+enum acd_story_code {
+	ACD_STORY_NONE,
+	ACD_STORY_QUEUED,      /* it came */
+	ACD_STORY_GRANTED,     /* agent, node, strategy, idle_us, stage: to whom, and why to that one */
+	ACD_STORY_BRIDGED,
+	ACD_STORY_BACK,        /* cause: back to the queue, with its place */
+	ACD_STORY_AWAIT,       /* the agent's side went silent */
+};
+struct acd_story {
+	uint8_t code, cause, stage, strategy;
+	struct acd_addr node;
+	struct acd_agent_id agent;
+	uint64_t age_us;       /* how old the call was then */
+	uint64_t idle_us;
+};
+struct acd_why {
+	bool owner;            /* this node owns the call: state, story */
+	bool matcher;          /* this core matches it: code and what follows */
+	uint8_t state, priority;
+	struct acd_queue_id queue;
+	uint64_t age_us;
+	uint32_t story_n;      /* the last ones, oldest first */
+	struct acd_story story[ACD_STORY_MAX];
+	uint8_t code;          /* enum acd_why_code */
+	uint8_t stage;
+	struct acd_skills missing; /* SKILL: what idle agents lack, of those who lack least */
+	bool missing_level;    /* … they have the skills, but not at the level */
+	uint32_t ahead;        /* who waits before it in its queue */
+	uint32_t idle;         /* idle agents here, able or not */
+	uint32_t able;         /* of them, able */
+	uint64_t relax_in_us;  /* until less is asked for; 0: never */
+	uint64_t overflow_in_us; /* until other sites may take it; 0: never, or now: `overflowing` */
+	bool overflowing;
+	uint64_t ewt_us;       /* as a newcomer's */
+};
+/* False if this core does not know the call. */
+bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, struct acd_why *ret);
+
 bool acd_call_next(const struct acd *acd, uint32_t *it, acd_time_us now, struct acd_call_view *ret);
 bool acd_call_get(const struct acd *acd, struct acd_call_id id, acd_time_us now,
 		  struct acd_call_view *ret);
@@ -388,5 +487,8 @@ const char *acd_outcome_name(uint8_t outcome);
 const char *acd_cause_name(uint8_t cause);
 const char *acd_reason_name(uint8_t reason);
 const char *acd_msg_name(uint8_t type);
+const char *acd_strategy_name(uint8_t strategy);
+const char *acd_why_name(uint8_t code);
+const char *acd_story_name(uint8_t code);
 
 #endif

@@ -67,7 +67,8 @@ struct heap {
 	uint32_t root, n;
 };
 
-enum heap_kind { HK_TIMER, HK_MCALL, HK_SLOT, HK_QUEUE, HK_MAGENT, HK_LINK, HK_COUNT };
+enum heap_kind { HK_TIMER, HK_MCALL, HK_SLOT, HK_QUEUE, HK_LINK, HK_MAGENT,
+		 HK_COUNT = HK_MAGENT + 5 /* one for each enum order */ };
 
 /* Where the nodes of a kind lie, and their order. */
 struct heap_family {
@@ -91,9 +92,12 @@ void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h
 
 /* --- table.c: 64-bit key -> index, open addressing; and lists of free entries -------------------
  */
+struct table_slot { /* key and value side by side: one cache line a look */
+	uint64_t key; /* 0 is empty */
+	uint32_t value;
+};
 struct table {
-	uint64_t *keys; /* 0 is empty */
-	uint32_t *values;
+	struct table_slot *slot;
 	uint32_t mask, n;
 };
 uint32_t table_get(const struct table *t, uint64_t key); /* NIL if absent */
@@ -126,7 +130,7 @@ enum timer_kind {
 	TM_GRACE,
 	TM_ENDING,
 	TM_CLAIM, /* matcher: an attempt that stays unanswered */
-	TM_RIPE,  /* matcher: a caller has waited overflow_after_ms */
+	TM_WAIT,  /* matcher: a caller has waited long enough for something */
 	TM_ADVERT,
 	TM_IDLE_ADVERT, /* matcher: the next advert of a queue may go */
 	TM_COUNT,
@@ -166,7 +170,35 @@ struct call {
 	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue */
 	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
 	uint64_t ann_version;
+	uint32_t story_n; /* lines so far; line i is at i % ACD_STORY_MAX */
+	struct acd_story story[ACD_STORY_MAX];
 };
+
+/* --- skills.c: what somebody has, what a queue asks for ------------------------------------------
+ * Each (skill, level above 1) that any queue asks for is a bit of its own, so that "all skills, at
+ * these levels" stays two comparisons of words however many skills there are.
+ */
+struct able {
+	uint64_t skills, steps;
+};
+struct level_step {
+	uint8_t skill, level;
+};
+static inline uint8_t level_of(struct acd_levels levels, unsigned skill)
+{
+	return levels.w[skill / 16] >> 4 * (skill % 16) & 15;
+}
+static inline bool skilled(struct able has, struct able needed)
+{
+	return (needed.skills & ~has.skills) == 0 && (needed.steps & ~has.steps) == 0;
+}
+bool levels_valid(struct acd_levels levels);
+bool conf_levels_ok(const struct acd_conf *conf); /* … and that relaxing only ever asks for less */
+void skills_init(struct acd *acd, const struct acd_conf *conf);
+struct able able_has(const struct acd *acd, struct acd_skills skills, struct acd_levels levels);
+struct able able_needed(const struct acd *acd, struct acd_skills skills, struct acd_levels levels);
+/* The sum of the levels of these skills. */
+uint32_t level_score(struct acd_levels levels, uint64_t skills);
 
 /* --- the agent register: sessions this node holds -----------------------------------------------
  *
@@ -186,10 +218,16 @@ struct agent {
 	bool bound;       /* offer is bound to (call, cepoch, owner) */
 	bool ready_after; /* after the work in hand: IDLE, else NOT_READY(reason_after) */
 	bool out_after;   /* signed out while talking: OFF after the call */
-	uint8_t state, reason, reason_after;
+	uint8_t state, reason, reason_after, rank;
 	struct acd_session_id session;
 	struct acd_agent_id id;
 	struct acd_skills skills;
+	struct acd_levels levels;
+	struct able has;
+	uint32_t missed;       /* in a row */
+	uint32_t taken;        /* calls talked to since sign-in */
+	uint64_t talk_us;      /* … and for how long */
+	acd_time_us turn_at;   /* when it rang last, or sign-in */
 	struct acd_offer_id offer;
 	struct acd_call_id call;
 	uint64_t cepoch;
@@ -222,24 +260,31 @@ struct ending {
  */
 enum mcall_state { MCALL_WAITING, MCALL_SPOKEN, MCALL_PICKED };
 struct mcall {
-	bool used, ripe; /* ripe: overflow_after_ms has passed */
-	uint8_t state, priority;
+	bool used, ripe;         /* ripe: overflow_after_ms has passed */
+	uint8_t state, priority; /* priority: after what it has climbed */
+	uint8_t class;           /* priority it began with */
 	struct acd_call_id id;
-	uint32_t mnode, queue, claim;
+	uint32_t mnode, queue, claim; /* queue: of its stage */
 	int64_t queued_at;
+	uint64_t ewt_us; /* what was foretold when it came */
 	uint64_t version, mark;
 	struct hnode node;   /* in queue.young or .ripe while WAITING */
 	uint32_t prev, next; /* list of its mnode */
 };
+/* By what the idle agents of a class are ordered; a class keeps those orders that its needs use. */
+enum order { BY_IDLE, BY_CALLS, BY_TALK, BY_TURN, BY_RANK, ORDER_COUNT };
 struct magent {
-	bool used;
+	/* what a heap looks at comes first, to lie in one cache line */
 	struct acd_session_id session;
-	struct acd_agent_id id;
-	struct acd_skills skills;
+	int64_t idle_since, turn_at;
+	struct hnode node[ORDER_COUNT]; /* in cls.agents while free */
+	bool used, free;                /* free: in the heaps of its class */
+	uint8_t rank;
+	uint32_t taken;
+	uint64_t talk_us;
 	uint32_t mnode, cls, claim; /* claim: reserved by this matcher, answer outstanding */
-	int64_t idle_since;
+	struct acd_agent_id id;
 	uint64_t version, mark;
-	struct hnode node; /* in cls.agents while free */
 	uint32_t prev, next;
 };
 /* A node whose announcements are mirrored (on an island: the node itself, alone). */
@@ -271,9 +316,19 @@ struct key {
 	uint64_t id; /* breaks ties, so that the order is total */
 	uint8_t priority;
 };
+/* One stage of a configured queue: what its callers ask for after so many relaxations. The stages
+ * of a queue lie one after another; a caller moves on by time and keeps its place, for all stages
+ * are ordered by the same key and the oldest head is served first. */
 struct queue {
-	struct acd_queue_conf conf;
+	const struct acd_queue_conf *conf; /* of all its stages */
+	struct able needs;
+	uint8_t stage, stages;
+	uint32_t first; /* the queue's stage 0 */
 	uint32_t need;
+	/* stage 0, node: own calls QUEUED. Matcher: how fast it is served, see ewt.c */
+	uint32_t queued;
+	uint64_t gap_us, ewt_error_us;
+	acd_time_us busy_since, served_at;
 	struct heap young, ripe; /* mcall WAITING; ripe: has waited overflow_after_ms */
 	struct heap slots;       /* adverts of other sites that we may still claim from */
 	struct hnode node;       /* in need.queues while it has demand */
@@ -286,7 +341,8 @@ struct queue {
 	uint32_t fresh;          /* callers who came since our last ADVERT */
 };
 struct need {
-	struct acd_skills skills;
+	struct able needs;
+	uint8_t strategy, order; /* order: of the agents within a class */
 	struct heap queues, links;
 	uint32_t idle; /* idle agents of all its classes */
 	bool dirty;
@@ -294,14 +350,17 @@ struct need {
 	uint32_t first_queue; /* its queues: list through acd.queue_next */
 };
 struct cls {
-	struct acd_skills skills; /* reduced to what needs ask for */
-	struct heap agents;
+	struct able has; /* reduced to what needs ask for */
+	struct acd_levels levels; /* reduced to what MOST_SKILLED weighs */
+	uint8_t orders;  /* bits: enum order */
+	struct heap agents[ORDER_COUNT];
 	uint32_t links_n, refs;
 	bool used, dirty;
 	uint32_t dirty_next;
 };
 struct link {
 	uint32_t cls, need;
+	uint32_t score; /* of a need with MOST_SKILLED */
 	struct hnode node; /* in need.links while the class has idle agents */
 };
 /* What a broker of another site said about one queue. */
@@ -333,9 +392,13 @@ struct claim {
 	struct acd_agent_id agent;
 	struct acd_addr node; /* the agent's */
 	uint32_t queue, mcall, slot;
+	struct able has; /* once it came as CLAIM: what the agent can do */
+	uint64_t idle_us;
 	uint64_t slot_version;
 	struct acd_call_id picked; /* PICKING: for its answer */
 	uint32_t picked_mnode;
+	int64_t picked_at;      /* it was queued then, and this wait was foretold: */
+	uint64_t picked_ewt_us; /* CALL_DOWN may take the mirrored call away before PICK_OK */
 	uint32_t tries;
 };
 
@@ -379,7 +442,11 @@ struct acd {
 	uint32_t *boots;
 	uint64_t boots_sum; /* over all of them, for the digest */
 
-	uint32_t queues_n, needs_n, calls_max, agents_max, endings_max, classes_max;
+	/* queues_n counts stages, confs_n the configured queues */
+	uint32_t queues_n, confs_n, needs_n, calls_max, agents_max, endings_max, classes_max;
+	uint32_t steps_n;
+	struct level_step steps[ACD_LEVEL_STEPS_MAX];
+	struct acd_queue_conf *queue_conf;
 	struct queue *queues;
 	uint32_t *queue_next;
 	struct need *needs;
@@ -411,6 +478,7 @@ struct acd {
 	struct freelist magent_free;
 	struct table magent_by_session;
 	uint32_t mnodes_n, claims_max;
+	uint32_t idle;   /* agents that are free, able to do anything or not */
 	uint32_t rivals; /* other brokers of the site */
 	struct mnode *mnodes;
 	struct claim *claims;
@@ -422,6 +490,7 @@ struct acd {
 	struct link *links;  /* classes_max × needs_n */
 	uint32_t class_hand; /* where the search for a class out of use goes on */
 	uint64_t needs_mask; /* the skills that any queue asks for */
+	uint64_t score_mask; /* … those whose levels MOST_SKILLED weighs */
 	struct dirty_list dirty_needs, dirty_classes;
 	uint32_t peers_n;
 	struct peer *peers;
@@ -458,12 +527,14 @@ static inline acd_time_us after_ms(const struct acd *acd, uint32_t ms)
 {
 	return acd->now + ms * US_PER_MS;
 }
-static inline bool skilled(struct acd_skills has, struct acd_skills needed)
-{
-	return (needed.bits & ~has.bits) == 0;
-}
 uint32_t *boot_of(struct acd *acd, struct acd_addr a); /* NULL: no daemon of the mesh */
-uint32_t queue_find(const struct acd *acd, struct acd_queue_id id);
+uint32_t queue_find(const struct acd *acd, struct acd_queue_id id); /* its stage 0 */
+/* That stage of it; NIL if there is none. */
+uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t stage);
+static inline uint32_t queue_last_stage(const struct queue *q)
+{
+	return q->first + q->stages - 1u;
+}
 
 /* --- outbox.c ------------------------------------------------------------------------------------
  */
@@ -493,10 +564,12 @@ void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause);
 void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
 void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause);
 void call_timer(struct acd *acd, uint32_t i);
+struct acd_story *call_tell(struct acd *acd, uint32_t i, enum acd_story_code code); /* zeroed */
 
 /* --- agent.c -------------------------------------------------------------------------------------
  */
 enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_agent_force(struct acd *acd, const struct acd_event *ev);
 enum acd_verdict ev_media_failed(struct acd *acd, const struct acd_event *ev);
 uint32_t agent_of_offer(const struct acd *acd, struct acd_offer_id offer);
 bool agent_holds(const struct agent *a, const struct acd_msg *m, struct acd_addr from);
@@ -568,7 +641,7 @@ enum acd_verdict mirror_agent_down(struct acd *acd, uint32_t node, const struct 
 void mirror_remove_call(struct acd *acd, uint32_t i);
 void mirror_remove_agent(struct acd *acd, uint32_t i);
 void mirror_forget(struct acd *acd, uint32_t node, uint64_t unless_mark, uint64_t up_to_version);
-void mirror_ripe_timer(struct acd *acd, uint32_t i);
+void mirror_wait_timer(struct acd *acd, uint32_t i);
 
 /* --- pool.c --------------------------------------------------------------------------------------
  */
@@ -586,7 +659,13 @@ void pool_call_in(struct acd *acd, uint32_t i);
 void pool_call_out(struct acd *acd, uint32_t i);
 void pool_slot_in(struct acd *acd, uint32_t slot);
 void pool_slot_out(struct acd *acd, uint32_t slot);
-bool pool_class_of(struct acd *acd, struct acd_skills skills, uint32_t *ret_cls);
+bool pool_class_of(struct acd *acd, const struct acd_msg *up, uint32_t *ret_cls);
+uint32_t pool_needs_count(const struct acd_conf *conf);
+/* The next agent for a need, of that class. */
+static inline uint32_t cls_best(const struct acd *acd, uint32_t cls, uint32_t need)
+{
+	return acd->classes[cls].agents[acd->needs[need].order].root;
+}
 void pool_class_release(struct acd *acd, uint32_t cls);
 void pool_agent_in(struct acd *acd, uint32_t i);
 void pool_agent_out(struct acd *acd, uint32_t i);
@@ -594,9 +673,20 @@ void pool_need_dirty(struct acd *acd, uint32_t need);
 bool less_mcall(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_slot(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_queue(const struct acd *acd, uint32_t a, uint32_t b);
-bool less_magent(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_idle(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_calls(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_talk(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_turn(const struct acd *acd, uint32_t a, uint32_t b);
+bool less_rank(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_link(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_timer(const struct acd *acd, uint32_t a, uint32_t b);
+
+/* --- ewt.c ---------------------------------------------------------------------------------------
+ */
+uint32_t queue_waiting_all(const struct acd *acd, uint32_t q); /* in all its stages */
+uint64_t ewt_us(const struct acd *acd, uint32_t q);
+void ewt_came(struct acd *acd, uint32_t i);
+void ewt_served(struct acd *acd, const struct claim *cl);
 
 /* --- match.c, claim.c ----------------------------------------------------------------------------
  */

@@ -3,9 +3,9 @@
  * how long the first has waited, and how many agents are wanted from that very site: `wanted` adds
  * up to the number of callers, so that fifty sites do not claim one call. Sites tell their idle
  * agents, so that the wish goes to those who have some. The first change goes out at once, further
- * ones not before advert_ms (new callers for whom agents are idle elsewhere: not before QUICK_MS, and
- * only to those sites); what still holds is renewed at that pace, each time with a new
- * version, and a version is claimed from only as often as it wanted.
+ * ones not before advert_ms (new callers for whom agents are idle elsewhere: not before QUICK_MS,
+ * and only to those sites); what still holds is renewed at that pace, each time with a new version,
+ * and a version is claimed from only as often as it wanted.
  */
 #include "common/acd/acd_internal.h"
 
@@ -14,8 +14,9 @@ enum {
 	RENEWALS_LOST = 10,
 	IDLE_RENEWALS_LOST = 4,
 	/* A caller for whom an agent of another site is idle shall not wait for the next renewal.
-	 * 200 messages a second to one site bound what a busy queue costs. At 100 calls a second on a
-	 * busy machine the p99 until the ring fell from 205 ms to 7–73 ms, the median from 108 to 3. */
+	 * 200 messages a second to one site bound what a busy queue costs. At 100 calls a second on
+	 * a busy machine the p99 until the ring fell from 205 ms to 7–73 ms, the median from 108
+	 * to 3. */
 	QUICK_MS = 5,
 };
 
@@ -38,14 +39,22 @@ static bool idle_alive(const struct acd *acd, const struct slot *s)
 
 static bool overflows(const struct acd *acd, const struct queue *queue)
 {
+	const struct acd_queue_conf *c = queue->conf;
+
 	return acd->role == ACD_ROLE_BROKER && acd->peers_n > 0 &&
-	       (queue->conf.overflow_no_idle || queue->conf.overflow_timed);
+	       (c->overflow_no_idle || c->overflow_timed || c->overflow_longer ||
+		c->overflow_ewt_ms);
 }
 
-/* Nobody here can take them: all may go abroad, not only those who have waited long. */
-static bool none_idle_here(const struct acd *acd, const struct queue *queue)
+/* Nobody here can take them, or there are too many: all may go abroad, not only those who have
+ * waited long. Looked at anew at each advert, which is soon enough. */
+static bool all_may_go(const struct acd *acd, const struct queue *queue)
 {
-	return queue->conf.overflow_no_idle && acd->needs[queue->need].idle == 0;
+	const struct acd_queue_conf *c = queue->conf;
+
+	return (c->overflow_no_idle && acd->needs[queue->need].idle == 0) ||
+	       (c->overflow_longer && queue_waiting_all(acd, queue->first) > c->overflow_longer) ||
+	       (c->overflow_ewt_ms && ewt_us(acd, queue->first) > c->overflow_ewt_ms * US_PER_MS);
 }
 
 /* How many callers of the queue other sites may take now. */
@@ -53,7 +62,7 @@ static uint32_t on_offer(const struct acd *acd, const struct queue *queue)
 {
 	if (!overflows(acd, queue))
 		return 0;
-	return none_idle_here(acd, queue) ? queue_waiting(queue) : queue->ripe.n;
+	return all_may_go(acd, queue) ? queue_waiting(queue) : queue->ripe.n;
 }
 
 uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
@@ -62,7 +71,7 @@ uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
 
 	if (!overflows(acd, queue))
 		return NIL;
-	return none_idle_here(acd, queue) ? queue_head(acd, q) : queue->ripe.root;
+	return all_may_go(acd, queue) ? queue_head(acd, q) : queue->ripe.root;
 }
 
 static void arm(struct acd *acd, enum timer_kind kind, uint32_t q, acd_time_us not_before)
@@ -94,7 +103,7 @@ void advert_caller_came(struct acd *acd, uint32_t q)
 	acd_time_us at = queue->advert_at;
 	if (queue->fresh < UINT32_MAX)
 		queue->fresh++;
-	if (at > queue->quick_at && none_idle_here(acd, queue) && idle_abroad(acd, q))
+	if (at > queue->quick_at && all_may_go(acd, queue) && idle_abroad(acd, q))
 		at = queue->quick_at;
 	if (at < acd->now)
 		at = acd->now;
@@ -224,7 +233,8 @@ static void send_demand(struct acd *acd, const struct queue *queue, uint32_t pee
 	fx_send(acd, acd->peers[peer].addr,
 		&(struct acd_msg){
 		    .type = ACD_MSG_ADVERT,
-		    .queue = queue->conf.id,
+		    .queue = queue->conf->id,
+		    .stage = queue->stage,
 		    .version = acd->round.version,
 		    .count = acd->round.count,
 		    .wanted = slot_of(acd, acd->round.queue, peer)->want,
@@ -239,11 +249,12 @@ static void send_idle(struct acd *acd, const struct queue *queue, uint32_t peer)
 	int64_t since = (int64_t)acd->now;
 
 	if (l != NIL)
-		since = acd->magents[acd->classes[acd->links[l].cls].agents.root].idle_since;
+		since = acd->magents[cls_best(acd, acd->links[l].cls, queue->need)].idle_since;
 	fx_send(acd, acd->peers[peer].addr,
 		&(struct acd_msg){
 		    .type = ACD_MSG_AGENT_ADVERT,
-		    .queue = queue->conf.id,
+		    .queue = queue->conf->id,
+		    .stage = queue->stage,
 		    .version = acd->round.version,
 		    .count = acd->round.count,
 		    .age_us = age(acd, since),
@@ -269,7 +280,7 @@ bool advert_some(struct acd *acd)
 static struct slot *find(struct acd *acd, struct acd_addr from, const struct acd_msg *m,
 			 uint32_t *ret_q)
 {
-	*ret_q = queue_find(acd, m->queue);
+	*ret_q = queue_stage_find(acd, m->queue, m->stage);
 	if (*ret_q == NIL)
 		return NULL;
 	for (uint32_t p = 0; p < acd->peers_n; p++)
@@ -291,7 +302,7 @@ enum acd_verdict recv_advert(struct acd *acd, struct acd_addr from, uint32_t boo
 	uint32_t no = (uint32_t)(s - acd->slots);
 	if (heap_holds(&s->node))
 		pool_slot_out(acd, no);
-	int64_t handicap = (int64_t)(acd->queues[q].conf.remote_handicap_ms * US_PER_MS);
+	int64_t handicap = (int64_t)(acd->queues[q].conf->remote_handicap_ms * US_PER_MS);
 	s->boot = boot;
 	s->version = m->version;
 	s->count = m->count;

@@ -145,6 +145,7 @@ void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd
 	a->owner = from;
 	a->queue = queue;
 	a->wrap_up_ms = m->wrap_up_ms;
+	a->turn_at = acd->now;
 	timer_set(acd, TM_AGENT, i, after_ms(acd, m->ring_timeout_ms));
 	agent_set(acd, i, ACD_AGENT_RINGING, ACD_REASON_NONE);
 	agent_send(acd, i, ACD_MSG_RINGING);
@@ -195,6 +196,10 @@ void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tel
 	fx->cause = (uint8_t)cause;
 	fx->wrap_up_ms = talked ? a->wrap_up_ms : 0;
 
+	if (talked) {
+		a->taken++;
+		a->talk_us += acd->now - a->since;
+	}
 	ending_note(acd, ACD_SIDE_AGENT, held(a), a->owner, cause, tell);
 	clear_offer(acd, a);
 	if (talked && a->wrap_up_ms > 0) {
@@ -215,6 +220,20 @@ static void agent_decline(struct acd *acd, uint32_t i, enum acd_cause cause, enu
 	agent_offer_end(acd, i, cause, true);
 }
 
+/* It rang in vain. The first few of a row only cost the place in the line of idle agents. */
+static void agent_missed(struct acd *acd, uint32_t i)
+{
+	struct agent *a = &acd->agents[i];
+
+	if (++a->missed < acd->queues[a->queue].conf->missed_limit) {
+		a->idle_since = (int64_t)acd->now;
+		agent_offer_end(acd, i, ACD_CAUSE_AGENT_NO_ANSWER, true);
+	} else {
+		a->missed = 0;
+		agent_decline(acd, i, ACD_CAUSE_AGENT_NO_ANSWER, ACD_REASON_MISSED);
+	}
+}
+
 /* --- time ----------------------------------------------------------------------------------------
  */
 
@@ -224,9 +243,7 @@ void agent_timer(struct acd *acd, uint32_t i)
 
 	switch ((enum acd_agent_state)a->state) {
 	case ACD_AGENT_RESERVED: agent_unreserve(acd, i); return;
-	case ACD_AGENT_RINGING:
-		agent_decline(acd, i, ACD_CAUSE_AGENT_NO_ANSWER, ACD_REASON_MISSED);
-		return;
+	case ACD_AGENT_RINGING: agent_missed(acd, i); return;
 	case ACD_AGENT_COMMITTED:
 		/* No way back by time: the owner may have bridged already. */
 		agent_send(acd, i, ACD_MSG_COMMIT);
@@ -265,7 +282,7 @@ void agent_grace_timer(struct acd *acd, uint32_t i)
 
 static enum acd_verdict ev_sign_in(struct acd *acd, const struct acd_event *ev)
 {
-	if (ev->session.v == 0 || ev->agent.v == 0)
+	if (ev->session.v == 0 || ev->agent.v == 0 || !levels_valid(ev->levels))
 		return ACD_REFUSED_INVALID;
 	if (acd->draining)
 		return ACD_REFUSED_DRAINING;
@@ -280,6 +297,10 @@ static enum acd_verdict ev_sign_in(struct acd *acd, const struct acd_event *ev)
 	a->session = ev->session;
 	a->id = ev->agent;
 	a->skills = ev->skills;
+	a->levels = ev->levels;
+	a->has = able_has(acd, ev->skills, ev->levels);
+	a->rank = ev->rank;
+	a->turn_at = acd->now;
 	table_put(&acd->agent_by_session, a->session.v, i);
 	agent_set(acd, i, ACD_AGENT_NOT_READY, ACD_REASON_SIGNED_IN);
 	return ACD_OK;
@@ -340,6 +361,7 @@ static enum acd_verdict ev_accept(struct acd *acd, uint32_t i)
 {
 	if (acd->agents[i].state != ACD_AGENT_RINGING || acd->agents[i].lost)
 		return ACD_REFUSED_STATE;
+	acd->agents[i].missed = 0;
 	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.commit_retry_ms));
 	agent_set(acd, i, ACD_AGENT_COMMITTED, ACD_REASON_NONE);
 	agent_send(acd, i, ACD_MSG_COMMIT);
@@ -429,6 +451,34 @@ enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev)
 	acd->agents[i].idle_since = (int64_t)acd->now;
 	agent_free_again(acd, i);
 	return ACD_OK;
+}
+
+/* A supervisor decides: for what is in hand if the event names it, else for the state. */
+enum acd_verdict ev_agent_force(struct acd *acd, const struct acd_event *ev)
+{
+	uint32_t i = table_get(&acd->agent_by_session, ev->session.v);
+
+	if (i == NIL)
+		return ACD_REFUSED_UNKNOWN;
+	struct agent *a = &acd->agents[i];
+	if (ev->offer.v) {
+		if (ev->offer.v != a->offer.v)
+			return ACD_REFUSED_STALE;
+		agent_offer_end(acd, i, ACD_CAUSE_FORCED, true);
+		return ACD_OK;
+	}
+	if (ev->on)
+		return ev_ready(acd, i);
+	a->ready_after = false;
+	a->reason_after = ACD_REASON_FORCED;
+	if (a->state == ACD_AGENT_RINGING)
+		agent_offer_end(acd, i, ACD_CAUSE_FORCED, true); /* the caller keeps the place */
+	else if (a->state == ACD_AGENT_RESERVED)
+		agent_unreserve(acd, i);
+	else if (a->state == ACD_AGENT_IDLE || a->state == ACD_AGENT_NOT_READY ||
+		 a->state == ACD_AGENT_WRAP)
+		agent_free_again(acd, i);
+	return ACD_OK; /* a talk goes on */
 }
 
 /* Owner's side if the event names a call, agent's side if it names a session; else whoever holds

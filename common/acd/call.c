@@ -19,20 +19,44 @@ bool call_holds(const struct call *c, const struct acd_msg *m, struct acd_addr f
 	       c->cepoch == m->cepoch && same_addr(c->party.node, from);
 }
 
+static acd_time_us max_wait_at(const struct call *c, uint32_t max_wait_ms)
+{
+	int64_t at = c->queued_at + (int64_t)(max_wait_ms * US_PER_MS);
+
+	return at > 0 ? (acd_time_us)at : 0;
+}
+
+struct acd_story *call_tell(struct acd *acd, uint32_t i, enum acd_story_code code)
+{
+	struct call *c = &acd->calls[i];
+	struct acd_story *s = &c->story[c->story_n++ % ACD_STORY_MAX];
+
+	*s = (struct acd_story){.code = (uint8_t)code,
+				.age_us = age(acd, c->queued_at),
+				.agent = c->party.agent,
+				.node = c->party.node};
+	return s;
+}
+
 static void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
 		     enum acd_outcome outcome)
 {
 	struct call *c = &acd->calls[i];
 	struct acd_fx *fx = fx_push(acd, ACD_FX_CALL);
+	uint32_t max_wait = acd->queues[c->queue].conf->max_wait_ms;
 
+	acd->queues[c->queue].queued +=
+	    (state == ACD_CALL_QUEUED) - (uint32_t)(c->state == ACD_CALL_QUEUED);
 	c->state = (uint8_t)state;
+	if (state == ACD_CALL_QUEUED && max_wait)
+		timer_set(acd, TM_CALL, i, max_wait_at(c, max_wait));
 	fx->call = c->id;
 	fx->call_state = c->state;
 	fx->offer = c->party.offer;
 	fx->agent = c->party.agent;
 	fx->session = c->party.session;
 	fx->peer = c->party.node;
-	fx->queue = acd->queues[c->queue].conf.id;
+	fx->queue = acd->queues[c->queue].conf->id;
 	fx->cause = (uint8_t)cause;
 	fx->outcome = (uint8_t)outcome;
 	fx->age_us = age(acd, c->queued_at);
@@ -42,7 +66,7 @@ static void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enu
 
 static uint8_t class_of(const struct acd *acd, uint32_t queue, uint8_t priority)
 {
-	unsigned sum = acd->queues[queue].conf.priority + (unsigned)priority;
+	unsigned sum = acd->queues[queue].conf->priority + (unsigned)priority;
 
 	return sum > UINT8_MAX ? UINT8_MAX : (uint8_t)sum;
 }
@@ -63,6 +87,9 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 		return ACD_REFUSED_DRAINING;
 	if (call_find(acd, ev->call) != NIL)
 		return ACD_REFUSED_STATE;
+	uint32_t max_length = acd->queues[queue].conf->max_length;
+	if (max_length && acd->queues[queue].queued >= max_length)
+		return ACD_REFUSED_LIMIT;
 	uint32_t i = freelist_take(&acd->call_free);
 	if (i == NIL)
 		return ACD_REFUSED_LIMIT;
@@ -77,6 +104,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	c->cepoch = cepoch;
 	table_put(&acd->call_by_id, c->id.v, i);
 	acd->entered++;
+	call_tell(acd, i, ACD_STORY_QUEUED);
 	call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
 	return ACD_OK;
 }
@@ -121,7 +149,7 @@ void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_ca
 void call_send_grant(struct acd *acd, uint32_t i)
 {
 	const struct call *c = &acd->calls[i];
-	const struct acd_queue_conf *q = &acd->queues[c->queue].conf;
+	const struct acd_queue_conf *q = acd->queues[c->queue].conf;
 
 	fx_send(acd, c->party.node,
 		&(struct acd_msg){
@@ -151,6 +179,10 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 	    .node = pick->node,
 	};
 	c->ringing = false;
+	struct acd_story *s = call_tell(acd, i, ACD_STORY_GRANTED);
+	s->idle_us = pick->idle_us;
+	s->stage = pick->stage;
+	s->strategy = acd->queues[c->queue].conf->strategy;
 	c->deadline = after_ms(acd, acd->tm.grant_ms);
 	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.grant_retry_ms));
 	call_set(acd, i, ACD_CALL_GRANTED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
@@ -160,6 +192,7 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause)
 {
 	acd->calls[i].heard = acd->now;
+	call_tell(acd, i, ACD_STORY_BRIDGED);
 	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.keep_ms));
 	call_set(acd, i, ACD_CALL_BRIDGED, cause, ACD_OUTCOME_NONE);
 }
@@ -169,6 +202,7 @@ void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
 	struct call *c = &acd->calls[i];
 
 	timer_stop(acd, TM_CALL, i);
+	call_tell(acd, i, ACD_STORY_BACK)->cause = (uint8_t)cause;
 	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);
 	c->parties_n = 0;
 	memset(&c->party, 0, sizeof(c->party));
@@ -204,6 +238,7 @@ void call_timer(struct acd *acd, uint32_t i)
 	case ACD_CALL_BRIDGED:
 		if (acd->now >= c->heard + acd->tm.keep_lost_ms * US_PER_MS) {
 			c->deadline = after_ms(acd, acd->tm.await_agent_ms);
+			call_tell(acd, i, ACD_STORY_AWAIT);
 			call_set(acd, i, ACD_CALL_AWAIT_AGENT, ACD_CAUSE_KEEP_LOST,
 				 ACD_OUTCOME_NONE);
 		}
@@ -215,8 +250,10 @@ void call_timer(struct acd *acd, uint32_t i)
 		else
 			keep(acd, i);
 		return;
+	case ACD_CALL_QUEUED: /* max_wait_ms */
+		call_end(acd, i, ACD_OUTCOME_FAILED, ACD_CAUSE_TIMEOUT);
+		return;
 	case ACD_CALL_NONE:
-	case ACD_CALL_QUEUED:
 	case ACD_CALL_ENDED: break;
 	}
 	helio_assert(false);

@@ -12,7 +12,8 @@ static void check_call(const struct acd *acd, uint32_t i)
 	helio_assert(c->state > ACD_CALL_NONE && c->state < ACD_CALL_ENDED);
 	helio_assert(c->parties_n == (with_agent ? 1 : 0)); /* S2 */
 	helio_assert((c->party.offer.v != 0) == with_agent);
-	helio_assert(timer_on(acd, TM_CALL, i) == with_agent); /* L2 */
+	helio_assert(timer_on(acd, TM_CALL, i) ==
+		     (with_agent || acd->queues[c->queue].conf->max_wait_ms > 0)); /* L2 */
 	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
 	helio_assert(c->queue < acd->queues_n);
 	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED);
@@ -36,7 +37,7 @@ static void check_agent(const struct acd *acd, uint32_t i)
 	helio_assert(timer_on(acd, TM_GRACE, i) == a->lost);
 	helio_assert(a->announced == agent_available(acd, a));
 	if (a->offer.v) /* S8 */
-		helio_assert(skilled(a->skills, acd->queues[a->queue].conf.skills));
+		helio_assert(skilled(a->has, acd->queues[a->queue].needs));
 }
 
 /* S3, as far as both registers are here: what is bridged was committed for the same triple. */
@@ -117,7 +118,7 @@ static void check_mirror(const struct acd *acd)
 		     before = i, i = acd->magents[i].next) {
 			const struct magent *a = &acd->magents[i];
 			helio_assert(a->used && a->mnode == n && a->prev == before);
-			helio_assert(heap_holds(&a->node) == (a->claim == NIL));
+			helio_assert(a->free == (a->claim == NIL));
 			helio_assert(a->claim == NIL || acd->claims[a->claim].used);
 			sum += announce_hash(a->session.v, a->version);
 			count++;
@@ -164,8 +165,14 @@ static void check_matcher(const struct acd *acd)
 	for (uint32_t i = 0; i < acd->classes_max; i++) {
 		if (!acd->classes[i].used)
 			continue;
-		heap_check(acd, HK_MAGENT, &acd->classes[i].agents);
-		idle += acd->classes[i].agents.n;
+		uint32_t most = 0;
+		for (uint32_t k = 0; k < ORDER_COUNT; k++) {
+			const struct heap *h = &acd->classes[i].agents[k];
+			heap_check(acd, (enum heap_kind)(HK_MAGENT + k), h);
+			most = h->n > most ? h->n : most;
+			helio_assert(h->n == most || !(acd->classes[i].orders >> k & 1));
+		}
+		idle += most;
 	}
 	for (uint32_t d = 0; d < acd->needs_n; d++) {
 		const struct need *need = &acd->needs[d];

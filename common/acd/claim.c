@@ -125,7 +125,7 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 		&(struct acd_msg){
 		    .type = ACD_MSG_CLAIM_NACK,
 		    .offer = offer,
-		    .queue = queue->conf.id,
+		    .queue = queue->conf->id,
 		    .cause = (uint8_t)cause,
 		    .version = acd->advert_version,
 		    .count = queue_waiting(queue),
@@ -134,9 +134,19 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 }
 
 /* The best caller that this claim may have, NIL if none: other sites get only what overflows. */
-static uint32_t claimable(const struct acd *acd, uint32_t q, struct acd_addr node)
+static uint32_t claimable(const struct acd *acd, uint32_t q, const struct claim *cl)
 {
-	return site_of(node) == site_of(acd->self) ? queue_head(acd, q) : queue_head_abroad(acd, q);
+	bool here = site_of(cl->node) == site_of(acd->self);
+	uint32_t best = NIL;
+
+	for (uint32_t at = acd->queues[q].first; at <= queue_last_stage(&acd->queues[q]); at++) {
+		if (!skilled(cl->has, acd->queues[at].needs))
+			continue;
+		uint32_t c = here ? queue_head(acd, at) : queue_head_abroad(acd, at);
+		if (c != NIL && (best == NIL || less_mcall(acd, c, best)))
+			best = c;
+	}
+	return best;
 }
 
 static void pick(struct acd *acd, uint32_t i, uint32_t c)
@@ -151,6 +161,8 @@ static void pick(struct acd *acd, uint32_t i, uint32_t c)
 	cl->phase = CLAIM_PICKING;
 	cl->picked = acd->mcalls[c].id;
 	cl->picked_mnode = acd->mcalls[c].mnode;
+	cl->picked_at = acd->mcalls[c].queued_at;
+	cl->picked_ewt_us = acd->mcalls[c].ewt_us;
 	cl->tries++;
 	timer_set(acd, TM_CLAIM, i, after_ms(acd, acd->tm.reserve_ms));
 	fx_send(acd, acd->mnodes[cl->picked_mnode].addr,
@@ -160,8 +172,10 @@ static void pick(struct acd *acd, uint32_t i, uint32_t c)
 		    .call = cl->picked,
 		    .agent = cl->agent,
 		    .session = cl->session,
-		    .queue = queue->conf.id,
+		    .queue = queue->conf->id,
 		    .node = cl->node,
+		    .idle_us = cl->idle_us,
+		    .stage = acd->queues[acd->mcalls[c].queue].stage,
 		});
 }
 
@@ -174,19 +188,23 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	(void)boot;
 	if (q == NIL || !acd->matching)
 		return ACD_REFUSED_UNKNOWN;
-	if (!skilled(m->skills, acd->queues[q].conf.skills))
+	struct able has = able_has(acd, m->skills, m->levels);
+	if (!skilled(has, acd->queues[queue_last_stage(&acd->queues[q])].needs))
 		return ACD_REFUSED_INVALID;
 	if (i != NIL) {
 		struct claim *cl = &acd->claims[i];
-		if (cl->phase != CLAIM_RESERVING || cl->slot != NIL || cl->queue != q ||
-		    cl->session.v != m->session.v || !same_addr(cl->node, from))
+		if (cl->phase != CLAIM_RESERVING || cl->slot != NIL ||
+		    acd->queues[cl->queue].first != q || cl->session.v != m->session.v ||
+		    !same_addr(cl->node, from))
 			return ACD_REFUSED_STALE; /* a duplicate, mostly */
 		/* Who claims is reserved, even if AGENT_DOWN is late. */
 		uint32_t ai;
 		if (agent_of(acd, i, &ai))
 			mirror_remove_agent(acd, ai);
 		give_call_back(acd, cl);
-		uint32_t c = claimable(acd, q, from);
+		cl->has = has;
+		cl->idle_us = m->idle_us;
+		uint32_t c = claimable(acd, q, cl);
 		if (c == NIL) {
 			claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
 			claim_free(acd, i);
@@ -195,7 +213,8 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 		pick(acd, i, c);
 		return ACD_OK;
 	}
-	uint32_t c = claimable(acd, q, from);
+	struct claim wish = {.node = from, .has = has};
+	uint32_t c = claimable(acd, q, &wish);
 	if (c == NIL || (i = claim_new(acd, m->offer.v)) == NIL) {
 		claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);
 		return ACD_REFUSED_STATE;
@@ -205,6 +224,8 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	cl->agent = m->agent;
 	cl->node = from;
 	cl->queue = q;
+	cl->has = has;
+	cl->idle_us = m->idle_us;
 	pick(acd, i, c);
 	return ACD_OK;
 }
@@ -234,7 +255,7 @@ enum acd_verdict recv_pick_nack(struct acd *acd, struct acd_addr from, uint32_t 
 	struct claim *cl = &acd->claims[i];
 	if (cl->mcall != NIL)
 		mirror_remove_call(acd, cl->mcall);
-	uint32_t next = claimable(acd, cl->queue, cl->node);
+	uint32_t next = claimable(acd, cl->queue, cl);
 	if (cl->tries < PICK_TRIES_MAX && next != NIL) {
 		pick(acd, i, next);
 		return ACD_OK;
@@ -255,6 +276,7 @@ enum acd_verdict recv_pick_ok(struct acd *acd, struct acd_addr from, uint32_t bo
 	struct claim *cl = &acd->claims[i];
 	if (cl->mcall != NIL)
 		mirror_remove_call(acd, cl->mcall);
+	ewt_served(acd, cl);
 	cl->phase = CLAIM_SERVED;
 	/* Kept to recognise duplicates, as long as there is plenty of room. */
 	if (acd->claim_free.n > acd->claim_free.max / 2)

@@ -37,6 +37,7 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, c->party.node.v);
 	add(h, c->deadline);
 	add(h, c->heard);
+	add(h, c->story_n);
 	add(h, c->ann_version);
 	add_timer(h, acd, TM_CALL, i);
 }
@@ -53,6 +54,11 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, a->session.v);
 	add(h, a->id.v);
 	add(h, a->skills.bits);
+	for (unsigned k = 0; k < 4; k++)
+		add(h, a->levels.w[k]);
+	add(h, (uint64_t)a->missed << 40 | (uint64_t)a->rank << 32 | a->taken);
+	add(h, a->talk_us);
+	add(h, a->turn_at);
 	add(h, a->offer.v);
 	add(h, a->call.v);
 	add(h, a->cepoch);
@@ -122,22 +128,26 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 		if (!c->used)
 			continue;
 		add(h, c->id.v);
-		add(h, (uint64_t)c->ripe << 16 | (uint64_t)c->state << 8 | c->priority);
+		add(h, (uint64_t)c->class << 24 | (uint64_t)c->ripe << 16 |
+			   (uint64_t)c->state << 8 | c->priority);
+		add(h, c->ewt_us);
 		add(h, (uint64_t)c->queue << 32 | c->mnode);
 		add(h, (uint64_t)c->claim << 32 | i);
 		add(h, (uint64_t)c->queued_at);
 		add(h, c->version);
 		add(h, c->mark);
-		add_timer(h, acd, TM_RIPE, i);
+		add_timer(h, acd, TM_WAIT, i);
 	}
 	for (uint32_t i = 0; i < acd->magent_free.max; i++) {
 		const struct magent *a = &acd->magents[i];
 		if (!a->used)
 			continue;
 		add(h, a->session.v);
-		add(h, a->skills.bits);
+		add(h, (uint64_t)a->rank << 32 | a->taken);
+		add(h, a->talk_us);
+		add(h, (uint64_t)a->turn_at);
 		add(h, (uint64_t)a->claim << 32 | i);
-		add(h, (uint64_t)a->mnode << 32 | heap_holds(&a->node));
+		add(h, (uint64_t)a->mnode << 32 | (uint64_t)a->cls << 1 | a->free);
 		add(h, (uint64_t)a->idle_since);
 		add(h, a->version);
 		add(h, a->mark);
@@ -155,6 +165,11 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		add(h, cl->session.v);
 		add(h, (uint64_t)cl->queue << 32 | cl->node.v);
 		add(h, (uint64_t)cl->mcall << 32 | cl->slot);
+		add(h, cl->has.skills);
+		add(h, cl->has.steps);
+		add(h, cl->idle_us);
+		add(h, (uint64_t)cl->picked_at);
+		add(h, cl->picked_ewt_us);
 		add(h, cl->slot_version);
 		add(h, cl->picked.v);
 		add(h, (uint64_t)cl->picked_mnode << 32 | cl->tries);
@@ -164,6 +179,11 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		const struct queue *queue = &acd->queues[q];
 		add(h, (uint64_t)queue->young.n << 32 | queue->ripe.n);
 		add(h, (uint64_t)queue->told << 32 | queue->told_idle);
+		add(h, (uint64_t)queue->queued << 32);
+		add(h, queue->gap_us);
+		add(h, queue->ewt_error_us);
+		add(h, queue->busy_since);
+		add(h, queue->served_at);
 		add(h, queue->advert_at);
 		add(h, queue->idle_advert_at);
 		add(h, queue->quick_at);
@@ -202,7 +222,7 @@ uint64_t acd_digest(const struct acd *acd)
 	add_mirror(&h, acd);
 	add_matcher(&h, acd);
 	add(&h, acd->advert_version);
-	add(&h, (uint64_t)acd->round.on << 1 | acd->round.idle);
+	add(&h, (uint64_t)acd->round.on << 2 | (uint64_t)acd->round.quick << 1 | acd->round.idle);
 	add(&h, (uint64_t)acd->round.queue << 32 | acd->round.peer);
 	add_timer(&h, acd, TM_TICK, 0);
 	add_timer(&h, acd, TM_ISLAND, 0);

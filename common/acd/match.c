@@ -1,7 +1,8 @@
 /*
- * Who meets whom: the longest-idle agent that is able, the oldest caller that is eligible, priority
- * class first. Invariant kept event by event: no caller waits here for whom an able agent is idle,
- * so that a new caller needs to look only at agents, and a freed agent only at needs.
+ * Who meets whom: of the agents that are able the one that the queue's strategy names, the oldest
+ * caller that is eligible, priority class first. Invariant kept event by event: no caller waits
+ * here for whom an able agent is idle, so that a new caller needs to look only at agents, and a
+ * freed agent only at needs.
  */
 #include "common/acd/acd_internal.h"
 
@@ -70,7 +71,8 @@ static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
 		    .offer = cl->offer,
 		    .agent = cl->agent,
 		    .session = cl->session,
-		    .queue = queue->conf.id,
+		    .queue = queue->conf->id,
+		    .stage = queue->stage,
 		    .site = site_of(to),
 		    .peer = to,
 		});
@@ -85,7 +87,7 @@ static uint32_t best_need(struct acd *acd, uint32_t cls)
 
 	for (uint32_t k = 0; k < c->links_n; k++) {
 		uint32_t d = acd->links[(size_t)cls * acd->needs_n + k].need;
-		if (!need_has_demand(acd, d))
+		if (cls_best(acd, cls, d) == NIL || !need_has_demand(acd, d))
 			continue;
 		if (best == NIL || key_less(&acd->queues[acd->needs[d].queues.root].key,
 					    &acd->queues[acd->needs[best].queues.root].key))
@@ -120,9 +122,8 @@ bool match_some(struct acd *acd)
 		return false;
 	uint32_t cls = acd->dirty_classes.head;
 	if (cls != NIL) {
-		uint32_t ai = acd->classes[cls].agents.root;
-		uint32_t d = ai != NIL ? best_need(acd, cls) : NIL;
-		if (d == NIL || !reserve(acd, ai, acd->needs[d].queues.root))
+		uint32_t d = best_need(acd, cls);
+		if (d == NIL || !reserve(acd, cls_best(acd, cls, d), acd->needs[d].queues.root))
 			class_clean(acd);
 		return true;
 	}
@@ -131,7 +132,7 @@ bool match_some(struct acd *acd)
 		return false;
 	uint32_t l = acd->needs[d].links.root;
 	if (l == NIL || !need_has_demand(acd, d) ||
-	    !reserve(acd, acd->classes[acd->links[l].cls].agents.root, acd->needs[d].queues.root))
+	    !reserve(acd, cls_best(acd, acd->links[l].cls, d), acd->needs[d].queues.root))
 		need_clean(acd);
 	return true;
 }

@@ -30,7 +30,7 @@ void mirror_remove_call(struct acd *acd, uint32_t i)
 
 	if (c->state == MCALL_WAITING)
 		pool_call_out(acd, i);
-	timer_stop(acd, TM_RIPE, i);
+	timer_stop(acd, TM_WAIT, i);
 	if (c->claim != NIL)
 		acd->claims[c->claim].mcall = NIL;
 	n->sum -= announce_hash(c->id.v, c->version);
@@ -46,11 +46,51 @@ void mirror_remove_call(struct acd *acd, uint32_t i)
 	freelist_give(&acd->mcall_free, i);
 }
 
+/* `ms` of waiting: has it come? If not, *next is no later than that. */
+static bool waited(const struct acd *acd, const struct mcall *c, uint64_t ms, acd_time_us *next)
+{
+	int64_t at = c->queued_at + (int64_t)(ms * US_PER_MS);
+
+	if (at <= (int64_t)acd->now)
+		return true;
+	if ((acd_time_us)at < *next)
+		*next = (acd_time_us)at;
+	return false;
+}
+
+/* Where it belongs after so long a wait, and when that changes next: others may take it (ripe),
+ * less is asked for (stage), it climbs (ageing). It is in no heap meanwhile. */
+static void settle(struct acd *acd, uint32_t i)
+{
+	struct mcall *c = &acd->mcalls[i];
+	uint32_t first = acd->queues[c->queue].first;
+	const struct acd_queue_conf *q = acd->queues[first].conf;
+	acd_time_us next = UINT64_MAX;
+	uint32_t stage = 0;
+
+	c->ripe = q->overflow_timed && waited(acd, c, q->overflow_after_ms, &next);
+	while (stage < q->relax_n && waited(acd, c, q->relax[stage].after_ms, &next))
+		stage++;
+#ifdef ACD_MUTATE_RELAX_AT_ONCE
+	stage = q->relax_n;
+#endif
+	c->queue = first + stage;
+	c->priority = c->class;
+#ifndef ACD_MUTATE_NO_AGEING
+	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0; ms += q->ageing_ms) {
+		if (!waited(acd, c, ms, &next))
+			break;
+		c->priority--;
+	}
+#endif
+	if (next != UINT64_MAX)
+		timer_set(acd, TM_WAIT, i, next);
+}
+
 static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 				 const struct acd_msg *m)
 {
 	struct mnode *n = &acd->mnodes[node];
-	const struct acd_queue_conf *q = &acd->queues[queue].conf;
 	uint32_t i = freelist_take(&acd->mcall_free);
 
 	if (i == NIL)
@@ -62,7 +102,7 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	c->id = m->call;
 	c->mnode = node;
 	c->queue = queue;
-	c->priority = m->priority;
+	c->class = m->priority;
 	c->queued_at = when(acd, m->age_us);
 	c->version = m->version;
 	c->claim = NIL;
@@ -75,23 +115,19 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	n->sum += announce_hash(c->id.v, c->version);
 	table_put(&acd->mcall_by_id, c->id.v, i);
 	seen_in_sync(n, m, &c->mark);
-	if (q->overflow_timed) {
-		int64_t ripe_at = c->queued_at + (int64_t)(q->overflow_after_ms * US_PER_MS);
-		c->ripe = ripe_at <= (int64_t)acd->now;
-		if (!c->ripe)
-			timer_set(acd, TM_RIPE, i, (acd_time_us)ripe_at);
-	}
+	settle(acd, i);
+	ewt_came(acd, i);
 	pool_call_in(acd, i);
 	return ACD_OK;
 }
 
-void mirror_ripe_timer(struct acd *acd, uint32_t i)
+void mirror_wait_timer(struct acd *acd, uint32_t i)
 {
 	bool waiting = acd->mcalls[i].state == MCALL_WAITING;
 
 	if (waiting)
 		pool_call_out(acd, i);
-	acd->mcalls[i].ripe = true;
+	settle(acd, i);
 	if (waiting)
 		pool_call_in(acd, i);
 }
@@ -138,7 +174,7 @@ void mirror_remove_agent(struct acd *acd, uint32_t i)
 	struct magent *a = &acd->magents[i];
 	struct mnode *n = &acd->mnodes[a->mnode];
 
-	if (heap_holds(&a->node))
+	if (a->free)
 		pool_agent_out(acd, i);
 	pool_class_release(acd, a->cls);
 	n->sum -= announce_hash(a->session.v, a->version);
@@ -159,7 +195,7 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 	struct mnode *n = &acd->mnodes[node];
 	uint32_t cls;
 
-	if (!pool_class_of(acd, m->skills, &cls))
+	if (!pool_class_of(acd, m, &cls))
 		return ACD_REFUSED_LIMIT;
 	uint32_t i = freelist_take(&acd->magent_free);
 	if (i == NIL) {
@@ -168,11 +204,15 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 	}
 	struct magent *a = &acd->magents[i];
 	memset(a, 0, sizeof(*a));
-	heap_node_init(&a->node);
+	for (uint32_t k = 0; k < ORDER_COUNT; k++)
+		heap_node_init(&a->node[k]);
 	a->used = true;
 	a->session = m->session;
 	a->id = m->agent;
-	a->skills = m->skills;
+	a->rank = m->rank;
+	a->taken = m->taken;
+	a->talk_us = m->talk_us;
+	a->turn_at = when(acd, m->turn_us);
 	a->mnode = node;
 	a->cls = cls;
 	a->claim = NIL;

@@ -106,3 +106,37 @@ const char *acd_msg_name(uint8_t type)
 	};
 	return NAME(names, type);
 }
+
+const char *acd_strategy_name(uint8_t strategy)
+{
+	static const char *const names[ACD_STRATEGY_COUNT] = {
+	    [ACD_LONGEST_IDLE] = "longest_idle", [ACD_FEWEST_CALLS] = "fewest_calls",
+	    [ACD_LEAST_TALK] = "least_talk",     [ACD_MOST_SKILLED] = "most_skilled",
+	    [ACD_ROUND_ROBIN] = "round_robin",   [ACD_LINEAR] = "linear",
+	};
+	return NAME(names, strategy);
+}
+
+const char *acd_why_name(uint8_t code)
+{
+	static const char *const names[] = {
+	    [ACD_WHY_NONE] = "none",
+	    [ACD_WHY_MATCHING] = "matching",
+	    [ACD_WHY_NOBODY] = "nobody_idle",
+	    [ACD_WHY_SKILL] = "nobody_skilled",
+	    [ACD_WHY_OTHERS_FIRST] = "others_first",
+	    [ACD_WHY_SPOKEN] = "agent_asked",
+	    [ACD_WHY_NOT_WAITING] = "not_waiting",
+	};
+	return NAME(names, code);
+}
+
+const char *acd_story_name(uint8_t code)
+{
+	static const char *const names[] = {
+	    [ACD_STORY_NONE] = "none",       [ACD_STORY_QUEUED] = "queued",
+	    [ACD_STORY_GRANTED] = "granted", [ACD_STORY_BRIDGED] = "bridged",
+	    [ACD_STORY_BACK] = "back",       [ACD_STORY_AWAIT] = "await_agent",
+	};
+	return NAME(names, code);
+}

@@ -38,7 +38,7 @@ bool less_queue(const struct acd *acd, uint32_t a, uint32_t b)
 	return key_less(&acd->queues[a].key, &acd->queues[b].key);
 }
 
-bool less_magent(const struct acd *acd, uint32_t a, uint32_t b)
+bool less_idle(const struct acd *acd, uint32_t a, uint32_t b)
 {
 	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
 
@@ -47,10 +47,90 @@ bool less_magent(const struct acd *acd, uint32_t a, uint32_t b)
 	return x->session.v < y->session.v;
 }
 
+bool less_calls(const struct acd *acd, uint32_t a, uint32_t b)
+{
+	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+
+	return x->taken != y->taken ? x->taken < y->taken : less_idle(acd, a, b);
+}
+
+bool less_talk(const struct acd *acd, uint32_t a, uint32_t b)
+{
+	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+
+	return x->talk_us != y->talk_us ? x->talk_us < y->talk_us : less_idle(acd, a, b);
+}
+
+bool less_turn(const struct acd *acd, uint32_t a, uint32_t b)
+{
+	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+
+	return x->turn_at != y->turn_at ? x->turn_at < y->turn_at : less_idle(acd, a, b);
+}
+
+bool less_rank(const struct acd *acd, uint32_t a, uint32_t b)
+{
+	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+
+	return x->rank != y->rank ? x->rank < y->rank : less_idle(acd, a, b);
+}
+
 bool less_link(const struct acd *acd, uint32_t a, uint32_t b)
 {
-	return less_magent(acd, acd->classes[acd->links[a].cls].agents.root,
-			   acd->classes[acd->links[b].cls].agents.root);
+	const struct link *x = &acd->links[a], *y = &acd->links[b];
+	enum order order = (enum order)acd->needs[x->need].order;
+
+	if (x->score != y->score)
+		return x->score > y->score;
+	return acd->family[HK_MAGENT + order].less(acd, acd->classes[x->cls].agents[order].root,
+						   acd->classes[y->cls].agents[order].root);
+}
+
+/* Callers who ask for the same of the same kind of hunt are one need. */
+static bool same_need(const struct acd_relax *a, uint8_t a_strategy, const struct acd_relax *b,
+		      uint8_t b_strategy)
+{
+	return a_strategy == b_strategy && a->skills.bits == b->skills.bits &&
+	       memcmp(&a->levels, &b->levels, sizeof(a->levels)) == 0;
+}
+
+static struct acd_relax stage_of(const struct acd_queue_conf *q, uint32_t k)
+{
+	return k > 0 ? q->relax[k - 1]
+		     : (struct acd_relax){.skills = q->skills, .levels = q->levels};
+}
+
+/* At most that many; a step asked for in two spellings is counted twice, which costs nothing. */
+uint32_t pool_needs_count(const struct acd_conf *conf)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		const struct acd_queue_conf *q = &conf->queues[i];
+		for (uint32_t k = 0; k <= q->relax_n; k++) {
+			struct acd_relax mine = stage_of(q, k);
+			bool before = false;
+			for (uint32_t j = 0; j <= i && !before; j++)
+				for (uint32_t l = 0; l <= conf->queues[j].relax_n; l++) {
+					struct acd_relax other = stage_of(&conf->queues[j], l);
+					if (j == i && l >= k)
+						break;
+					before |= same_need(&mine, q->strategy, &other,
+							    conf->queues[j].strategy);
+				}
+			n += !before;
+		}
+	}
+	return n;
+}
+
+static enum order order_of(uint8_t strategy)
+{
+	static const uint8_t orders[ACD_STRATEGY_COUNT] = {
+	    [ACD_LONGEST_IDLE] = BY_IDLE, [ACD_FEWEST_CALLS] = BY_CALLS, [ACD_LEAST_TALK] = BY_TALK,
+	    [ACD_MOST_SKILLED] = BY_IDLE, [ACD_ROUND_ROBIN] = BY_TURN,   [ACD_LINEAR] = BY_RANK,
+	};
+	return (enum order)orders[strategy];
 }
 
 void pool_init(struct acd *acd)
@@ -65,21 +145,28 @@ void pool_init(struct acd *acd)
 		heap_init(&queue->slots);
 		heap_node_init(&queue->node);
 		uint32_t d = 0;
-		while (d < n && acd->needs[d].skills.bits != queue->conf.skills.bits)
+		while (d < n && (acd->needs[d].needs.skills != queue->needs.skills ||
+				 acd->needs[d].needs.steps != queue->needs.steps ||
+				 acd->needs[d].strategy != queue->conf->strategy))
 			d++;
 		if (d == n) {
 			n++;
-			acd->needs[d].skills = queue->conf.skills;
+			acd->needs[d].needs = queue->needs;
+			acd->needs[d].strategy = queue->conf->strategy;
+			acd->needs[d].order = (uint8_t)order_of(queue->conf->strategy);
 			acd->needs[d].first_queue = NIL;
 			heap_init(&acd->needs[d].queues);
 			heap_init(&acd->needs[d].links);
-			acd->needs_mask |= queue->conf.skills.bits;
+			acd->needs_mask |= queue->needs.skills;
+			if (queue->conf->strategy == ACD_MOST_SKILLED)
+				acd->score_mask |= queue->needs.skills;
 		}
 		queue->need = d;
 		acd->queue_next[q] = acd->needs[d].first_queue;
 		acd->needs[d].first_queue = q;
 	}
-	helio_assert(n == acd->needs_n);
+	helio_assert(n <= acd->needs_n);
+	acd->needs_n = n;
 	memset(acd->classes, 0, acd->classes_max * sizeof(*acd->classes));
 	acd->dirty_needs = acd->dirty_classes = (struct dirty_list){NIL, NIL};
 }
@@ -197,11 +284,35 @@ static uint32_t link_no(const struct acd *acd, uint32_t cls, uint32_t k)
 	return cls * acd->needs_n + k;
 }
 
-static uint64_t class_key(struct acd_skills skills)
+static uint64_t class_key(const struct cls *c)
 {
-	uint64_t key = mix64(skills.bits + 1);
+	uint64_t key = mix64(c->has.skills + 1);
 
+	if (c->has.steps || c->levels.w[0] || c->levels.w[1] || c->levels.w[2] || c->levels.w[3]) {
+		/* not by exclusive or alone: (2, 2) and (3, 1) would be one */
+		key = mix64(key * UINT64_C(0x9e3779b97f4a7c15) + c->has.steps);
+		for (unsigned i = 0; i < 4; i++)
+			key = mix64(key * UINT64_C(0x9e3779b97f4a7c15) + c->levels.w[i]);
+	}
 	return key ? key : 1; /* 0 is no key of a table */
+}
+
+/* What no need can tell apart is one class. */
+static struct cls reduced(const struct acd *acd, const struct acd_msg *up)
+{
+	struct cls c = {.has = able_has(acd, up->skills, up->levels), .used = true};
+
+	c.has.skills &= acd->needs_mask;
+	for (unsigned s = 0; s < 64 && acd->score_mask; s++)
+		if (acd->score_mask & c.has.skills & UINT64_C(1) << s)
+			c.levels.w[s / 16] |= (uint64_t)level_of(up->levels, s) << 4 * (s % 16);
+	return c;
+}
+
+static bool same_class(const struct cls *a, const struct cls *b)
+{
+	return a->has.skills == b->has.skills && a->has.steps == b->has.steps &&
+	       memcmp(&a->levels, &b->levels, sizeof(a->levels)) == 0;
 }
 
 /* A class whose last agent went is kept, for the next agent of its kind comes soon; under pressure
@@ -213,35 +324,49 @@ static uint32_t class_evict(struct acd *acd)
 		acd->class_hand = (acd->class_hand + 1) % acd->classes_max;
 		if (acd->classes[i].refs > 0 || acd->classes[i].dirty)
 			continue;
-		table_del(&acd->class_by_skills, class_key(acd->classes[i].skills));
+		table_del(&acd->class_by_skills, class_key(&acd->classes[i]));
 		return i;
 	}
 	return NIL;
 }
 
-bool pool_class_of(struct acd *acd, struct acd_skills skills, uint32_t *ret_cls)
+static void class_link(struct acd *acd, uint32_t i)
 {
-	struct acd_skills seen = {skills.bits & acd->needs_mask};
-	uint32_t i = table_get(&acd->class_by_skills, class_key(seen));
+	struct cls *c = &acd->classes[i];
 
+	for (uint32_t d = 0; d < acd->needs_n; d++) {
+		const struct need *need = &acd->needs[d];
+		if (!skilled(c->has, need->needs))
+			continue;
+		struct link *l = link_of(acd, i, c->links_n++);
+		l->cls = i;
+		l->need = d;
+		l->score = need->strategy == ACD_MOST_SKILLED
+			       ? level_score(c->levels, need->needs.skills)
+			       : 0;
+		c->orders |= (uint8_t)(1u << need->order);
+		heap_node_init(&l->node);
+	}
+}
+
+bool pool_class_of(struct acd *acd, const struct acd_msg *up, uint32_t *ret_cls)
+{
+	struct cls seen = reduced(acd, up);
+	uint32_t i = table_get(&acd->class_by_skills, class_key(&seen));
+
+	if (i != NIL && !same_class(&acd->classes[i], &seen))
+		return false; /* two classes with one 64-bit key: never met, but not guessed at */
 	if (i == NIL) {
 		i = freelist_take(&acd->class_free);
 		if (i == NIL)
 			i = class_evict(acd);
 		if (i == NIL)
 			return false;
-		struct cls *c = &acd->classes[i];
-		*c = (struct cls){.skills = seen, .used = true};
-		heap_init(&c->agents);
-		for (uint32_t d = 0; d < acd->needs_n; d++) {
-			if (!skilled(seen, acd->needs[d].skills))
-				continue;
-			struct link *l = link_of(acd, i, c->links_n++);
-			l->cls = i;
-			l->need = d;
-			heap_node_init(&l->node);
-		}
-		table_put(&acd->class_by_skills, class_key(seen), i);
+		acd->classes[i] = seen;
+		for (uint32_t k = 0; k < ORDER_COUNT; k++)
+			heap_init(&acd->classes[i].agents[k]);
+		class_link(acd, i);
+		table_put(&acd->class_by_skills, class_key(&seen), i);
 	}
 	acd->classes[i].refs++;
 	*ret_cls = i;
@@ -272,18 +397,20 @@ static void class_dirty(struct acd *acd, uint32_t i)
 /* --- idle agents ---------------------------------------------------------------------------------
  */
 
-/* The longest-idle agent of the class is another one now. */
-static void links_refresh(struct acd *acd, uint32_t cls)
+/* The first agent of the class, in the order that its needs look at it, is another one now. */
+static void links_refresh(struct acd *acd, uint32_t cls, uint32_t orders)
 {
 	const struct cls *c = &acd->classes[cls];
 
 	for (uint32_t k = 0; k < c->links_n; k++) {
 		struct link *l = link_of(acd, cls, k);
-		struct heap *h = &acd->needs[l->need].links;
+		struct need *need = &acd->needs[l->need];
+		if (!(orders >> need->order & 1))
+			continue;
 		if (heap_holds(&l->node))
-			heap_remove(acd, HK_LINK, h, link_no(acd, cls, k));
-		if (c->agents.root != NIL)
-			heap_insert(acd, HK_LINK, h, link_no(acd, cls, k));
+			heap_remove(acd, HK_LINK, &need->links, link_no(acd, cls, k));
+		if (c->agents[need->order].root != NIL)
+			heap_insert(acd, HK_LINK, &need->links, link_no(acd, cls, k));
 	}
 }
 
@@ -291,12 +418,20 @@ void pool_agent_in(struct acd *acd, uint32_t i)
 {
 	struct magent *a = &acd->magents[i];
 	struct cls *c = &acd->classes[a->cls];
+	uint32_t first = 0;
 
 	a->claim = NIL;
-	heap_insert(acd, HK_MAGENT, &c->agents, i);
-	if (c->agents.root == i)
-		links_refresh(acd, a->cls);
+	a->free = true;
+	for (uint32_t k = 0; k < ORDER_COUNT; k++) {
+		if (!(c->orders >> k & 1))
+			continue;
+		heap_insert(acd, (enum heap_kind)(HK_MAGENT + k), &c->agents[k], i);
+		first |= (uint32_t)(c->agents[k].root == i) << k;
+	}
+	if (first)
+		links_refresh(acd, a->cls, first);
 	class_dirty(acd, a->cls);
+	acd->idle++;
 	for (uint32_t k = 0; k < c->links_n; k++) {
 		uint32_t d = link_of(acd, a->cls, k)->need;
 		if (acd->needs[d].idle++ == 0)
@@ -308,11 +443,18 @@ void pool_agent_out(struct acd *acd, uint32_t i)
 {
 	struct magent *a = &acd->magents[i];
 	struct cls *c = &acd->classes[a->cls];
-	bool first = c->agents.root == i;
+	uint32_t first = 0;
 
-	heap_remove(acd, HK_MAGENT, &c->agents, i);
+	a->free = false;
+	for (uint32_t k = 0; k < ORDER_COUNT; k++) {
+		if (!(c->orders >> k & 1))
+			continue;
+		first |= (uint32_t)(c->agents[k].root == i) << k;
+		heap_remove(acd, (enum heap_kind)(HK_MAGENT + k), &c->agents[k], i);
+	}
 	if (first)
-		links_refresh(acd, a->cls);
+		links_refresh(acd, a->cls, first);
+	acd->idle--;
 	for (uint32_t k = 0; k < c->links_n; k++) {
 		uint32_t d = link_of(acd, a->cls, k)->need;
 		if (--acd->needs[d].idle == 0)

@@ -21,7 +21,7 @@ enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t bo
 			      const struct acd_msg *m)
 {
 	uint32_t i = table_get(&acd->agent_by_session, m->session.v);
-	uint32_t queue = queue_find(acd, m->queue);
+	uint32_t queue = queue_stage_find(acd, m->queue, m->stage);
 
 	(void)boot;
 	if (i == NIL || queue == NIL)
@@ -36,7 +36,7 @@ enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t bo
 	if (acd->draining)
 		return reserve_nack(acd, from, m, ACD_CAUSE_DRAINING);
 	if (a->id.v != m->agent.v || !agent_available(acd, a) ||
-	    !skilled(a->skills, acd->queues[queue].conf.skills))
+	    !skilled(a->has, acd->queues[queue].needs))
 		return reserve_nack(acd, from, m, ACD_CAUSE_AGENT_NOT_IDLE);
 	if (ending_find(acd, ACD_SIDE_AGENT, (struct triple){.offer = m->offer}) != NIL ||
 	    agent_of_offer(acd, m->offer) != NIL)
@@ -51,6 +51,7 @@ enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t bo
 		    .session = a->session,
 		    .queue = m->queue,
 		    .skills = a->skills,
+		    .levels = a->levels,
 		    .node = acd->self,
 		    .idle_us = age(acd, a->idle_since),
 		});
@@ -98,7 +99,7 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 #ifdef ACD_MUTATE_GRANT_WHILE_GRANTED
 	grantable |= c->state == ACD_CALL_GRANTED;
 #endif
-	if (!grantable || acd->queues[c->queue].conf.id.v != m->queue.v)
+	if (!grantable || acd->queues[c->queue].conf->id.v != m->queue.v)
 		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
 	if (ending_find(acd, ACD_SIDE_OWNER, (struct triple){m->offer, c->id, c->cepoch}) != NIL)
 		return pick_nack(acd, from, m, ACD_CAUSE_STALE);

@@ -20,9 +20,9 @@ enum acd_verdict recv_grant(struct acd *acd, struct acd_addr from, uint32_t boot
 	if (a->bound)
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_AGENT_BUSY);
 	if (a->session.v != m->session.v || a->id.v != m->agent.v || queue == NIL ||
-	    !skilled(a->skills, acd->queues[queue].conf.skills))
+	    !skilled(a->has, acd->queues[queue_last_stage(&acd->queues[queue])].needs))
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
-	agent_bind(acd, i, m, from, queue);
+	agent_bind(acd, i, m, from, queue_last_stage(&acd->queues[queue]));
 	return ACD_OK;
 }
 
@@ -44,7 +44,7 @@ enum acd_verdict recv_ringing(struct acd *acd, struct acd_addr from, uint32_t bo
 	c->ringing = true;
 	/* The agent's node lets it ring for ring_timeout_ms and then releases; this deadline is for
 	 * a node that died meanwhile. */
-	c->deadline = after_ms(acd, acd->queues[c->queue].conf.ring_timeout_ms) +
+	c->deadline = after_ms(acd, acd->queues[c->queue].conf->ring_timeout_ms) +
 		      acd->tm.grant_ms * US_PER_MS;
 	timer_set(acd, TM_CALL, i, c->deadline);
 	return ACD_OK;

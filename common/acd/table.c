@@ -12,9 +12,9 @@ uint32_t table_get(const struct table *t, uint64_t key)
 	if (key == 0)
 		return NIL;
 	for (uint32_t i = home(t, key);; i = (i + 1) & t->mask) {
-		if (t->keys[i] == key)
-			return t->values[i];
-		if (t->keys[i] == 0)
+		if (t->slot[i].key == key)
+			return t->slot[i].value;
+		if (t->slot[i].key == 0)
 			return NIL;
 	}
 }
@@ -23,12 +23,12 @@ void table_put(struct table *t, uint64_t key, uint32_t value)
 {
 	helio_assert(key != 0 && t->n <= t->mask / 2);
 	uint32_t i = home(t, key);
-	while (t->keys[i] != 0) {
-		helio_assert(t->keys[i] != key);
+	while (t->slot[i].key != 0) {
+		helio_assert(t->slot[i].key != key);
 		i = (i + 1) & t->mask;
 	}
-	t->keys[i] = key;
-	t->values[i] = value;
+	t->slot[i].key = key;
+	t->slot[i].value = value;
 	t->n++;
 }
 
@@ -36,21 +36,21 @@ void table_del(struct table *t, uint64_t key)
 {
 	uint32_t hole = home(t, key);
 
-	while (t->keys[hole] != key) {
-		helio_assert(t->keys[hole] != 0);
+	while (t->slot[hole].key != key) {
+		helio_assert(t->slot[hole].key != 0);
 		hole = (hole + 1) & t->mask;
 	}
-	for (uint32_t i = (hole + 1) & t->mask; t->keys[i] != 0; i = (i + 1) & t->mask) {
-		uint32_t wanted = home(t, t->keys[i]);
+	for (uint32_t i = (hole + 1) & t->mask; t->slot[i].key != 0; i = (i + 1) & t->mask) {
+		uint32_t wanted = home(t, t->slot[i].key);
 		/* may i move to the hole? only if its home is not between them */
 		if (((i - wanted) & t->mask) < ((i - hole) & t->mask))
 			continue;
-		t->keys[hole] = t->keys[i];
-		t->values[hole] = t->values[i];
+		t->slot[hole].key = t->slot[i].key;
+		t->slot[hole].value = t->slot[i].value;
 		hole = i;
 	}
-	t->keys[hole] = 0;
-	t->values[hole] = 0;
+	t->slot[hole].key = 0;
+	t->slot[hole].value = 0;
 	t->n--;
 }
 

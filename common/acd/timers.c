@@ -106,7 +106,7 @@ static void fire(struct acd *acd, enum timer_kind kind, uint32_t i)
 	case TM_GRACE: agent_grace_timer(acd, i); return;
 	case TM_ENDING: ending_timer(acd, i); return;
 	case TM_CLAIM: claim_timer(acd, i); return;
-	case TM_RIPE: mirror_ripe_timer(acd, i); return;
+	case TM_WAIT: mirror_wait_timer(acd, i); return;
 	case TM_ADVERT: advert_timer(acd, i, false); return;
 	case TM_IDLE_ADVERT: advert_timer(acd, i, true); return;
 	case TM_COUNT: break;

@@ -108,6 +108,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	if (!sender_ok(acd, from, row->sender) || !fields_ok(m, row->fields))
 		return false;
 	if (m->cause > ACD_CAUSE_LIMIT || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
+	    m->talk_us > AGE_MAX_US || m->turn_us > AGE_MAX_US || m->stage > ACD_RELAX_MAX ||
 	    m->wrap_up_ms > WRAP_UP_MAX_MS || m->ring_timeout_ms > RING_MAX_MS)
 		return false;
 	/* Versions only grow; one near the end of its range would shut out all that follow. */
@@ -118,6 +119,8 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 			  (row->fields & F_SIDE && m->state == ACD_SIDE_OWNER);
 	if (from_owner)
 		return owner_ok(from, m);
+	if ((m->type == ACD_MSG_AGENT_UP || m->type == ACD_MSG_CLAIM) && !levels_valid(m->levels))
+		return false;
 	if (m->type == ACD_MSG_CALL_UP) /* a site announces only its own calls */
 		return addr_site(id_addr(m->call.v)) == site_of(from);
 	if (m->type == ACD_MSG_RESERVE)

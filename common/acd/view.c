@@ -8,7 +8,7 @@ static void call_view(const struct acd *acd, const struct call *c, acd_time_us n
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->call = c->id;
-	ret->queue = acd->queues[c->queue].conf.id;
+	ret->queue = acd->queues[c->queue].conf->id;
 	ret->state = c->state;
 	ret->priority = c->priority;
 	ret->cepoch = c->cepoch;
@@ -109,25 +109,27 @@ static void node_queue_view(const struct acd *acd, uint32_t q, acd_time_us now,
 	}
 	for (uint32_t i = 0; i < acd->agent_free.max; i++) {
 		const struct agent *a = &acd->agents[i];
-		ret->idle += a->used && agent_available(acd, a) &&
-			     skilled(a->skills, acd->queues[q].conf.skills);
+		ret->idle +=
+		    a->used && agent_available(acd, a) && skilled(a->has, acd->queues[q].needs);
 	}
 }
 
 static void broker_queue_view(const struct acd *acd, uint32_t q, acd_time_us now,
 			      struct acd_queue_view *ret)
 {
-	const struct queue *queue = &acd->queues[q];
-	uint32_t best = UINT32_MAX, head = queue_head(acd, q);
+	uint32_t best = UINT32_MAX;
 
-	ret->waiting = queue_waiting(queue);
-	ret->idle = acd->needs[queue->need].idle;
-	if (head != NIL)
-		consider_head(acd, acd->mcalls[head].priority, acd->mcalls[head].queued_at, now,
-			      &best, ret);
-	for (uint32_t p = 0; p < acd->peers_n; p++) {
-		const struct slot *s = &acd->slots[(size_t)q * acd->peers_n + p];
-		ret->remote_waiting += slot_alive(acd, s) ? s->count : 0;
+	ret->idle = acd->needs[acd->queues[q].need].idle;
+	for (uint32_t at = q; at <= queue_last_stage(&acd->queues[q]); at++) {
+		uint32_t head = queue_head(acd, at);
+		ret->waiting += queue_waiting(&acd->queues[at]);
+		if (head != NIL)
+			consider_head(acd, acd->mcalls[head].priority, acd->mcalls[head].queued_at,
+				      now, &best, ret);
+		for (uint32_t p = 0; p < acd->peers_n; p++) {
+			const struct slot *s = &acd->slots[(size_t)at * acd->peers_n + p];
+			ret->remote_waiting += slot_alive(acd, s) ? s->count : 0;
+		}
 	}
 }
 
@@ -136,12 +138,17 @@ bool acd_queue_next(const struct acd *acd, uint32_t *it, acd_time_us now,
 {
 	if (*it >= acd->queues_n)
 		return false;
-	uint32_t q = (*it)++;
+	uint32_t q = *it;
+	*it += acd->queues[q].stages;
 	memset(ret, 0, sizeof(*ret));
-	ret->queue = acd->queues[q].conf.id;
+	ret->queue = acd->queues[q].conf->id;
 	if (acd->role == ACD_ROLE_NODE)
 		node_queue_view(acd, q, now, ret);
 	else
 		broker_queue_view(acd, q, now, ret);
+	if (acd->matching) {
+		ret->ewt_us = ewt_us(acd, q);
+		ret->ewt_error_us = acd->queues[q].ewt_error_us;
+	}
 	return true;
 }

@@ -121,6 +121,29 @@ static void quoted(FILE *f, const char *s)
 	fputc('"', f);
 }
 
+enum { RANK_DEFAULT = 100 };
+
+/* The names come in the order of a->skills' bits. With levels as a map; a skill without one has 10. */
+static void skills_write(FILE *f, const struct conf_agent *a, const char *const *skills,
+			 uint32_t skills_n)
+{
+	bool levels = false;
+	unsigned bit = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		levels |= a->levels.w[i] != 0;
+	fputc(levels ? '{' : '[', f);
+	for (uint32_t i = 0; i < skills_n; i++, bit++) {
+		while (bit < 63 && !(a->skills >> bit & 1))
+			bit++;
+		unsigned level = a->levels.w[bit / 16] >> 4 * (bit % 16) & 15;
+		fprintf(f, "%s%s", i ? ", " : "", skills[i]);
+		if (levels)
+			fprintf(f, ": %u", level ? level : (unsigned)ACD_LEVEL_MAX);
+	}
+	fputs(levels ? "}, " : "], ", f);
+}
+
 static void agent_write(FILE *f, const struct conf_agent *a, const char *site,
 			const char *const *skills, uint32_t skills_n, int indent)
 {
@@ -128,10 +151,10 @@ static void agent_write(FILE *f, const struct conf_agent *a, const char *site,
 	quoted(f, *a->display ? a->display : a->name);
 	fprintf(f, ", site: %s, language: ", site);
 	quoted(f, *a->language ? a->language : "en");
-	fprintf(f, ", codec: %s, skills: [", a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu");
-	for (uint32_t i = 0; i < skills_n; i++)
-		fprintf(f, "%s%s", i ? ", " : "", skills[i]);
-	fputs("], ", f);
+	fprintf(f, ", codec: %s, skills: ", a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu");
+	skills_write(f, a, skills, skills_n);
+	if (a->rank != RANK_DEFAULT && a->rank != 0) /* 0: a new agent, nothing was said */
+		fprintf(f, "rank: %u, ", a->rank);
 	if (a->supervisor)
 		fputs("supervisor: true, ", f);
 	fputs("password: ", f);

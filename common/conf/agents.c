@@ -13,7 +13,9 @@ static const char *site_at(size_t i, const void *arg)
 
 void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base)
 {
-	((struct raw_agent *)base)->a.skills = skills_read(r, v);
+	struct conf_agent *a = &((struct raw_agent *)base)->a;
+
+	a->skills = skills_read(r, v, &a->levels);
 }
 
 static void site_resolve(struct reader *r, struct raw_agent *raw)

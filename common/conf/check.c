@@ -200,12 +200,63 @@ static void check_agents(struct reader *r)
 	r->path[0] = '\0';
 }
 
-static bool anybody_has(const struct reader *r, uint64_t skills)
+/* At the levels that are left after all relaxation. */
+static bool anybody_has(const struct reader *r, const struct conf_queue *q)
 {
-	for (uint32_t i = 0; i < r->conf->agents_n; i++)
-		if ((r->agents[i].a.skills & skills) == skills)
+	uint64_t skills = q->relax_n ? q->relax[q->relax_n - 1].skills.bits : q->skills;
+	struct acd_levels levels = q->relax_n ? q->relax[q->relax_n - 1].levels : q->levels;
+
+	for (uint32_t i = 0; i < r->conf->agents_n; i++) {
+		const struct conf_agent *a = &r->agents[i].a;
+		bool able = (a->skills & skills) == skills;
+		for (unsigned s = 0; able && s < 64; s++) {
+			unsigned has = a->levels.w[s / 16] >> 4 * (s % 16) & 15;
+			able = !(skills >> s & 1) || has == 0 ||
+			       has >= (levels.w[s / 16] >> 4 * (s % 16) & 15);
+		}
+		if (able)
 			return true;
+	}
 	return false;
+}
+
+static void settle_relax(struct reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->queues_n; i++) {
+		struct conf_queue *q = &r->conf->queues[i];
+		const struct yaml_node *at = yaml_value(r->queue_keys[i]->next, "relax");
+		snprintf(r->path, sizeof(r->path), "queues.%s.relax", q->name);
+		relax_settle(r, q, at ? at : r->queue_keys[i]);
+	}
+	r->path[0] = '\0';
+}
+
+/* The core tells at most so many (skill, level above 1) apart: see common/acd. */
+static void check_levels(struct reader *r)
+{
+	const struct conf *c = r->conf;
+	bool seen[64][ACD_LEVEL_MAX + 1] = {{false}};
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < c->queues_n; i++) {
+		const struct conf_queue *q = &c->queues[i];
+		for (uint32_t k = 0; k <= q->relax_n; k++) {
+			struct acd_levels levels = k ? q->relax[k - 1].levels : q->levels;
+			for (unsigned s = 0; s < 64; s++) {
+				unsigned level = levels.w[s / 16] >> 4 * (s % 16) & 15;
+				if (level < 2 || seen[s][level])
+					continue;
+				seen[s][level] = true;
+				if (++n != ACD_LEVEL_STEPS_MAX + 1)
+					continue;
+				snprintf(r->path, sizeof(r->path), "queues.%s.skills", q->name);
+				bad(r, r->queue_keys[i], "at most 64 different levels of skills",
+				    "use the same few levels in all queues",
+				    "the queues together ask for more than that");
+			}
+		}
+	}
+	r->path[0] = '\0';
 }
 
 /* Legal, but seldom meant. */
@@ -232,7 +283,7 @@ static void warn_all(struct reader *r)
 		warn_at(r, r->root, "add one: presence: {redis: [IPv4:port]}",
 			"no presence Redis: nodes do not start without one");
 	for (uint32_t i = 0; i < c->queues_n && c->agents_n; i++) {
-		if (anybody_has(r, c->queues[i].skills))
+		if (anybody_has(r, &c->queues[i]))
 			continue;
 		snprintf(r->path, sizeof(r->path), "queues.%s.skills", c->queues[i].name);
 		const struct yaml_node *at = yaml_value(r->queue_keys[i]->next, "skills");
@@ -266,6 +317,8 @@ void check_all(struct reader *r)
 	check_numbers(r);
 	check_ports(r);
 	check_queue_ids(r);
+	settle_relax(r);
+	check_levels(r);
 	check_agents(r);
 	/* After an error, warnings would guess from half a picture. */
 	if (!r->problems.errors)

@@ -160,7 +160,16 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		list[i] = (struct acd_queue_conf){
 		    .id = {q->id},
 		    .skills = {q->skills},
+		    .levels = q->levels,
 		    .priority = q->priority,
+		    .strategy = q->strategy,
+		    .relax_n = q->relax_n,
+		    .ageing_ms = q->ageing_ms,
+		    .max_length = q->max_length,
+		    .max_wait_ms = q->max_wait_ms,
+		    .missed_limit = q->missed_limit,
+		    .overflow_longer = q->overflow_longer,
+		    .overflow_ewt_ms = q->overflow_ewt_ms,
 		    .overflow_no_idle = q->overflow_no_idle,
 		    .overflow_timed = q->overflow_timed,
 		    .overflow_after_ms = q->overflow_after_ms,
@@ -168,6 +177,7 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .wrap_up_ms = q->wrap_up_ms,
 		    .ring_timeout_ms = q->ring_timeout_ms,
 		};
+		memcpy(list[i].relax, q->relax, sizeof(q->relax));
 	}
 	*ret_queues = list;
 	*ret_n = conf->queues_n;

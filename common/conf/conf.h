@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/acd/acd.h"
+
 enum {
 	CONF_NAME_SIZE = 32,       /* names: [a-z][a-z0-9-]*, 24 characters at most, NUL included in size */
 	CONF_PATH_SIZE = 256,
@@ -69,7 +71,12 @@ struct conf_queue {
 	char display[64];
 	uint32_t id;                    /* lower half of hash_str(name); collisions are refused */
 	uint64_t skills;                /* bit i = conf->skills[i] */
-	uint8_t priority;
+	struct acd_levels levels;       /* by the same i; 0: none was said */
+	uint8_t priority, strategy;     /* enum acd_strategy */
+	uint8_t relax_n;
+	struct acd_relax relax[ACD_RELAX_MAX];
+	uint32_t ageing_ms, max_length, max_wait_ms, missed_limit;
+	uint32_t overflow_longer, overflow_ewt_ms;
 	bool overflow_no_idle, overflow_timed;
 	uint32_t overflow_after_ms, remote_handicap_ms, wrap_up_ms, ring_timeout_ms;
 	uint32_t sl_within_ms, sl_target_pct;
@@ -84,6 +91,8 @@ struct conf_agent {
 	uint64_t id;                    /* hash_str(name) */
 	uint8_t site;                   /* home site's number */
 	uint64_t skills;
+	struct acd_levels levels;
+	uint8_t rank;                   /* for strategy: linear */
 	char password[128];             /* Argon2id, as crypto_pwhash_str writes it */
 	enum conf_codec codec;
 	char language[8];

@@ -89,7 +89,7 @@ static const struct option table[] = {
 	{SECTION_TLS,    "key",                OPT_PATH,     NULL,          "its private key, PEM, readable by the gateway only", DAEMON(d.tls_key), 0, 0, NULL, NULL},
 
 	{SECTION_QUEUE,  "display",            OPT_TEXT,     "",            "what agents read; default: the name", AT(struct conf_queue, display), 0, 63, one_line, NULL},
-	{SECTION_QUEUE,  "skills",             OPT_READ,     "",            "an agent needs all of them", 0, 0, 0, "a list of names from skills:", read_queue_skills},
+	{SECTION_QUEUE,  "skills",             OPT_READ,     "",            "an agent needs all of them, at that level at least", 0, 0, 0, "a list of names from skills:, or {name: level}, levels 1 to 10", read_queue_skills},
 	{SECTION_QUEUE,  "priority",           OPT_U8,       "3",           "0 is the most urgent class", AT(struct conf_queue, priority), 0, 7, NULL, NULL},
 	{SECTION_QUEUE,  "greeting",           OPT_SOUND,    "",            "audio file played once", AT(struct conf_queue, greeting), 0, 0, NULL, NULL},
 	{SECTION_QUEUE,  "music",              OPT_SOUND,    "",            "audio file played while waiting", AT(struct conf_queue, music), 0, 0, NULL, NULL},
@@ -99,12 +99,24 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "overflow",           OPT_READ,     "",            "when callers may be answered by another site", 0, 0, 0, "a list such as [{when: no_idle_here, to: any_open}, {after: 20s, to: any_open}]", read_overflow},
 	{SECTION_QUEUE,  "remote_handicap",    OPT_MS,       "0s",          "a caller of another site counts as this much younger", AT(struct conf_queue, remote_handicap_ms), 0, 600000, NULL, NULL},
 
+	{SECTION_QUEUE,  "strategy",           OPT_READ,     "longest_idle", "who of several able and idle agents is asked; ties: who is idle longest", 0, 0, 0, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear", read_strategy},
+	{SECTION_QUEUE,  "relax",              OPT_READ,     "",            "less is asked for after so long a wait; the caller keeps the place", 0, 0, 0, "a list of at most 4 such as [{after: 30s, skills: {product.orders: 2}}]", read_relax},
+	{SECTION_QUEUE,  "ageing",             OPT_MS,       "0s",          "each time a caller has waited this long, it climbs one priority class; 0s: classes are strict", AT(struct conf_queue, ageing_ms), 0, 86400000, NULL, NULL},
+	{SECTION_QUEUE,  "max_length",         OPT_U32,      "0",           "so many may wait at one node, more are refused (503); 0: no limit", AT(struct conf_queue, max_length), 0, 20000, NULL, NULL},
+	{SECTION_QUEUE,  "max_wait",           OPT_MS,       "0s",          "then the call ends, recorded as failed (timeout); 0s: never", AT(struct conf_queue, max_wait_ms), 0, 86400000, NULL, NULL},
+	{SECTION_QUEUE,  "missed_limit",       OPT_U32,      "1",           "an agent who misses so many in a row goes to not ready", AT(struct conf_queue, missed_limit), 1, 10, NULL, NULL},
+
 	{SECTION_LEVEL,  "answer_within",      OPT_MS,       "20s",         "answered within this time counts as good", AT(struct conf_queue, sl_within_ms), 1000, 3600000, NULL, NULL},
 	{SECTION_LEVEL,  "target",             OPT_PERCENT,  "80%",         "share of calls to be answered in time", AT(struct conf_queue, sl_target_pct), 1, 100, NULL, NULL},
 
-	{SECTION_OVERFLOW, "when",             OPT_WORD,     "",            "a condition", AT(struct raw_overflow, when), 0, 0, "no_idle_here, closed_everywhere", NULL},
+	{SECTION_OVERFLOW, "when",             OPT_WORD,     "",            "a condition", AT(struct raw_overflow, when), 0, 0, "no_idle_here, queue_longer, ewt, closed_everywhere", NULL},
 	{SECTION_OVERFLOW, "after",            OPT_READ,     "",            "this long in the queue", 0, 0, 86400000, "a duration", read_after},
+	{SECTION_OVERFLOW, "longer_than",      OPT_U32,      "0",           "with when: queue_longer: more than so many wait", AT(struct raw_overflow, longer_than), 0, 1000000, NULL, NULL},
+	{SECTION_OVERFLOW, "above",            OPT_MS,       "0s",          "with when: ewt: a newcomer is likely to wait longer", AT(struct raw_overflow, ewt_above_ms), 0, 86400000, NULL, NULL},
 	{SECTION_OVERFLOW, "to",               OPT_WORD,     NULL,          "where to", AT(struct raw_overflow, to), 0, 0, "any_open, callback, voicemail", NULL},
+
+	{SECTION_RELAX,  "after",              OPT_MS,       NULL,          "this long in the queue", AT(struct acd_relax, after_ms), 1, 86400000, NULL, NULL},
+	{SECTION_RELAX,  "skills",             OPT_READ,     NULL,            "the levels that change then; 0: not needed any more; the rest stays as before", 0, 0, 0, "{name: level} of skills that the queue asks for", read_relax_skills},
 
 	{SECTION_AGENTS, "version",            OPT_U32,      "1",           "grows with each change", SIZE_MAX, 0, UINT32_MAX, NULL, NULL},
 	{SECTION_AGENTS, "agents",             OPT_READ,     "",            "those who may sign in, by login name", 0, 0, 0, "login names, each with its options", read_agents},
@@ -113,7 +125,8 @@ static const struct option table[] = {
 	{SECTION_AGENT,  "site",               OPT_NAME,     NULL,          "home site", AT(struct raw_agent, site), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "language",           OPT_LANGUAGE, "en",          "language of the page", AT(struct raw_agent, a.language), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "codec",              OPT_CODEC,    "opus",        "audio on the agent's line", AT(struct raw_agent, a.codec), 0, 0, NULL, NULL},
-	{SECTION_AGENT,  "skills",             OPT_READ,     "",            "what the agent can do", 0, 0, 0, "a list of names from skills: in the cluster file", read_agent_skills},
+	{SECTION_AGENT,  "skills",             OPT_READ,     "",            "what the agent can do; without a level: 10", 0, 0, 0, "a list of names from skills: in the cluster file, or {name: level}, levels 1 to 10", read_agent_skills},
+	{SECTION_AGENT,  "rank",               OPT_U8,       "100",         "for queues with strategy: linear: the smallest is asked first", AT(struct raw_agent, a.rank), 0, 255, NULL, NULL},
 	{SECTION_AGENT,  "supervisor",         OPT_BOOL,     "false",       "sees all queues and agents", AT(struct raw_agent, a.supervisor), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "password",           OPT_PASSWORD, "!",           "Argon2id hash; `!`: may not sign in", AT(struct raw_agent, a.password), 0, 0, NULL, NULL},
 };
@@ -125,7 +138,7 @@ static const char *const titles[SECTION_COUNT] = {
 	[SECTION_SITE] = "sites.NAME", [SECTION_BROKER] = "sites.NAME.brokers.NAME",
 	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
 	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",
-	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_AGENTS] = "agents.yaml",
+	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_RELAX] = "queues.NAME.relax[]", [SECTION_AGENTS] = "agents.yaml",
 	[SECTION_AGENT] = "agents.NAME (agents.yaml)",
 };
 /* clang-format on */

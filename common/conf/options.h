@@ -17,7 +17,7 @@
 enum section {
 	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_JOURNAL, SECTION_SIP_LIMITS, SECTION_SITE,
 	SECTION_BROKER, SECTION_NODE, SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL,
-	SECTION_OVERFLOW, SECTION_AGENTS,
+	SECTION_OVERFLOW, SECTION_RELAX, SECTION_AGENTS,
 	SECTION_AGENT, SECTION_COUNT,
 };
 
@@ -79,7 +79,7 @@ struct raw_agent {
 };
 struct raw_overflow {
 	char when[CONF_NAME_SIZE], to[CONF_NAME_SIZE];
-	uint32_t after_ms;
+	uint32_t after_ms, longer_than, ewt_above_ms;
 	bool timed;
 };
 
@@ -144,12 +144,17 @@ void read_queue_skills(struct reader *r, const struct yaml_node *v, void *base);
 void read_level(struct reader *r, const struct yaml_node *v, void *base);
 void read_overflow(struct reader *r, const struct yaml_node *v, void *base);
 void read_after(struct reader *r, const struct yaml_node *v, void *base);
+void read_strategy(struct reader *r, const struct yaml_node *v, void *base);
+void read_relax(struct reader *r, const struct yaml_node *v, void *base);
+void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base);
 void read_agents(struct reader *r, const struct yaml_node *v, void *base);
 void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base);
 
-/* A list of skill names -> bits. */
-uint64_t skills_read(struct reader *r, const struct yaml_node *v);
+/* A list of skill names, or a map of names to levels -> bits (and levels, 0 where none is said). */
+uint64_t skills_read(struct reader *r, const struct yaml_node *v, struct acd_levels *ret_levels);
 
+/* Steps of relax: as written (what changes) -> as meant (all that is asked for then). */
+void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node *at);
 /* What no single row can see: doubles, overlaps, sites without brokers, queues nobody serves. */
 void check_all(struct reader *r);
 

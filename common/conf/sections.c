@@ -345,28 +345,65 @@ static const char *skill_at(size_t i, const void *arg)
 	return ((const struct conf *)arg)->skills[i];
 }
 
-uint64_t skills_read(struct reader *r, const struct yaml_node *v)
+/* One name; its number, or -1 after a report. */
+static int skill_read(struct reader *r, const struct yaml_node *i, uint64_t before)
 {
 	const struct conf *c = r->conf;
 	char remedy[96], q[48];
+	uint32_t k = 0;
+
+	while (k < c->skills_n && strcmp(c->skills[k], i->text))
+		k++;
+	if (k == c->skills_n)
+		bad(r, i, "a name from skills: in the cluster file",
+		    did_you_mean(remedy, sizeof(remedy),
+				 near_find(i->text, c->skills_n, skill_at, c), "add it to skills:"),
+		    "unknown skill %s", problem_quote(q, sizeof(q), i->text));
+	else if (before & 1ull << k)
+		bad(r, i, NULL, "remove one of them", "skill %s is given twice",
+		    problem_quote(q, sizeof(q), i->text));
+	else
+		return (int)k;
+	return -1;
+}
+
+static uint64_t levels_read(struct reader *r, const struct yaml_node *map, unsigned least,
+			    struct acd_levels *ret_levels)
+{
+	const struct option level = {.key = "level", .type = OPT_U32, .min = least, .max = 10};
 	uint64_t bits = 0;
 
-	if (!list_check(r, v, "a list of names from skills:"))
+	for (const struct yaml_node *key = map->child; key; key = key->next->next) {
+		uint32_t n = 0;
+		if (key->kind != YAML_SCALAR) {
+			bad(r, key, "a name from skills:", NULL, "a name is needed here");
+			continue;
+		}
+		int k = skill_read(r, key, bits);
+		if (k < 0)
+			continue;
+		size_t back = path_enter(r, key->text);
+		if (value_read(r, &level, key->next, &n)) {
+			bits |= 1ull << k;
+			ret_levels->w[k / 16] |= (uint64_t)n << 4 * (k % 16);
+		}
+		path_back(r, back);
+	}
+	return bits;
+}
+
+uint64_t skills_read(struct reader *r, const struct yaml_node *v, struct acd_levels *ret_levels)
+{
+	uint64_t bits = 0;
+
+	*ret_levels = (struct acd_levels){0};
+	if (v && v->kind == YAML_MAP)
+		return levels_read(r, v, 1, ret_levels);
+	if (!list_check(r, v, "a list of names from skills:, or {name: level}"))
 		return 0;
 	for (const struct yaml_node *i = v->child; i; i = i->next) {
-		uint32_t k = 0;
-		while (k < c->skills_n && strcmp(c->skills[k], i->text))
-			k++;
-		if (k == c->skills_n)
-			bad(r, i, "a name from skills: in the cluster file",
-			    did_you_mean(remedy, sizeof(remedy),
-					 near_find(i->text, c->skills_n, skill_at, c),
-					 "add it to skills:"),
-			    "unknown skill %s", problem_quote(q, sizeof(q), i->text));
-		else if (bits & 1ull << k)
-			bad(r, i, NULL, "remove one of them", "skill %s is given twice",
-			    problem_quote(q, sizeof(q), i->text));
-		else
+		int k = skill_read(r, i, bits);
+		if (k >= 0)
 			bits |= 1ull << k;
 	}
 	return bits;
@@ -543,7 +580,105 @@ void read_sites(struct reader *r, const struct yaml_node *v, void *base)
 
 void read_queue_skills(struct reader *r, const struct yaml_node *v, void *base)
 {
-	((struct conf_queue *)base)->skills = skills_read(r, v);
+	struct conf_queue *q = base;
+
+	q->skills = skills_read(r, v, &q->levels);
+}
+
+void read_strategy(struct reader *r, const struct yaml_node *v, void *base)
+{
+	static const char *const names[ACD_STRATEGY_COUNT] = {
+	    [ACD_LONGEST_IDLE] = "longest_idle", [ACD_FEWEST_CALLS] = "fewest_calls",
+	    [ACD_LEAST_TALK] = "least_talk",     [ACD_MOST_SKILLED] = "most_skilled",
+	    [ACD_ROUND_ROBIN] = "round_robin",   [ACD_LINEAR] = "linear",
+	};
+	struct conf_queue *q = base;
+
+	if (!v)
+		return; /* longest_idle is 0 */
+	for (uint8_t s = 0; v->kind == YAML_SCALAR && s < ACD_STRATEGY_COUNT; s++)
+		if (strcmp(v->text, names[s]) == 0) {
+			q->strategy = s;
+			return;
+		}
+	bad(r, v, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear", NULL,
+	    "not a strategy");
+}
+
+void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base)
+{
+	struct acd_relax *x = base;
+
+	if (!v)
+		return; /* reported */
+	if (v->kind != YAML_MAP)
+		bad(r, v, "{name: level} of skills that the queue asks for", NULL,
+		    "names with their new levels are needed here");
+	else
+		x->skills.bits = levels_read(r, v, 0, &x->levels);
+}
+
+static unsigned level_at(struct acd_levels levels, unsigned skill)
+{
+	return levels.w[skill / 16] >> 4 * (skill % 16) & 15;
+}
+
+void read_relax(struct reader *r, const struct yaml_node *v, void *base)
+{
+	static const char allowed[] =
+	    "a list of at most 4 such as [{after: 30s, skills: {name: 2}}]";
+	struct conf_queue *q = base;
+
+	if (!v)
+		return;
+	if (v->kind != YAML_SEQ) {
+		bad(r, v, allowed, NULL, "a list of steps is needed here");
+		return;
+	}
+	/* The queue's own skills may stand below relax: they are compared in check_all(). */
+	for (const struct yaml_node *i = v->child; i; i = i->next) {
+		if (q->relax_n == ACD_RELAX_MAX) {
+			bad(r, i, "at most 4 steps", NULL, "too many");
+			return;
+		}
+		section_read(r, SECTION_RELAX, i, i, &q->relax[q->relax_n++]);
+	}
+}
+
+/* Of one step: what is named must have been asked for, and at a higher level. */
+static bool step_settle(struct acd_relax *at, const struct acd_relax *change)
+{
+	for (unsigned s = 0; s < 64; s++) {
+		if (!(change->skills.bits >> s & 1))
+			continue;
+		unsigned was = level_at(at->levels, s), is = level_at(change->levels, s);
+		if (!(at->skills.bits >> s & 1) || is >= (was ? was : 1))
+			return false;
+		at->levels.w[s / 16] ^= (uint64_t)(was ^ is) << 4 * (s % 16);
+		if (is == 0)
+			at->skills.bits &= ~(1ull << s);
+	}
+	at->after_ms = change->after_ms;
+	return change->skills.bits != 0;
+}
+
+/* Once all of the queue is read: its skills may stand below relax. */
+void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node *at)
+{
+	struct acd_relax step = {.skills = {q->skills}, .levels = q->levels};
+
+	for (uint32_t k = 0; k < q->relax_n; k++) {
+		if (q->relax[k].after_ms <= step.after_ms) {
+			bad(r, at, "steps in the order of after:", "sort them",
+			    "step %u comes no later than the one before it", k + 1);
+		} else if (!step_settle(&step, &q->relax[k])) {
+			bad(r, at,
+			    "skills that the queue asks for, each at a lower level than before",
+			    "0 means: not needed any more",
+			    "step %u asks for no less than before it", k + 1);
+		}
+		q->relax[k] = step;
+	}
 }
 
 void read_level(struct reader *r, const struct yaml_node *v, void *base)
@@ -574,6 +709,22 @@ static void overflow_apply(struct reader *r, const struct yaml_node *item,
 		bad(r, item, "no_idle_here, or after: with a duration",
 		    "remove this rule: opening hours are not available in this version yet",
 		    "'closed_everywhere' cannot lead to any_open: nobody is open then");
+	} else if ((x->longer_than > 0) != (strcmp(x->when, "queue_longer") == 0)) {
+		bad(r, item, "{when: queue_longer, longer_than: 10, to: any_open}", NULL,
+		    "queue_longer and longer_than: belong together");
+	} else if ((x->ewt_above_ms > 0) != (strcmp(x->when, "ewt") == 0)) {
+		bad(r, item, "{when: ewt, above: 60s, to: any_open}", NULL,
+		    "ewt and above: belong together");
+	} else if (x->longer_than > 0) {
+		if (q->overflow_longer)
+			bad(r, item, "one rule of each kind", "remove one of them",
+			    "a second rule with queue_longer");
+		q->overflow_longer = x->longer_than;
+	} else if (x->ewt_above_ms > 0) {
+		if (q->overflow_ewt_ms)
+			bad(r, item, "one rule of each kind", "remove one of them",
+			    "a second rule with ewt");
+		q->overflow_ewt_ms = x->ewt_above_ms;
 	} else if (x->timed) {
 		if (q->overflow_timed)
 			bad(r, item, "one rule with after:", "keep the shorter one",

@@ -1,6 +1,7 @@
 /* struct acd_msg <-> its wire form, field by field. */
 #include "common/wire/mesh.h"
 #include "common/acd/acd.h"
+#include "common/base/base.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,6 +31,15 @@ void wire_acd_to_pb(Acd *dst, const struct acd_msg *src)
 	dst->priority = src->priority;
 	dst->state = src->state;
 	dst->cause = src->cause;
+	dst->talk_us = src->talk_us;
+	dst->turn_us = src->turn_us;
+	dst->taken = src->taken;
+	dst->rank = src->rank;
+	dst->stage = src->stage;
+	if (src->levels.w[0] | src->levels.w[1] | src->levels.w[2] | src->levels.w[3]) {
+		dst->levels_count = HELIO_ARRAY_LEN(src->levels.w);
+		memcpy(dst->levels, src->levels.w, sizeof(src->levels.w));
+	}
 }
 
 /* A year: no call waits longer and no agent is idle longer, and sums of ages cannot overflow. */
@@ -41,7 +51,9 @@ static bool in_range(const Acd *src)
 	       src->node <= UINT16_MAX && src->peer <= UINT16_MAX && src->site <= ACD_SITES_MAX &&
 	       src->priority <= UINT8_MAX && src->state <= ACD_AGENT_GRACE &&
 	       src->cause <= ACD_CAUSE_LIMIT && src->age_us <= age_max_us &&
-	       src->idle_us <= age_max_us;
+	       src->idle_us <= age_max_us && src->talk_us <= age_max_us &&
+	       src->turn_us <= age_max_us && src->rank <= UINT8_MAX && src->stage <= UINT8_MAX &&
+	       (src->levels_count == 0 || src->levels_count == 4);
 }
 
 int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
@@ -71,6 +83,13 @@ int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
 	    .priority = (uint8_t)src->priority,
 	    .state = (uint8_t)src->state,
 	    .cause = (uint8_t)src->cause,
+	    .talk_us = src->talk_us,
+	    .turn_us = src->turn_us,
+	    .taken = src->taken,
+	    .rank = (uint8_t)src->rank,
+	    .stage = (uint8_t)src->stage,
 	};
+	if (src->levels_count)
+		memcpy(dst->levels.w, src->levels, sizeof(dst->levels.w));
 	return 0;
 }

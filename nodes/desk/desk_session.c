@@ -217,7 +217,9 @@ static struct session *session_new(struct link *l, const struct conf_agent *agen
 	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_IN,
 			       .session = s->id,
 			       .agent = {agent->id},
-			       .skills = {agent->skills}};
+			       .skills = {agent->skills},
+			       .levels = agent->levels,
+			       .rank = agent->rank};
 	if (node_event(d->n, &ev) != ACD_OK)
 		return mem_deref(s);
 	claim_fresh(s);

@@ -163,7 +163,7 @@ static void mischief(struct sim *sim, uint32_t n)
 				  .call = {c->id},
 				  .session = {a->session},
 				  .agent = {one + 1},
-				  .queue = sim_queues[queue].id,
+				  .queue = sim->queues[queue].id,
 				  .node = sim->daemon[a->daemon].addr,
 				  .peer = d->addr,
 				  .site = (uint8_t)addr_site(d->addr.v),

@@ -16,10 +16,12 @@ static acd_time_us later(acd_time_us a, acd_time_us b)
 
 static bool eligible(const struct sim *sim, const struct scall *c, const struct sagent *a)
 {
-	const struct acd_queue_conf *q = &sim_queues[c->queue];
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
 	bool here = addr_site(sim->daemon[c->daemon].addr.v) == a->site;
 
-	if ((q->skills.bits & ~a->skills.bits) != 0)
+	uint64_t after = queues_able_after(sim, c->queue, a);
+
+	if (after == UINT64_MAX || sim->now - c->arrived_at < after)
 		return false;
 	return here || q->overflow_no_idle ||
 	       (q->overflow_timed && sim->now - c->arrived_at > q->overflow_after_ms * MS);
@@ -33,24 +35,33 @@ static void check_pair(struct sim *sim, const struct scall *c, uint32_t n)
 	uint64_t bound = 1 * SEC + 2 * 2 * sim->mix.wan_us;
 
 	if (addr_site(sim->daemon[c->daemon].addr.v) != a->site &&
-	    !sim_queues[c->queue].overflow_no_idle)
-		since = later(since, c->arrived_at + sim_queues[c->queue].overflow_after_ms * MS);
+	    !sim->queues[c->queue].overflow_no_idle)
+		since = later(since, c->arrived_at + sim->queues[c->queue].overflow_after_ms * MS);
+	since = later(since, c->arrived_at + queues_able_after(sim, c->queue, a));
 	since = later(since, sim->mix.calm_at + SETTLE_MS * MS);
 	if (sim->now > since + bound)
 		sim_fail(sim,
 			 "L1: call %u (queue %u, %s) waits and agent %u (site %u) is idle, "
 			 "for %llu ms",
-			 c->number, sim_queues[c->queue].id.v, sim->daemon[c->daemon].name, n + 1,
+			 c->number, sim->queues[c->queue].id.v, sim->daemon[c->daemon].name, n + 1,
 			 a->site, (unsigned long long)((sim->now - since) / MS));
 }
 
-/* Calls nobody on duty is able to serve need not be waited for. */
+/* Calls nobody on duty will ever be able to serve need not be waited for. */
+static bool could(const struct sim *sim, const struct scall *c, const struct sagent *a)
+{
+	struct scall later_on = *c;
+
+	later_on.arrived_at = 0; /* after all that waiting brings */
+	return eligible(sim, &later_on, a);
+}
+
 static bool hopeless(const struct sim *sim, const struct scall *c)
 {
 	if (c->state != ACD_CALL_QUEUED)
 		return false;
 	for (uint32_t n = 0; n < sim->mix.agents; n++)
-		if (eligible(sim, c, &sim->agent[n]))
+		if (could(sim, c, &sim->agent[n]))
 			return false;
 	return true;
 }
@@ -106,7 +117,8 @@ static void check_broker(struct sim *sim, uint32_t d)
 	struct acd_queue_view q, mine;
 	uint32_t it = 0;
 
-	for (uint32_t n = 0; acd_queue_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &q); n++) {
+	for (uint32_t n = 0; acd_queue_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &q);
+	     n = it) {
 		uint32_t waiting = 0, idle = 0;
 		for (uint32_t i = 0; i < sim->daemons_n; i++) {
 			uint32_t at = n;

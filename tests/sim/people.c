@@ -32,10 +32,10 @@ static void arrive(struct sim *sim)
 			    .rng = own};
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
 			       .call = {c->id},
-			       .queue = sim_queues[c->queue].id,
+			       .queue = sim->queues[c->queue].id,
 			       .priority = c->priority};
 	story(sim, "%s: call %u arrives for queue %u", sim->daemon[d].name, c->number,
-	      sim_queues[c->queue].id.v);
+	      sim->queues[c->queue].id.v);
 	enum acd_verdict v = sim_step(sim, d, &ev);
 	if (v != ACD_OK) { /* it never entered */
 		if (v != ACD_REFUSED_DRAINING && v != ACD_REFUSED_LIMIT)
@@ -75,6 +75,8 @@ static enum acd_verdict agent_do(struct sim *sim, uint32_t n, enum acd_event_typ
 			       .agent = {n + 1},
 			       .offer = {offer},
 			       .skills = a->skills,
+			       .levels = a->levels,
+			       .rank = a->rank,
 			       .reason = ACD_REASON_PAUSE};
 
 	return sim_step(sim, a->daemon, &ev);
@@ -114,6 +116,10 @@ void people_start(struct sim *sim)
 		sim->agent[n].site = 1 + (uint32_t)rng_below(&sim->rng, SITES);
 		sim->agent[n].skills.bits =
 		    skill_sets[rng_below(&sim->rng, HELIO_ARRAY_LEN(skill_sets))];
+		for (unsigned k = 0; k < 3; k++) /* 0: none was said */
+			sim->agent[n].levels.w[0] |= rng_below(&sim->rng, ACD_LEVEL_MAX + 1)
+						     << 4 * k;
+		sim->agent[n].rank = (uint8_t)rng_below(&sim->rng, 3);
 		sim->agent[n].rng.s = rng_next(&sim->rng);
 		sim_at(sim, rng_below(&sim->rng, 3 * SEC), K_SIGN_IN, n, 0);
 	}
@@ -165,6 +171,27 @@ static void socket_back(struct sim *sim, uint32_t n, uint64_t session)
 	agent_do(sim, n, ACD_EV_SESSION_RESUMED, 0);
 }
 
+/* A supervisor: away, ready, or an end to the call in hand. */
+static void force(struct sim *sim, uint32_t n)
+{
+	struct sagent *a = &sim->agent[n];
+	uint64_t what = rng_below(&a->rng, 3);
+	struct acd_event ev = {.type = ACD_EV_AGENT_FORCE, .session = {a->session}};
+
+	ev.on = what == 0;
+	if (what == 2 && a->offer) {
+		ev.offer.v = a->offer;
+		if (a->state == ACD_AGENT_TALKING)
+			rules_hung_up(sim, n);
+	}
+	story(sim, "a supervisor %s agent %u",
+	      ev.offer.v ? "ends the call of"
+	      : ev.on    ? "makes ready"
+			 : "sends away",
+	      n + 1);
+	sim_step(sim, a->daemon, &ev);
+}
+
 static void agent_event(struct sim *sim, const struct event *e)
 {
 	struct sagent *a = &sim->agent[e->n];
@@ -197,6 +224,9 @@ static void agent_event(struct sim *sim, const struct event *e)
 	} else if (e->kind == K_PAUSE) {
 		if (!sim->calm && a->session == e->id)
 			agent_do(sim, e->n, ACD_EV_AGENT_NOT_READY, 0);
+	} else if (e->kind == K_FORCE) {
+		if (!sim->calm && a->session == e->id)
+			force(sim, e->n);
 	} else if (e->kind == K_SIGN_OUT && !sim->calm && a->session == e->id && !a->leaving) {
 		story(sim, "agent %u signs out", e->n + 1);
 		a->leaving = true;
@@ -226,6 +256,7 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_AGENT_TALKED:
 	case K_READY:
 	case K_PAUSE:
+	case K_FORCE:
 	case K_SOCKET_LOST:
 	case K_SOCKET_BACK:
 	case K_SIGN_IN:
@@ -267,6 +298,8 @@ static void agent_effect(struct sim *sim, const struct acd_fx *fx)
 		sim_at(sim, rng_wait(r, 500 * MS), K_SOCKET_LOST, n, fx->session.v);
 	if (rng_permille(r, sim->mix.pause_pm / 4))
 		sim_at(sim, rng_wait(r, 500 * MS), K_PAUSE, n, fx->session.v);
+	if (rng_permille(r, sim->mix.pause_pm / 8))
+		sim_at(sim, rng_wait(r, 500 * MS), K_FORCE, n, fx->session.v);
 	if (rng_permille(r, sim->mix.signout_pm / 4))
 		sim_at(sim, rng_wait(r, 500 * MS), K_SIGN_OUT, n, fx->session.v);
 }

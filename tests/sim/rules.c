@@ -1,7 +1,13 @@
-/* The checker: a ledger kept from effects and deeds, and the rules S1–S5, S7, S8, F1 over it. */
+/* The checker: a ledger kept from effects and deeds, and the rules S1–S5, S7, S8, F1, F2 over it.
+ */
 #include "tests/sim/sim.h"
 
 #include <string.h>
+
+enum {
+	/* Nobody is overtaken twice because of claims that were under way. */
+	IN_FLIGHT = 1,
+};
 
 struct scall *rules_call(struct sim *sim, uint64_t id)
 {
@@ -46,27 +52,35 @@ static uint64_t jumps_at(const struct sim *sim, uint32_t site)
 	return sum;
 }
 
-/* F1: nobody of the same site, queue and priority is overtaken by more than δ, once the faults are
- * over. (Whoever may take the younger one may take the older one.) */
-static void check_turn(struct sim *sim, const struct scall *c)
+/* F1: nobody of the same site and queue for whom the agent was able is overtaken by more than δ,
+ * once the faults are over; F2: nor by who is of a higher class only because ageing was forgotten.
+ * Both in δ's favour: the one as if it came later, the other as if it came earlier. */
+static void check_turn(struct sim *sim, const struct scall *c, const struct sagent *a)
 {
-	const struct acd_queue_conf *q = &sim_queues[c->queue];
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
 	uint32_t site = addr_site(sim->daemon[c->daemon].addr.v);
 	uint64_t delta =
 	    200 * MS + 4 * sim->mix.wan_us + q->remote_handicap_ms * MS + jumps_at(sim, site);
+	uint64_t able = queues_able_after(sim, c->queue, a);
+	uint32_t mine = queues_class(sim, c, sim->now - c->arrived_at + delta);
 
 	if (sim->unfair || !sim->calm || sim->now < sim->mix.calm_at + 5 * SEC)
 		return;
 	for (uint32_t i = 0; i < sim->calls_n; i++) {
-		const struct scall *o = &sim->call[i];
+		struct scall *o = &sim->call[i];
 		if (!o->live || o->state != ACD_CALL_QUEUED || o->queue != c->queue ||
-		    o->priority != c->priority || addr_site(sim->daemon[o->daemon].addr.v) != site)
+		    o->state_at + delta > sim->now || o->arrived_at + delta > sim->now ||
+		    addr_site(sim->daemon[o->daemon].addr.v) != site)
 			continue;
-		if (o->arrived_at + delta < c->arrived_at && o->state_at + delta < sim->now)
-			sim_fail(sim,
-				 "F1: call %u is served before call %u, which came %llu ms earlier",
-				 c->number, o->number,
-				 (unsigned long long)((c->arrived_at - o->arrived_at) / MS));
+		uint64_t waited = sim->now - o->arrived_at - delta;
+		uint32_t theirs = queues_class(sim, o, waited);
+		bool first =
+		    theirs < mine || (theirs == mine && o->arrived_at + delta < c->arrived_at);
+		if (first && able <= waited && ++o->overtaken > IN_FLIGHT)
+			sim_fail(sim, "%s: call %u is served before call %u, class %u for %llu ms",
+				 theirs < o->priority + q->priority ? "F2" : "F1", c->number,
+				 o->number, theirs,
+				 (unsigned long long)((sim->now - o->arrived_at) / MS));
 	}
 }
 
@@ -77,7 +91,7 @@ static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 		sim_fail(sim, "S2: call %u is granted while it is %s", c->number,
 			 acd_call_state_name(c->state));
 	c->offer = fx->offer.v;
-	check_turn(sim, c);
+	check_turn(sim, c, &sim->agent[fx->agent.v - 1]);
 }
 
 /* S3: the agent's register was bound to this very triple, and a person had accepted. */
@@ -202,6 +216,25 @@ static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	a->state = fx->agent_state;
 }
 
+/* S8: able, at least after all relaxations; and once nobody lies and no clock jumps, not before the
+ * queue asks for that little. */
+static void check_skill(struct sim *sim, const struct scall *c, const struct sagent *a,
+			unsigned who_n)
+{
+	uint64_t after = queues_able_after(sim, c->queue, a), jumps = 0;
+	uint64_t waited = sim->now - c->arrived_at;
+
+	if (after == UINT64_MAX)
+		sim_fail(sim, "S8: agent %u is not skilled for call %u", who_n, c->number);
+	for (uint32_t s = 1; s <= SITES; s++)
+		jumps += jumps_at(sim, s);
+	if (sim->calm && sim->now > sim->mix.calm_at + 5 * SEC && jumps == 0 &&
+	    after > waited + waited / 100)
+		sim_fail(sim,
+			 "S8: agent %u is not skilled for call %u before it has waited %llu ms",
+			 who_n, c->number, (unsigned long long)(after / MS));
+}
+
 /* S1 one active offer; S8 skilled; one offer means one call, for ever. */
 static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
@@ -211,9 +244,7 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 
 	if (a->offer)
 		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
-	if ((sim_queues[c->queue].skills.bits & ~a->skills.bits) != 0)
-		sim_fail(sim, "S8: agent %u is not skilled for call %u", (unsigned)fx->agent.v,
-			 c->number);
+	check_skill(sim, c, a, (unsigned)fx->agent.v);
 	if (o->id)
 		sim_fail(sim, "S1: an offer rings twice");
 	if (sim->offers_n >= OFFERS_MAX / 2)

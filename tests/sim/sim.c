@@ -7,25 +7,6 @@
 
 struct sim *sim_current;
 
-const struct acd_queue_conf sim_queues[QUEUES] = {
-    {.id = {11}, .overflow_no_idle = true, .wrap_up_ms = 800, .ring_timeout_ms = 3000},
-    {.id = {12},
-     .skills = {1},
-     .overflow_no_idle = true,
-     .overflow_timed = true,
-     .overflow_after_ms = 2000,
-     .remote_handicap_ms = 500,
-     .wrap_up_ms = 1200,
-     .ring_timeout_ms = 3000},
-    {.id = {13},
-     .skills = {2},
-     .overflow_timed = true,
-     .overflow_after_ms = 1500,
-     .wrap_up_ms = 0,
-     .ring_timeout_ms = 2500},
-    {.id = {14}, .skills = {3}, .priority = 1, .wrap_up_ms = 500, .ring_timeout_ms = 3000},
-};
-
 /* --- numbers: splitmix64 ------------------------------------------------------------------------
  */
 
@@ -160,7 +141,7 @@ void sim_boot(struct sim *sim, uint32_t n)
 	    .calls_max = addr_is_node(d->addr.v) ? 48 : 96,
 	    .agents_max = addr_is_node(d->addr.v) ? 16 : 32,
 	    .queues_n = QUEUES,
-	    .queues = sim_queues,
+	    .queues = sim->queues,
 	    .nodes = nodes,
 	    .brokers = brokers,
 	};
@@ -378,6 +359,7 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_AGENT_TALKED:
 	case K_READY:
 	case K_PAUSE:
+	case K_FORCE:
 	case K_SOCKET_LOST:
 	case K_SOCKET_BACK:
 	case K_SIGN_IN:
@@ -422,6 +404,7 @@ bool sim_run(struct sim *sim, uint64_t seed, bool tell, bool echo)
 		return false;
 	}
 	faults_draw(sim);
+	queues_draw(sim);
 	build(sim);
 	people_start(sim);
 	faults_start(sim);

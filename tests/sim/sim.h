@@ -58,6 +58,7 @@ enum kind {
 	K_AGENT_TALKED, /* agent, id = offer */
 	K_READY,        /* agent */
 	K_PAUSE,
+	K_FORCE, /* agent, id = session: a supervisor interferes */
 	K_SOCKET_LOST,
 	K_SOCKET_BACK, /* agent, id = session */
 	K_SIGN_IN,
@@ -114,7 +115,7 @@ struct scall {
 	bool live, byed, was_bridged;
 	uint8_t state, outcome;
 	uint64_t offer; /* of the present grant */
-	uint32_t bridges;
+	uint32_t bridges, overtaken;
 	acd_time_us arrived_at, state_at;
 	uint8_t priority;
 	uint64_t jumped; /* of its daemon, when it arrived */
@@ -123,6 +124,8 @@ struct scall {
 
 struct sagent {
 	struct acd_skills skills;
+	struct acd_levels levels;
+	uint8_t rank;
 	uint32_t site, daemon, boot;
 	uint64_t session;
 	bool lost, leaving;
@@ -186,6 +189,7 @@ struct sim {
 	uint64_t seed;
 	struct rng rng, net_rng, arrive_rng, lie_rng;
 	struct mix mix;
+	struct acd_queue_conf queues[QUEUES];
 	struct trim trim;
 	bool unfair; /* F1 is not checked */
 	uint32_t arrivals, planned;
@@ -228,7 +232,6 @@ struct sim {
 };
 
 extern struct sim *sim_current; /* for helio_assert_fail() */
-extern const struct acd_queue_conf sim_queues[QUEUES];
 
 /* sim.c. sim_run gives true if the seed held; else sim->why says the rule. */
 struct sim *sim_new(void);
@@ -264,6 +267,13 @@ void people_event(struct sim *sim, const struct event *e);
 void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
 void people_node_lost(struct sim *sim, uint32_t d);
 void people_calm(struct sim *sim);
+
+/* queues.c: what the queues of this seed ask for */
+void queues_draw(struct sim *sim);
+/* After how long a wait the agent may have a caller of that queue; UINT64_MAX: never. */
+uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a);
+/* The priority class after waiting so long. */
+uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us);
 
 /* faults.c */
 void faults_draw(struct sim *sim);

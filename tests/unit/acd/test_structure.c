@@ -66,9 +66,10 @@ static void the_heap_gives_the_earliest_whatever_was_inserted_and_removed(void *
 
 static void the_table_finds_what_was_put_and_nothing_else(void **state)
 {
-	uint64_t keys[256] = {0}, seed = 7;
-	uint32_t values[256] = {0}, held[128] = {0};
-	struct table t = {keys, values, 255, 0};
+	struct table_slot slots[256] = {{0}};
+	uint64_t seed = 7;
+	uint32_t held[128] = {0};
+	struct table t = {slots, 255, 0};
 
 	(void)state;
 	for (unsigned round = 0; round < 50000; round++) {

@@ -33,8 +33,8 @@ static void boot(struct world *w, struct world_daemon *d)
 	    .boot = ++d->boot,
 	    .calls_max = 64,
 	    .agents_max = 64,
-	    .queues_n = HELIO_ARRAY_LEN(queues),
-	    .queues = queues,
+	    .queues_n = w->queues_n,
+	    .queues = w->queues,
 	    .nodes = nodes,
 	    .brokers = brokers,
 	};
@@ -56,10 +56,18 @@ static void boot(struct world *w, struct world_daemon *d)
 
 struct world *world_new(unsigned sites, unsigned brokers, unsigned nodes)
 {
+	return world_new_queues(sites, brokers, nodes, queues, HELIO_ARRAY_LEN(queues));
+}
+
+struct world *world_new_queues(unsigned sites, unsigned brokers, unsigned nodes,
+			       const struct acd_queue_conf *own, uint32_t n)
+{
 	struct world *w = calloc(1, sizeof(*w));
 
 	helio_assert(w);
 	w->now = 1000000;
+	w->queues = own;
+	w->queues_n = n;
 	for (unsigned s = 1; s <= sites; s++) {
 		for (unsigned i = 0; i < brokers; i++)
 			w->daemon[w->daemons_n++].addr.v = addr_make(s, ADDR_BROKER_MIN + i);

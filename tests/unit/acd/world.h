@@ -40,6 +40,8 @@ struct world_seen {
 struct world {
 	acd_time_us now;
 	uint64_t seq;
+	const struct acd_queue_conf *queues;
+	uint32_t queues_n;
 	uint32_t daemons_n, wire_n, seen_n;
 	struct world_daemon daemon[WORLD_DAEMONS_MAX];
 	struct world_mail wire[WORLD_WIRE_MAX];
@@ -56,6 +58,9 @@ enum { QUEUE_ANY = 1, QUEUE_SKILLED = 2, QUEUE_LATER = 3, QUEUE_TIMED = 4 };
 enum { SKILL_ONE = 2 };
 
 struct world *world_new(unsigned sites, unsigned brokers, unsigned nodes);
+/* … with queues of its own, which must stay where they are. */
+struct world *world_new_queues(unsigned sites, unsigned brokers, unsigned nodes,
+			       const struct acd_queue_conf *own, uint32_t n);
 struct world *world_free(struct world *w);
 struct world_daemon *world_at(struct world *w, unsigned site, unsigned ordinal);
 struct acd *world_node(struct world *w, unsigned site, unsigned n);   /* n from 1 */

@@ -168,6 +168,41 @@ static void the_core_gets_the_queues_as_they_are_meant(void **state)
 	conf_free(c);
 }
 
+static void levels_strategies_and_steps_reach_the_core(void **state)
+{
+	struct conf *c = accepted(
+	    GOOD_HEAD
+	    "queues:\n  support: {skills: {lang.nb: 6, lang.en: 2}, strategy: linear, ageing: 1m,\n"
+	    "    relax: [{after: 30s, skills: {lang.nb: 4}}, {after: 1m, skills: {lang.en: 0}}],\n"
+	    "    max_length: 9, max_wait: 10m, missed_limit: 3, overflow: [{when: queue_longer,\n"
+	    "    longer_than: 5, to: any_open}, {when: ewt, above: 2m, to: any_open}]}\n",
+	    "agents: {maria: {site: oslo, skills: {lang.nb: 4, lang.en: 9}, rank: 7}}", NULL);
+	struct acd_queue_conf *q = NULL;
+	uint32_t n = 0;
+
+	(void)state; /* lang.en 0, lang.nb 1, product.orders 2 */
+	assert_int_equal(conf_acd_queues(c, &q, &n), 0);
+	assert_int_equal(q->skills.bits, 3);
+	assert_int_equal(q->levels.w[0], 0x62);
+	assert_int_equal(q->strategy, ACD_LINEAR);
+	assert_int_equal(q->ageing_ms, 60000);
+	assert_int_equal(q->relax_n, 2);
+	assert_int_equal(q->relax[0].after_ms, 30000);
+	assert_int_equal(q->relax[0].skills.bits, 3);
+	assert_int_equal(q->relax[0].levels.w[0], 0x42); /* the rest as before */
+	assert_int_equal(q->relax[1].skills.bits, 2);
+	assert_int_equal(q->relax[1].levels.w[0], 0x40);
+	assert_int_equal(q->max_length, 9);
+	assert_int_equal(q->max_wait_ms, 600000);
+	assert_int_equal(q->missed_limit, 3);
+	assert_int_equal(q->overflow_longer, 5);
+	assert_int_equal(q->overflow_ewt_ms, 120000);
+	assert_int_equal(c->agents[0].levels.w[0], 0x49);
+	assert_int_equal(c->agents[0].rank, 7);
+	free(q);
+	conf_free(c);
+}
+
 static void every_mistake_is_told_with_place_and_remedy(void **state)
 {
 	struct conf *c = NULL;
@@ -419,6 +454,7 @@ int main(void)
 	    cmocka_unit_test(defaults_stand_in_for_what_is_left_out),
 	    cmocka_unit_test(ids_are_written_with_the_daemons_name_and_read_back),
 	    cmocka_unit_test(the_core_gets_the_queues_as_they_are_meant),
+	    cmocka_unit_test(levels_strategies_and_steps_reach_the_core),
 	    cmocka_unit_test(every_mistake_is_told_with_place_and_remedy),
 	    cmocka_unit_test(broken_yaml_is_told_with_its_place),
 	    cmocka_unit_test(overlaps_of_ports_name_both_sides),

@@ -1,0 +1,107 @@
+/* The queues of one seed: strategies, levels, relaxation, ageing, limits, drawn anew each time. */
+#include "tests/sim/sim.h"
+
+static const struct acd_queue_conf plain[QUEUES] = {
+    {.id = {11}, .overflow_no_idle = true, .wrap_up_ms = 800, .ring_timeout_ms = 3000},
+    {.id = {12},
+     .skills = {1},
+     .overflow_no_idle = true,
+     .overflow_timed = true,
+     .overflow_after_ms = 2000,
+     .remote_handicap_ms = 500,
+     .wrap_up_ms = 1200,
+     .ring_timeout_ms = 3000},
+    {.id = {13},
+     .skills = {2},
+     .overflow_timed = true,
+     .overflow_after_ms = 1500,
+     .wrap_up_ms = 0,
+     .ring_timeout_ms = 2500},
+    {.id = {14}, .skills = {3}, .priority = 1, .wrap_up_ms = 500, .ring_timeout_ms = 3000},
+};
+
+static bool one_in(struct rng *r, uint64_t n)
+{
+	return rng_below(r, n) == 0;
+}
+
+/* Levels first, then skills, are dropped step by step. */
+static void draw_relax(struct rng *r, struct acd_queue_conf *q)
+{
+	struct acd_relax at = {.skills = q->skills, .levels = q->levels};
+
+	for (q->relax_n = 0; q->relax_n < rng_below(r, ACD_RELAX_MAX + 1); q->relax_n++) {
+		at.after_ms += (uint32_t)rng_range(r, 300, 4000);
+		if (at.levels.w[0] && one_in(r, 2)) {
+			for (unsigned s = 0; s < 3; s++)
+				if ((at.levels.w[0] >> 4 * s & 15) > 2)
+					at.levels.w[0] -= UINT64_C(2) << 4 * s;
+		} else {
+			at.levels.w[0] = 0;
+			at.skills.bits &= at.skills.bits - 1;
+		}
+		q->relax[q->relax_n] = at;
+	}
+}
+
+void queues_draw(struct sim *sim)
+{
+	struct rng *r = &sim->rng;
+
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		struct acd_queue_conf *q = &sim->queues[i];
+		*q = plain[i];
+		if (one_in(r, 2))
+			q->strategy = (uint8_t)rng_below(r, ACD_STRATEGY_COUNT);
+		for (unsigned s = 0; s < 3; s++)
+			if (q->skills.bits >> s & 1 && one_in(r, 2))
+				q->levels.w[0] |= rng_range(r, 1, ACD_LEVEL_MAX) << 4 * s;
+		if (one_in(r, 2))
+			draw_relax(r, q);
+		if (one_in(r, 2))
+			q->ageing_ms = (uint32_t)rng_range(r, 500, 6000);
+		if (one_in(r, 6))
+			q->max_length = (uint32_t)rng_range(r, 2, 8);
+		if (one_in(r, 6))
+			q->max_wait_ms = (uint32_t)rng_range(r, 2000, 20000);
+		if (one_in(r, 3))
+			q->missed_limit = (uint32_t)rng_range(r, 1, 3);
+		if (one_in(r, 4))
+			q->overflow_longer = (uint32_t)rng_range(r, 1, 4);
+		if (one_in(r, 4))
+			q->overflow_ewt_ms = (uint32_t)rng_range(r, 500, 10000);
+	}
+}
+
+static bool able(const struct sagent *a, struct acd_skills skills, struct acd_levels levels)
+{
+	for (unsigned s = 0; s < 3; s++) {
+		uint32_t wanted = levels.w[0] >> 4 * s & 15, has = a->levels.w[0] >> 4 * s & 15;
+		if (!(skills.bits >> s & 1))
+			continue;
+		if (!(a->skills.bits >> s & 1) || (has && has < wanted))
+			return false;
+	}
+	return true;
+}
+
+uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a)
+{
+	const struct acd_queue_conf *q = &sim->queues[queue];
+
+	if (able(a, q->skills, q->levels))
+		return 0;
+	for (uint32_t k = 0; k < q->relax_n; k++)
+		if (able(a, q->relax[k].skills, q->relax[k].levels))
+			return q->relax[k].after_ms * MS;
+	return UINT64_MAX;
+}
+
+uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us)
+{
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
+	uint32_t class = q->priority + (uint32_t)c->priority;
+	uint64_t climbs = q->ageing_ms ? age_us / (q->ageing_ms * MS) : 0;
+
+	return climbs < class ? class - (uint32_t)climbs : 0;
+}
