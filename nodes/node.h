@@ -138,6 +138,8 @@ struct call_back {
 	struct sip_dialog dialog;
 };
 int calls_return(struct node *n, const struct call_back *back);
+/* It cannot come back (its dialog was not confirmed, no port, no memory): its one record (S4). */
+void calls_not_returned(struct node *n, const struct call_back *back);
 /* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered.
  */
 void calls_goodbye(struct node *n);

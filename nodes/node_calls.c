@@ -406,6 +406,28 @@ static void record_write(struct node *n, const struct call *c, const struct acd_
 		log_error("record.lost", "call=%s err=%s", r.call, log_quote(strerror(err)));
 }
 
+void calls_not_returned(struct node *n, const struct call_back *back)
+{
+	struct call c = {.id = {back->id},
+			 .queue = back->queue,
+			 .entered_us = mono_us() - back->age_us,
+			 .entered_ms = back->entered_ms,
+			 .answered_ms = back->answered_ms,
+			 .wait_us = back->wait_us,
+			 .agent = back->agent,
+			 .agent_node = back->agent_node,
+			 .offers = back->offers};
+	const struct acd_fx fx = {.type = ACD_FX_CALL,
+				  .cepoch = back->cepoch,
+				  .outcome = ACD_OUTCOME_FAILED,
+				  .cause = ACD_CAUSE_CALL_GONE};
+	char caller[sizeof(back->caller)];
+	(void)str_copy(caller, sizeof(caller), back->caller);
+	c.caller = caller;
+	c.answered_us = back->answered_ms ? c.entered_us + back->wait_us : 0;
+	record_write(n, &c, &fx);
+}
+
 static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
 {
 	char id[ID_STR_SIZE];

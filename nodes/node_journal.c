@@ -228,6 +228,8 @@ static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict 
 		err = calls_return(n, back);
 	if (err) {
 		log_warn("call.not_returned", "err=%s", log_quote(strerror(err)));
+		if (verdict == JOURNAL_WON && back && back->queue)
+			calls_not_returned(n, back);
 		node_journal_del(n, r->id);
 	}
 	mem_deref(back);

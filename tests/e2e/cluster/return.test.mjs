@@ -2,6 +2,7 @@
 // ports, same place in the queue.
 import test from 'node:test'
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import { Cluster, until } from '../lib/cluster.mjs'
 
 let c
@@ -83,4 +84,24 @@ test('a journal that is frozen delays no caller, and says so', async () => {
 	c.signal('redis', 'SIGCONT')
 	await caller.stop()
 	await until('the call has ended', () => c.calls().length === 0)
+})
+
+test('a call that cannot come back, its ACK never came, still has its one record', async () => {
+	const socket = createSocket('udp4')
+	await new Promise((r) => socket.bind(0, '127.0.0.1', r))
+	const port = socket.address().port
+	const sdp = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio ${port + 1} RTP/AVP 0\r\n`
+	const invite = `INVITE ${c.queueUri('oslo', 'support')} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK-never\r\nMax-Forwards: 70\r\n` +
+		`From: <sip:+4711223344@127.0.0.1>;tag=never\r\nTo: <${c.queueUri('oslo', 'support')}>\r\nCall-ID: never-acked@127.0.0.1\r\nCSeq: 1 INVITE\r\n` +
+		`Contact: <sip:x@127.0.0.1:${port}>\r\nContent-Type: application/sdp\r\nContent-Length: ${sdp.length}\r\n\r\n${sdp}`
+	const answered = new Promise((r) => socket.on('message', (m) => String(m).startsWith('SIP/2.0 200') && r()))
+	socket.send(invite, 5060, c.ip('oslo'))
+	await answered
+	const { call } = await until('it waits', () => c.calls()[0])
+	await c.kill('oslo1')
+	c.daemon('node', 'oslo1')
+	const r = await until('its record', () => c.healthy().then(() => c.records().find((x) => x.call === call)), 10000)
+	assert.equal(r.outcome, 'failed')
+	assert.equal(c.calls().length, 0)
+	socket.close()
 })
