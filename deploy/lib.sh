@@ -43,7 +43,8 @@ packages_build="build-essential cmake ninja-build pkg-config ccache libzmq3-dev 
 	libsqlite3-dev libssl-dev libcmocka-dev ca-certificates"
 packages_run="redis-server iproute2 curl"
 packages_check="chromium"
-packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3"
+packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3 python3 openssl stunnel4
+	openssh-server openssh-client nftables file dpkg-dev"
 
 # install_packages NAME…: what is missing, by apt, as root.
 install_packages() {
