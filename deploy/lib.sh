@@ -66,10 +66,12 @@ install_packages() {
 	quietly "apt-get update" "$logs/apt-update.log" env DEBIAN_FRONTEND=noninteractive apt-get update
 	quietly "apt-get install" "$logs/apt-install.log" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y --no-install-recommends "${missing[@]}"
-	# redis-server's own service would hold a port and memory for nothing here.
-	if command -v systemctl >/dev/null; then
-		systemctl disable --now redis-server >/dev/null 2>&1 || true
-	fi
+	# Services that Debian starts with a package that we brought would hold ports and memory here.
+	command -v systemctl >/dev/null || return 0
+	for name in redis-server:redis-server openssh-server:ssh stunnel4:stunnel4 nftables:nftables; do
+		[[ " ${missing[*]} " != *" ${name%:*} "* ]] ||
+			systemctl disable --now "${name#*:}" >/dev/null 2>&1 || true
+	done
 }
 
 # need_space FOLDER MEGABYTES
