@@ -1,6 +1,7 @@
 /* What helioctl asks of a broker: status and queues. */
 #include "broker/broker.h"
 #include "common/admin/admin.h"
+#include "common/why/why.h"
 #include "common/log/events.h"
 
 #include <errno.h>
@@ -145,10 +146,14 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 {
 	if (strcmp(cmd, "events") == 0)
 		return log_events_reply(req);
+	if (strcmp(cmd, "why") == 0) {
+		const struct broker *b = arg;
+		return why_reply(b->conf, b->acd, req, mono_us());
+	}
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(table); i++)
 		if (strcmp(table[i].cmd, cmd) == 0)
 			return table[i].handle(arg, mono_us());
-	return admin_error("a broker does not know this command", "one of: status queues events");
+	return admin_error("a broker does not know this command", "one of: status queues events why");
 }
 
 static int fd_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)

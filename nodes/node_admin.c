@@ -2,6 +2,7 @@
 #include "nodes/node.h"
 #include "nodes/desk/desk.h"
 #include "common/admin/admin.h"
+#include "common/why/why.h"
 #include "common/log/events.h"
 
 #include <errno.h>
@@ -193,12 +194,19 @@ static json_t *cmd_events(struct node *n, const json_t *req)
 	return log_events_reply(req);
 }
 
+/* Why a call waits, and why it went to whom. */
+static json_t *cmd_why(struct node *n, const json_t *req)
+{
+	return why_reply(n->conf, n->acd, req, mono_us());
+}
+
 static const struct {
 	const char *cmd;
 	json_t *(*handle)(struct node *n, const json_t *req);
 } table[] = {
     {"status", cmd_status},   {"queues", cmd_queues}, {"agents", cmd_agents}, {"calls", cmd_calls},
     {"records", cmd_records}, {"drain", cmd_drain},   {"events", cmd_events},
+    {"why", cmd_why},
 };
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)
@@ -208,7 +216,7 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 			return table[i].handle(arg, req);
 	}
 	return admin_error("a node does not know this command",
-			   "one of: status queues agents calls records drain events");
+			   "one of: status queues agents calls records drain why events");
 }
 
 static void admin_fd_h(int flags, void *arg)

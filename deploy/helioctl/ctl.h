@@ -58,6 +58,7 @@ int cmd_agents(struct ctl *ctl);
 int cmd_calls(struct ctl *ctl);
 int cmd_records(struct ctl *ctl);
 int cmd_id(struct ctl *ctl);
+int cmd_why(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
 int cmd_events(struct ctl *ctl);
 int cmd_config_targets(struct ctl *ctl);

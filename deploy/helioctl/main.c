@@ -50,6 +50,11 @@ static const struct ctl_command commands[] = {
 	 "Ids are short enough to be said over a telephone: NODE-BOOT-SEQUENCE in hex.\n\n"
 	 "  helioctl id oslo1-2f-91",
 	 NULL, 1, 1, true, false, cmd_id},
+	{"why", "CALL", "why a call waits, and why it went to whom",
+	 "Asks the node that owns the call for its story, and the brokers of its site why it still\n"
+	 "waits. A call that has ended has a record instead: `helioctl id CALL`.\n\n"
+	 "  helioctl why oslo1-2f-91",
+	 NULL, 1, 1, true, false, cmd_why},
 	{"drain", "NODE", "no new calls and sign-ins for a node, until undone",
 	 "Calls in hand go on. With --wait it shows how many are left, and ends when none is, and\n"
 	 "when no agent of this node talks, so that the node may be stopped.\n\n"

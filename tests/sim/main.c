@@ -7,6 +7,7 @@
  *           --expect RULE            succeeds if a seed fails for that rule (planted bugs)
  *           --not F1                 a rule of fairness that is not looked at
  *           --shrink-to N            with --expect: and its story shrinks to at most N lines
+ *           --rate                   no checks: events a second, as a JSON line
  *           --replay TRACE           a real daemon's trace, run again: the same digest
  */
 #include "tests/sim/sim.h"
@@ -15,13 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 struct options {
 	uint64_t from, to, fresh, twice, shrink_to;
 	bool verbose;
 	const char *expect, *replay;
 	struct trim trim;
-	bool unfair;
+	bool unfair, rate;
 };
 
 struct totals {
@@ -59,6 +61,11 @@ static int parse(struct options *o, int argc, char **argv)
 		bool ok;
 		if (strcmp(argv[i], "--verbose") == 0) {
 			o->verbose = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--rate") == 0) {
+			o->rate = true;
+			o->twice = UINT64_MAX;
 			continue;
 		}
 		if (strcmp(argv[i], "--seed") == 0) {
@@ -155,6 +162,18 @@ static int run(struct sim *sim, const struct options *o, struct totals *t)
 	return o->expect ? 1 : 0;
 }
 
+/* Steps of cores: each is an event or a deadline with all its effects. */
+static void print_rate(const struct totals *t)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	double rate = (double)t->steps / ((double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+	printf("{\"name\":\"sim_events_per_s\",\"value\":%.0f,\"unit\":\"1/s\",\"target\":1000000,"
+	       "\"met\":%s}\n",
+	       rate, rate >= 1e6 ? "true" : "false");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -169,6 +188,7 @@ int main(int argc, char **argv)
 	helio_assert(sim);
 	sim->trim = o.trim;
 	sim->unfair = o.unfair;
+	sim->unchecked = o.rate;
 	r = run(sim, &o, &t);
 	if (r == 0 && o.fresh > 0) {
 		helio_assert(getrandom(&o.from, sizeof(o.from), 0) == sizeof(o.from));
@@ -178,7 +198,9 @@ int main(int argc, char **argv)
 		       (unsigned long long)o.to);
 		r = run(sim, &o, &t);
 	}
-	if (!o.expect)
+	if (o.rate && r == 0)
+		print_rate(&t);
+	else if (!o.expect)
 		printf("%llu seeds held: %llu calls (%u answered, %u abandoned, %u failed), %llu "
 		       "talks, %llu steps, %llu refusals, %llu s simulated\n",
 		       (unsigned long long)t.seeds, (unsigned long long)t.calls,

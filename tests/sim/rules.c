@@ -62,6 +62,7 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 	uint64_t delta =
 	    200 * MS + 4 * sim->mix.wan_us + q->remote_handicap_ms * MS + jumps_at(sim, site);
 	uint64_t able = queues_able_after(sim, c->queue, a);
+	bool here = a->site == site;
 	uint32_t mine = queues_class(sim, c, sim->now - c->arrived_at + delta);
 
 	if (sim->unfair || !sim->calm || sim->now < sim->mix.calm_at + 5 * SEC)
@@ -76,6 +77,10 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 		uint32_t theirs = queues_class(sim, o, waited);
 		bool first =
 		    theirs < mine || (theirs == mine && o->arrived_at + delta < c->arrived_at);
+		/* abroad go only those whose wait is long enough; when nobody is idle here, which
+		 * is the site's own to judge, others too */
+		if (!here && !(q->overflow_timed && waited >= q->overflow_after_ms * MS))
+			continue;
 		if (first && able <= waited && ++o->overtaken > IN_FLIGHT)
 			sim_fail(sim, "%s: call %u is served before call %u, class %u for %llu ms",
 				 theirs < o->priority + q->priority ? "F2" : "F1", c->number,

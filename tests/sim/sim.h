@@ -191,7 +191,8 @@ struct sim {
 	struct mix mix;
 	struct acd_queue_conf queues[QUEUES];
 	struct trim trim;
-	bool unfair; /* F1 is not checked */
+	bool unfair;    /* F1 is not checked */
+	bool unchecked; /* nothing that can be left out is: for its speed */
 	uint32_t arrivals, planned;
 	acd_time_us now;
 	uint64_t seq, steps, refused;
