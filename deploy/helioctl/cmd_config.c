@@ -40,7 +40,8 @@ static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
 	    [CONF_NODE] = "node", [CONF_BROKER] = "broker", [CONF_GATEWAY] = "gateway"};
 	const struct conf_site *site = conf_site_by_number(c, addr_site(d->addr));
 	char ports[192];
-	int n = snprintf(ports, sizeof(ports), "mesh=%u", d->mesh.port);
+	int n = snprintf(ports, sizeof(ports), "id=%u.%u,mesh=%u", addr_site(d->addr),
+			 addr_ordinal(d->addr), d->mesh.port);
 
 	if (d->admin_port)
 		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",admin=%u", d->admin_port);
@@ -58,14 +59,26 @@ static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
 			 "site", site->name, "address", d->bind, "ports", ports);
 }
 
-static json_t *presence_row(const struct conf_endpoint *e, uint32_t i)
+static void redis_row(json_t *list, const char *role, const struct conf_endpoint *e, uint32_t i)
 {
 	char name[24], ports[24];
 
-	snprintf(name, sizeof(name), "presence-%u", i + 1);
+	snprintf(name, sizeof(name), "%s-%u", role, i + 1);
 	snprintf(ports, sizeof(ports), "redis=%u", e->port);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "role", "presence", "site", "-",
-			 "address", e->host, "ports", ports);
+	json_array_append_new(list,
+			      json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "role", role,
+					"site", "-", "address", e->host, "ports", ports));
+}
+
+/* Behind tunnels the servers are what Sentinel calls them; else those of the list. */
+static void presence_rows(json_t *list, const struct conf_redis *r)
+{
+	for (uint32_t k = 0; k < r->n; k++)
+		redis_row(list, "presence", &r->at[k], k);
+	for (uint32_t k = 0; !r->n && k < r->tunnels_n; k++)
+		redis_row(list, "presence", &r->tunnels[k].from, k);
+	for (uint32_t k = 0; k < r->sentinels_n; k++)
+		redis_row(list, "sentinel", &r->sentinels[k], k);
 }
 
 int cmd_config_list(struct ctl *ctl)
@@ -84,8 +97,7 @@ int cmd_config_list(struct ctl *ctl)
 	}
 	for (uint32_t k = 0; k < c->daemons_n; k++)
 		json_array_append_new(list, daemon_row(c, &c->daemons[k]));
-	for (uint32_t k = 0; k < c->presence.n; k++)
-		json_array_append_new(list, presence_row(&c->presence.at[k], k));
+	presence_rows(list, &c->presence);
 	if (ctl->json) {
 		json_print(ctl, json_pack("{s:b, s:s, s:s, s:o}", "ok", 1, "cluster", c->cluster,
 					  "keys", c->keys_dir, "list", list));

@@ -99,13 +99,26 @@ static void diff_servers(struct diff *d, const char *kind, const struct conf_end
 	}
 }
 
-static void diff_login(struct diff *d, const struct conf_login *a, const struct conf_login *b)
+/* A path as its file says it: two files in two folders may mean the same sound. agents.yaml lies
+ * beside the cluster file, and its path is absolute as those of sounds are. */
+static const char *as_written(const struct conf *c, const char *path)
 {
-	diff_text(d, "user", a->user, b->user);
-	diff_text(d, "password_file", a->password_file, b->password_file);
+	const char *slash = strrchr(c->agents_file, '/');
+	size_t n = slash ? (size_t)(slash - c->agents_file) + 1 : 0;
+
+	return n && !strncmp(path, c->agents_file, n) ? path + n : path;
 }
 
-static void diff_redis(struct diff *d, const struct conf_redis *a, const struct conf_redis *b)
+static void diff_login(struct diff *d, const struct plan *p, const struct conf_login *a,
+		       const struct conf_login *b)
+{
+	diff_text(d, "user", a->user, b->user);
+	diff_text(d, "password_file", as_written(p->old, a->password_file),
+		  as_written(p->new, b->password_file));
+}
+
+static void diff_redis(struct diff *d, const struct plan *p, const struct conf_redis *a,
+		       const struct conf_redis *b)
 {
 	static const struct conf_tunnel none;
 	char what[32];
@@ -121,7 +134,7 @@ static void diff_redis(struct diff *d, const struct conf_redis *a, const struct 
 		snprintf(what, sizeof(what), "tunnel %u to", i + 1);
 		diff_endpoint(d, what, &x->to, &y->to);
 	}
-	diff_login(d, &a->login, &b->login);
+	diff_login(d, p, &a->login, &b->login);
 }
 
 void plan_cluster(struct plan *p)
@@ -140,10 +153,10 @@ void plan_cluster(struct plan *p)
 	if (p->new->allow_plain_agents && !p->old->allow_plain_agents)
 		plan_warn(p, "allow_plain_agents is for load tools: with it audio of agents needs "
 			     "no encryption");
-	diff_redis(&r, &p->old->presence, &p->new->presence);
+	diff_redis(&r, p, &p->old->presence, &p->new->presence);
 	if (r.n)
 		plan_change(p, "presence", "redis", PLAN_CHANGED, "%s", r.text);
-	diff_login(&j, &p->old->journal_login, &p->new->journal_login);
+	diff_login(&j, p, &p->old->journal_login, &p->new->journal_login);
 	if (j.n)
 		plan_change(p, "journal", "login", PLAN_CHANGED, "%s", j.text);
 	for (uint32_t i = 0; i < p->new->skills_n; i++)
@@ -274,16 +287,6 @@ void plan_daemons(struct plan *p)
 			plan_warn(p, "%s goes: `helioctl drain %s --wait 30m` first", d->name,
 				  d->name);
 	}
-}
-
-/* A path as its file says it: two files in two folders may mean the same sound. agents.yaml lies
- * beside the cluster file, and its path is absolute as those of sounds are. */
-static const char *as_written(const struct conf *c, const char *path)
-{
-	const char *slash = strrchr(c->agents_file, '/');
-	size_t n = slash ? (size_t)(slash - c->agents_file) + 1 : 0;
-
-	return n && !strncmp(path, c->agents_file, n) ? path + n : path;
 }
 
 /* ---- queues and agents ------------------------------------------------------------------------

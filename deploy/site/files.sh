@@ -3,11 +3,11 @@
 # shellcheck shell=bash disable=SC2154
 
 addresses() { # ROLE|daemon [SITE]: one a line
-	awk -v role="$1" -v site="${2:-}" '(role == "daemon" ? $2 != "presence" : $2 == role) &&
+	awk -v role="$1" -v site="${2:-}" '(role == "daemon" ? $2 != "presence" && $2 != "sentinel" : $2 == role) &&
 		(site == "" || $3 == site) {print $4}' <<<"$list" | sort -u
 }
 as_set() { paste -sd, - | sed 's/,/, /g'; }
-redis_users() { (addresses node && addresses presence) | sort -u | as_set; }
+redis_users() { (addresses node && addresses presence && addresses sentinel) | sort -u | as_set; }
 
 # ---- firewall ------------------------------------------------------------------------------------
 
@@ -25,7 +25,10 @@ rules_node() { # NAME SITE ADDRESS PORTS
 rules_gateway() { # NAME SITE ADDRESS PORTS
 	echo "ip daddr { $3${vip:+, ${vip%%/*}} } tcp dport $(field "$4" http) jump web comment \"$1: browsers\""
 }
+rules_sentinel() { rules_presence "$@"; }
 rules_presence() {
+	# On loopback it is reached through a tunnel only.
+	[[ $3 != 127.* ]] || return 0
 	echo "ip daddr $3 tcp dport $(field "$4" redis) ip saddr { $(redis_users) } accept comment \"$1\""
 }
 rules() {
@@ -42,14 +45,13 @@ rules() {
 		[ -z "$port" ] ||
 			echo "ip daddr $address tcp dport $port ip saddr @operators accept comment \"$name: metrics\""
 		case $role in
-		node | gateway | presence) "rules_$role" "$name" "$site" "$address" "$ports" ;;
+		node | gateway | presence | sentinel) "rules_$role" "$name" "$site" "$address" "$ports" ;;
 		esac
 	done <<<"$mine" | sort -u
-	if has sentinel; then
-		echo "tcp dport $sentinel_port ip saddr { $(redis_users) } accept comment \"Sentinel\""
-	fi
-	if [ -n "$tunnels" ]; then
-		echo "tcp dport { $(awk '{print $1 + 10000}' <<<"$tunnels" | as_set) } ip saddr { $(awk '{print $2}' <<<"$tunnels" | sort -u | as_set) } accept comment \"stunnel of other sites\""
+	# Whose certificate is not of our own authority gets no further than the tunnel's TLS.
+	if has tunnel; then
+		sed -n 's/^accept = \([0-9.]*\):\([0-9]*\)$/ip daddr \1 tcp dport \2 ip saddr @daemons accept comment "tunnel"/p' \
+			"$tunnels/$my_site/in.conf"
 	fi
 	if has vip; then
 		echo "ip protocol vrrp ip saddr { $(addresses gateway | as_set) } accept comment \"keepalived\""
@@ -96,11 +98,17 @@ file_firewall() { # SSH-PORT
 }
 
 # ---- Redis -----------------------------------------------------------------------------------------
+#
+# With the users that deploy/presence/acl made in the cluster folder (presence/), from the templates
+# there; without, no password: then only the firewall stands before them, and site-up says so.
+
+secured() { [ -e "$folder/presence/users.acl" ]; }
+presence_acl=/etc/heliograph/presence
+render() { "$root/deploy/presence/render" "$root/deploy/presence/$1" "$folder/presence" DIR=/var/lib/heliograph-redis "${@:2}"; }
 
 file_redis() { # ADDRESS PORT MEMORY
 	cat <<-END
 	# Made by deploy/site-up. Nothing is kept on the disk: nodes rebuild what a Redis here holds.
-	# No password: the firewall lets in the nodes that need it, and nobody else.
 	bind $1
 	port $2
 	protected-mode no
@@ -115,28 +123,24 @@ file_redis() { # ADDRESS PORT MEMORY
 }
 file_redis_journal() { # HOST:PORT
 	file_redis "${1%:*}" "${1#*:}" 1gb
+	if secured; then echo "aclfile $presence_acl/journal-users.acl"; fi
 }
 # The first of presence: is the master at the beginning; Sentinel decides later.
 first_presence() { awk '$2 == "presence" {sub("redis=", "", $5); print $4, $5; exit}' <<<"$list"; }
 file_redis_presence() { # ADDRESS PORT
-	file_redis "$1" "$2" 256mb
-	echo "replica-announce-ip $1"
-	echo "replica-announce-port $2"
+	if secured; then
+		render redis.conf ADDRESS="$1" PORT="$2" ACL=$presence_acl/users.acl
+	else
+		file_redis "$1" "$2" 256mb
+		printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$1" "$2"
+	fi
 	[ "$1 $2" = "$(first_presence)" ] || echo "replicaof $(first_presence)"
 }
-file_sentinel() { # OWN-ADDRESS PORT
-	cat <<-END
-	# Made by deploy/site-up; Sentinel rewrites a copy in /var/lib/heliograph-redis.
-	port $2
-	protected-mode no
-	dir /var/lib/heliograph-redis
-	sentinel announce-ip $1
-	sentinel announce-port $2
-	sentinel monitor presence $(first_presence) $quorum
-	sentinel down-after-milliseconds presence 3000
-	sentinel failover-timeout presence 10000
-	sentinel parallel-syncs presence 1
-	END
+file_sentinel() { # ADDRESS PORT
+	local master
+	master=$(first_presence)
+	render sentinel.conf ADDRESS="$1" PORT="$2" ACL=$presence_acl/sentinel-users.acl MASTER="${master% *}" \
+		MASTER_PORT="${master#* }" QUORUM="$quorum" DOWN_AFTER_MS=3000 FAILOVER_MS=10000
 }
 
 # ---- keepalived: one address for the gateways of a site ----------------------------------------------
@@ -175,38 +179,8 @@ file_keepalived() { # OWN-ADDRESS INTERFACE URL SITE
 	END
 }
 
-# ---- stunnel: presence between sites -------------------------------------------------------------------
-#
-#   tunnels: "PORT ADDRESS" a line. Redis PORT lives on the host with ADDRESS, as 127.0.0.1:PORT; every
-#   other host reaches it as 127.0.0.1:PORT too, so that the addresses which Redis and Sentinel tell
-#   each other are right everywhere and never lead past the tunnel. On the wire: ADDRESS:PORT+10000.
+# ---- stunnel: presence between sites, as deploy/presence/tunnels wrote it ------------------------------
 
-file_stunnel() { # OWN-ADDRESSES
-	local port address
-	cat <<-END
-	; Made by deploy/site-up: presence between sites, TLS with the cluster's pre-shared key.
-	foreground = yes
-	pid =
-	setuid = stunnel4
-	setgid = stunnel4
-	sslVersionMin = TLSv1.2
-	PSKsecrets = /etc/stunnel/heliograph.psk
-	ciphers = PSK
-	TIMEOUTconnect = 3
-	TIMEOUTclose = 0
-	socket = l:SO_KEEPALIVE=1
-	socket = r:SO_KEEPALIVE=1
-	socket = l:TCP_NODELAY=1
-	socket = r:TCP_NODELAY=1
-	END
-	while read -r port address; do
-		[ -n "$port" ] || continue
-		if grep -qxF "$address" <<<"$1"; then
-			printf '\n[presence-%s]\naccept = %s:%s\nconnect = 127.0.0.1:%s\n' \
-				"$port" "$address" $((port + 10000)) "$port"
-		else
-			printf '\n[presence-%s]\nclient = yes\naccept = 127.0.0.1:%s\nconnect = %s:%s\n' \
-				"$port" "$port" "$address" $((port + 10000))
-		fi
-	done <<<"$tunnels"
+file_tunnel() { # in|out
+	sed -e 's#^\(CAfile\|cert\) = .*/#\1 = /etc/heliograph/tunnel/#' "$tunnels/$my_site/$1.conf"
 }

@@ -172,6 +172,12 @@ stage_config() {
 	stage_file 640 root root $incoming/agents.yaml "$folder/agents.yaml"
 	[ ! -e "$folder/cluster.sig" ] ||
 		stage_file 640 root root $incoming/cluster.sig "$folder/cluster.sig"
+	# Passwords of nodes: beside the configuration, where it looks for them.
+	for file in "$folder"/presence/password.{node,journal}; do
+		[ -e "$file" ] || continue
+		stage_file 600 root root "$incoming/presence/${file##*/}" "$file"
+		stage_file 600 heliograph heliograph "/etc/heliograph/presence/${file##*/}" "$file"
+	done
 	for file in "$folder"/audio/*.wav; do
 		[ -e "$file" ] || continue
 		stage_file 644 root root "$incoming/audio/${file##*/}" "$file"
