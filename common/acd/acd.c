@@ -243,6 +243,7 @@ static void init_queues(struct acd *acd, const struct acd_conf *conf)
 			    .stage = (uint8_t)k,
 			    .stages = (uint8_t)(1 + c->relax_n),
 			    .first = n,
+			    .waits = c->overflow_timed || c->relax_n > 0 || c->ageing_ms > 0,
 			    .needs = k == 0 ? able_needed(acd, c->skills, c->levels)
 					    : able_needed(acd, c->relax[k - 1].skills,
 							  c->relax[k - 1].levels)};

@@ -298,6 +298,7 @@ struct mnode {
 	uint32_t sync_seen;
 	bool synced;          /* a whole SYNC, or an equal DIGEST, has been seen */
 	acd_time_us asked_at; /* SYNC_REQ, for its rate limit */
+	acd_time_us digest_at; /* the last DIGEST; 0 none yet */
 	bool asked;
 };
 
@@ -323,6 +324,7 @@ struct queue {
 	const struct acd_queue_conf *conf; /* of all its stages */
 	struct able needs;
 	uint8_t stage, stages;
+	bool waits;     /* something changes with the wait: its configuration must be looked at */
 	uint32_t first; /* the queue's stage 0 */
 	uint32_t need;
 	/* stage 0, node: own calls QUEUED. Matcher: how fast it is served, see ewt.c */

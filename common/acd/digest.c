@@ -122,6 +122,7 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 		add(h, (uint64_t)n->count << 32 | n->sync_seen);
 		add(h, n->sync_id);
 		add(h, n->asked_at);
+		add(h, n->digest_at);
 	}
 	for (uint32_t i = 0; i < acd->mcall_free.max; i++) {
 		const struct mcall *c = &acd->mcalls[i];

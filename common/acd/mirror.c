@@ -68,6 +68,10 @@ static void settle(struct acd *acd, uint32_t i)
 	acd_time_us next = UINT64_MAX;
 	uint32_t stage = 0;
 
+	c->priority = c->class;
+	if (!acd->queues[c->queue].waits)
+		return;
+
 	c->ripe = q->overflow_timed && waited(acd, c, q->overflow_after_ms, &next);
 	while (stage < q->relax_n && waited(acd, c, q->relax[stage].after_ms, &next))
 		stage++;
@@ -75,7 +79,6 @@ static void settle(struct acd *acd, uint32_t i)
 	stage = q->relax_n;
 #endif
 	c->queue = first + stage;
-	c->priority = c->class;
 #ifndef ACD_MUTATE_NO_AGEING
 	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0; ms += q->ageing_ms) {
 		if (!waited(acd, c, ms, &next))
@@ -132,6 +135,23 @@ void mirror_wait_timer(struct acd *acd, uint32_t i)
 		pool_call_in(acd, i);
 }
 
+/* Heard of again. What lies in a clogged link comes with the age it had when it was sent: of two
+ * ages the greater is nearer to the truth. */
+static void call_is_older(struct acd *acd, uint32_t i, int64_t queued_at)
+{
+	struct mcall *c = &acd->mcalls[i];
+	bool waiting = c->state == MCALL_WAITING;
+
+	if (queued_at >= c->queued_at)
+		return;
+	if (waiting)
+		pool_call_out(acd, i);
+	c->queued_at = queued_at;
+	settle(acd, i);
+	if (waiting)
+		pool_call_in(acd, i);
+}
+
 enum acd_verdict mirror_call_up(struct acd *acd, uint32_t node, const struct acd_msg *m)
 {
 	uint32_t queue = queue_find(acd, m->queue);
@@ -147,6 +167,7 @@ enum acd_verdict mirror_call_up(struct acd *acd, uint32_t node, const struct acd
 			return ACD_REFUSED_STALE;
 		if (m->version == c->version) {
 			seen_in_sync(&acd->mnodes[node], m, &c->mark);
+			call_is_older(acd, i, when(acd, m->age_us));
 			return ACD_OK;
 		}
 		mirror_remove_call(acd, i);

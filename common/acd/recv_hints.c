@@ -15,6 +15,7 @@ static bool meet(struct acd *acd, uint32_t node, uint32_t boot)
 	n->sync_id = 0;
 	n->synced = false;
 	n->asked = false;
+	n->digest_at = 0;
 	return true;
 }
 
@@ -67,6 +68,11 @@ static enum acd_verdict take_digest(struct acd *acd, uint32_t node, const struct
 {
 	struct mnode *n = &acd->mnodes[node];
 	bool equal = n->sum == m->digest && n->count == m->count;
+	/* Silent for longer than one DIGEST may be lost: what came since may have lain somewhere,
+	 * and its age with it. The sums do not show that. */
+	if (n->digest_at && acd->now > n->digest_at + 2 * acd->tm.digest_ms * US_PER_MS)
+		equal = false;
+	n->digest_at = acd->now;
 
 	if (equal) {
 		synced(acd, n);

@@ -7,6 +7,8 @@
 enum {
 	/* Nobody is overtaken twice because of claims that were under way. */
 	IN_FLIGHT = 1,
+	/* A link that was clogged for less than two DIGESTs and a half is not noticed. */
+	UNSEEN_MS = 1250,
 };
 
 struct scall *rules_call(struct sim *sim, uint64_t id)
@@ -59,8 +61,9 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 {
 	const struct acd_queue_conf *q = &sim->queues[c->queue];
 	uint32_t site = addr_site(sim->daemon[c->daemon].addr.v);
-	uint64_t delta =
-	    200 * MS + 4 * sim->mix.wan_us + q->remote_handicap_ms * MS + jumps_at(sim, site);
+	uint64_t delta = 200 * MS + 4 * sim->mix.wan_us + q->remote_handicap_ms * MS +
+			 jumps_at(sim, site) +
+			 (sim->mix.clogs || sim->mix.cuts ? UNSEEN_MS * MS : 0);
 	uint64_t able = queues_able_after(sim, c->queue, a);
 	bool here = a->site == site;
 	uint32_t mine = queues_class(sim, c, sim->now - c->arrived_at + delta);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "common/base/base.h"
 #include "tests/unit/acd/world.h"
 
 #define MS 1000u
@@ -229,9 +230,51 @@ static void an_island_serves_its_own_and_gives_way_when_a_broker_is_heard(void *
 	world_free(w);
 }
 
+static void an_age_that_lay_in_a_clogged_link_is_set_right(void **state)
+{
+	struct world *w = world_new(1, 1, 1);
+	struct acd *b = world_broker(w, 1, 1);
+	struct acd_addr node = {addr_make(1, 1)};
+	struct acd_msg up = {.type = ACD_MSG_CALL_UP,
+			     .call = {id_make(node.v, 1, 77)},
+			     .queue = {QUEUE_ANY},
+			     .version = 1000};
+	struct acd_queue_view v;
+	uint32_t it = 0;
+
+	(void)state;
+	assert_int_equal(world_hear(w, b, node, up), ACD_OK); /* sent three seconds ago */
+	up.age_us = 3000000;
+	assert_int_equal(world_hear(w, b, node, up), ACD_OK);
+	assert_true(acd_queue_next(b, &it, w->now, &v));
+	assert_true(v.head_age_us == 3000000);
+	up.age_us = 1000000; /* the same again, late: it does not get younger */
+	assert_int_equal(world_hear(w, b, node, up), ACD_OK);
+	it = 0;
+	assert_true(acd_queue_next(b, &it, w->now, &v));
+	assert_true(v.head_age_us == 3000000);
+	/* and what makes its node say so again: a DIGEST that comes after a gap, though it is equal
+	 */
+	up.type = ACD_MSG_CALL_DOWN;
+	up.version++;
+	up.age_us = 0;
+	assert_int_equal(world_hear(w, b, node, up), ACD_OK);
+	world_run(w, 2000000);
+	uint32_t quiet = w->sent[ACD_MSG_SYNC_REQ];
+	world_run(w, 2000000);
+	assert_int_equal(w->sent[ACD_MSG_SYNC_REQ], quiet);
+	world_at(w, 1, 1)->cut = true;
+	world_run(w, 3000000);
+	world_at(w, 1, 1)->cut = false;
+	world_run(w, 700000);
+	assert_true(w->sent[ACD_MSG_SYNC_REQ] > quiet);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_age_that_lay_in_a_clogged_link_is_set_right),
 	    cmocka_unit_test(a_restarted_broker_loses_no_call_and_no_place),
 	    cmocka_unit_test(what_a_restarted_node_held_is_forgotten),
 	    cmocka_unit_test(a_lost_announcement_is_repaired_by_the_next_digest),
