@@ -123,7 +123,8 @@ static void quoted(FILE *f, const char *s)
 
 enum { RANK_DEFAULT = 100 };
 
-/* The names come in the order of a->skills' bits. With levels as a map; a skill without one has 10. */
+/* The names come in the order of a->skills' bits (a caller who knows no levels leaves those out).
+ * With levels as a map; a skill without one has 10. */
 static void skills_write(FILE *f, const struct conf_agent *a, const char *const *skills,
 			 uint32_t skills_n)
 {
@@ -134,9 +135,11 @@ static void skills_write(FILE *f, const struct conf_agent *a, const char *const 
 		levels |= a->levels.w[i] != 0;
 	fputc(levels ? '{' : '[', f);
 	for (uint32_t i = 0; i < skills_n; i++, bit++) {
-		while (bit < 63 && !(a->skills >> bit & 1))
+		while (bit < CONF_SKILLS_MAX && !(a->skills >> bit & 1))
 			bit++;
-		unsigned level = a->levels.w[bit / 16] >> 4 * (bit % 16) & 15;
+		unsigned level = 0;
+		if (bit < CONF_SKILLS_MAX)
+			level = a->levels.w[bit / 16] >> 4 * (bit % 16) & 15;
 		fprintf(f, "%s%s", i ? ", " : "", skills[i]);
 		if (levels)
 			fprintf(f, ": %u", level ? level : (unsigned)ACD_LEVEL_MAX);
