@@ -23,6 +23,8 @@ static const char help[] =
     "  --name NAME     which node of that file this process is, e.g. oslo1\n"
     "  --trace FILE    write every event of the core to FILE, to run an incident again;\n"
     "                  it holds ids and times, no caller's number\n"
+    "  --page-rate N   messages a second of one page before its link is cut (default 50, and\n"
+    "                  twice that at once); for measuring\n"
     "  --log-level L   debug, info, warn or error: the lowest level written to standard\n"
     "                  error (default info)\n"
     "  --version, --help\n"
@@ -182,7 +184,8 @@ static void signal_h(int sig)
 	tmr_start(&n->tmr_stop, 0, stop_h, n);
 }
 
-static int run(struct conf *conf, const struct conf_daemon *self, const char *trace_path)
+static int run(struct conf *conf, const struct conf_daemon *self, const char *trace_path,
+	       uint32_t page_rate)
 {
 	struct node *n = calloc(1, sizeof(*n));
 	const char *what = "memory";
@@ -195,6 +198,7 @@ static int run(struct conf *conf, const struct conf_daemon *self, const char *tr
 	n->started_us = mono_us();
 	wall_zone_set(n->site->timezone); /* before the first thread */
 	n->trace_path = trace_path;
+	n->page_rate = page_rate;
 	n->presence_slot.fd = n->journal_slot[0].fd = n->journal_slot[1].fd = -1;
 	int err = node_open(n, &what, why), exit_code = 0;
 	if (err) {
@@ -232,6 +236,7 @@ int main(int argc, char **argv)
 	    {"config", required_argument, NULL, 'c'},
 	    {"name", required_argument, NULL, 'n'},
 	    {"trace", required_argument, NULL, 't'},
+	    {"page-rate", required_argument, NULL, 'r'},
 	    {"log-level", required_argument, NULL, 'l'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
@@ -239,12 +244,14 @@ int main(int argc, char **argv)
 	};
 	const char *path = NULL, *name = NULL, *trace = NULL;
 	enum log_level level = LOG_LEVEL_INFO;
+	unsigned long page_rate = NODE_PAGE_RATE;
 	int opt;
-	while ((opt = getopt_long(argc, argv, "c:n:t:l:vh", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:n:t:r:l:vh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c': path = optarg; break;
 		case 'n': name = optarg; break;
 		case 't': trace = optarg; break;
+		case 'r': page_rate = strtoul(optarg, NULL, 10); break;
 		case 'l':
 			if (level_parse(optarg, &level)) {
 				fprintf(stderr, "--log-level: debug, info, warn or error\n");
@@ -258,6 +265,10 @@ int main(int argc, char **argv)
 	}
 	if (!path || !name || optind < argc) {
 		fputs("--config and --name are needed; try: helio-node --help\n", stderr);
+		return 2;
+	}
+	if (page_rate < 1 || page_rate > NODE_PAGE_RATE_MAX) {
+		fprintf(stderr, "--page-rate: a number from 1 to %d\n", NODE_PAGE_RATE_MAX);
 		return 2;
 	}
 	log_init(name, level);
@@ -274,7 +285,8 @@ int main(int argc, char **argv)
 		fd_limit_raise();
 		fd_setsize(FD_WANTED);
 		int err = libre_init();
-		exit_code = err ? fail("libre", strerror(err)) : run(conf, self, trace);
+		exit_code = err ? fail("libre", strerror(err))
+				: run(conf, self, trace, (uint32_t)page_rate);
 		libre_close();
 	}
 	conf_free(conf);

@@ -40,6 +40,8 @@ enum {
 	NODE_STATUS_MS = 500, /* gateways call a node live for 2 s after its last status */
 	NODE_HASH_BUCKETS = 4096,
 	NODE_QUEUE_STATS_MAX = 256,
+	NODE_PAGE_RATE = 50, /* messages a second of one page (--page-rate) */
+	NODE_PAGE_RATE_MAX = 1000000,
 };
 
 struct node_queue_stats {
@@ -57,6 +59,7 @@ struct node {
 	struct acd_effects fx;
 	struct trace *trace; /* NULL: not asked for */
 	const char *trace_path;
+	uint32_t page_rate;
 	uint32_t id_seq;           /* of calls and sessions; offers are numbered by the core */
 	struct acd_event *pending; /* ring of events waiting for their step */
 	size_t pending_cap, pending_head, pending_n;

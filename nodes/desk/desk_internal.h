@@ -27,9 +27,8 @@ enum {
 	DESK_LOGIN_QUEUE_ADDRESS_MAX = 128, /* … of one address: others still get in */
 	/* Messages of one page: a person's clicks make two or three a second. The gateway has
 	 * limits of its own, but a node does not rely on another's. */
-	DESK_MESSAGES_PER_S = 50,
-	DESK_MESSAGES_BURST = 100,
-	DESK_DEPTH_MAX = 8, /* of a message's JSON; PROTOCOL.md has three levels */
+	DESK_MESSAGES_BURST_S = 2, /* so many seconds' worth at once; the rate: node.h */
+	DESK_DEPTH_MAX = 8,        /* of a message's JSON; PROTOCOL.md has three levels */
 };
 
 enum link_state { LINK_HELLO, LINK_SEALED, LINK_CHECKING, LINK_IN };

@@ -143,9 +143,9 @@ static void link_handshake(struct link *l, const uint8_t *body, size_t len)
 
 static bool too_fast(struct link *l, uint64_t now_us)
 {
-	const uint64_t each_us = 1000000 / DESK_MESSAGES_PER_S;
+	const uint64_t each_us = 1000000 / l->desk->n->page_rate;
 	uint64_t from = l->owed_until_us > now_us ? l->owed_until_us : now_us;
-	if (from + each_us - now_us > DESK_MESSAGES_BURST * each_us)
+	if (from + each_us - now_us > DESK_MESSAGES_BURST_S * 1000000ull)
 		return true;
 	l->owed_until_us = from + each_us;
 	return false;

@@ -7,6 +7,8 @@
 //   await agent.event('talk'); ... ; await c.stop()
 
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:http'
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync, openSync, closeSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve, dirname } from 'node:path'
@@ -82,6 +84,36 @@ export class Lines {
 	}
 }
 
+// Does a gateway hand out the certificate of this node? It hears of a node a moment before it can
+// send to it; until then it says "try again", which a page does and a test need not.
+function opens(host, node) {
+	const [ip, port] = host.split(':')
+	return new Promise((resolve) => {
+		const req = request({
+			host: ip, port, path: `/desk?node=${node}`,
+			headers: {
+				Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13, Origin: `http://${host}`,
+				'Sec-WebSocket-Key': randomBytes(16).toString('base64'), 'Sec-WebSocket-Protocol': 'heliograph.1',
+			},
+		})
+		const done = (ok) => { req.destroy(); resolve(ok) }
+		req.on('response', () => done(false)).on('error', () => resolve(false)).setTimeout(2000, () => done(false))
+		req.on('upgrade', (res, socket, head) => {
+			let data = head
+			const look = () => {
+				const at = (data[1] & 127) === 126 ? 4 : 2 // where the payload begins; its first byte: 1 is CERT
+				if (data.length > at) {
+					socket.destroy()
+					resolve(data[at] === 1)
+				}
+			}
+			socket.on('data', (more) => { data = Buffer.concat([data, more]); look() }).on('close', () => resolve(false)).on('error', () => resolve(false))
+			look()
+		})
+		req.end()
+	})
+}
+
 export class Cluster {
 	static async start(options = {}) {
 		const c = new Cluster(options)
@@ -95,7 +127,7 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], passwordHash, extra = '', gatewayExtra = '' }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], nodeArgs = [], passwordHash, extra = '', gatewayExtra = '' }) {
 		this.sites = sites
 		this.nodes = nodes
 		this.agents = agents
@@ -104,6 +136,7 @@ export class Cluster {
 		this.limits = limits + (journal ? `, journal: 127.0.${base}.1:6400` : '')
 		this.queues = queues ?? { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' }
 		this.gatewayArgs = gatewayArgs
+		this.nodeArgs = nodeArgs
 		this.passwordHash = passwordHash
 		this.extra = extra // more lines of the cluster file
 		this.gatewayExtra = gatewayExtra // more options of each gateway
@@ -198,7 +231,7 @@ ${queues.join('\n')}
 		this.redis()
 		for (const s of this.sites) {
 			this.daemon('broker', `${s}-b1`)
-			for (let k = 1; k <= this.nodes; k++) this.daemon('node', `${s}${k}`)
+			for (let k = 1; k <= this.nodes; k++) this.daemon('node', `${s}${k}`, this.nodeArgs)
 			this.daemon('gateway', `${s}-g1`, this.gatewayArgs)
 		}
 		await this.healthy()
@@ -211,6 +244,8 @@ ${queues.join('\n')}
 			for (const s of this.sites) {
 				const r = await fetch(`http://${this.gateway(s)}/healthz`).catch(() => null)
 				if (!r?.ok || (await r.json()).nodes_live !== this.sites.length * this.nodes) return false
+				for (let k = 1; k <= this.nodes; k++)
+					if (!(await opens(this.gateway(s), `${s}${k}`))) return false
 			}
 			return true
 		}, ms)
