@@ -11,6 +11,7 @@ const shield = () => c.node('oslo1').counters.shield
 
 test.before(async () => {
 	c = await Cluster.start({ sites: ['oslo'], base: 158, agents, gatewayArgs: ['--limit', 'handshake-ms=1500', '--limit', 'per-address=8', '--limit', 'burst=1000', '--limit', 'rate=1000'] })
+	await c.reachable()
 	good = await (await Page.open(c, '127.0.159.1')).seal()
 	assert.equal((await good.login('good', password)).t, 'welcome')
 })
