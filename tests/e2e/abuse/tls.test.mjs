@@ -91,6 +91,7 @@ test('the certificate is exchanged under a sealed session, which goes on and tak
 	const agent = new Lines(join(bin, 'helio-agent'), ['--gateway', `${shimAt.host}:${shimAt.port}`, '--name', 'a1', '--password-file', join(c.dir, 'password'), '--json', '--audio', 'plain', '--answer-after', '0ms', '--talk', '300ms'])
 	c.lines.push(agent)
 	await agent.idle(20000)
+	const opened = c.node('oslo-g1').counters.opened // the first try may have come too early
 	assert.equal((await shown()).serial, '1111')
 
 	// A pair that does not fit, as in the moment between two files: the old one stays.
@@ -112,7 +113,7 @@ test('the certificate is exchanged under a sealed session, which goes on and tak
 	await caller.stop()
 	const ups = agent.events.filter((e) => e.event === 'sealed' || e.event === 'up' || e.event === 'signed_in')
 	assert.ok(ups.length <= 2 && agent.code === undefined, 'it never had to connect again')
-	assert.equal(c.node('oslo-g1').counters.opened, 1)
+	assert.equal(c.node('oslo-g1').counters.opened, opened)
 
 	// Without a signal: the files are looked at.
 	install('three')

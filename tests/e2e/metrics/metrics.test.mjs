@@ -108,7 +108,7 @@ test('the figures agree with the records', async () => {
 	assert.equal(p.sum('presence_up'), 1)
 	assert.ok(p.sum('cert_expiry_timestamp_seconds') > Date.now() / 1000)
 	const gateway = await page('oslo', 'gateway')
-	assert.equal(gateway.sum('gateway_opened_total'), 1)
+	assert.ok(gateway.sum('gateway_opened_total') >= 1) // an agent whose first try came too early tries again
 	assert.ok(gateway.sum('gateway_frames_total', { direction: 'to_node' }) > 3)
 	const broker = await page('manila', 'broker')
 	assert.ok(broker.sum('acd_messages_total', { direction: 'out', type: 'RESERVE' }) >= 2)
