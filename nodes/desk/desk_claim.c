@@ -41,23 +41,26 @@ static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t 
 	d->newest[agent - d->n->conf->agents] = session;
 }
 
-static void claim_send(const struct session *s, uint16_t to, bool fresh)
+enum claim_kind { CLAIM_HERE, CLAIM_FRESH, CLAIM_YIELDED };
+
+static void claim_send(const struct session *s, uint16_t to, enum claim_kind kind)
 {
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_session_claim_tag;
 	env.body.session_claim.agent = s->agent->id;
 	env.body.session_claim.session = s->id.v;
 	env.body.session_claim.login_no = s->login_no;
-	env.body.session_claim.fresh = fresh;
+	env.body.session_claim.fresh = kind == CLAIM_FRESH;
+	env.body.session_claim.yielded = kind == CLAIM_YIELDED;
 	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
 }
 
-static void claim_tell_all(const struct session *s, bool fresh)
+static void claim_tell_all(const struct session *s, enum claim_kind kind)
 {
 	const struct conf *conf = s->desk->n->conf;
 	for (uint32_t i = 0; i < conf->daemons_n; i++) {
 		if (conf->daemons[i].role == CONF_NODE && &conf->daemons[i] != s->desk->n->self)
-			claim_send(s, conf->daemons[i].addr, fresh);
+			claim_send(s, conf->daemons[i].addr, kind);
 	}
 }
 
@@ -65,18 +68,7 @@ void claim_fresh(struct session *s)
 {
 	s->login_no = *seen_of(s->desk, s->agent) + 1ull;
 	seen_raise(s->desk, s->agent, s->login_no, s->id.v);
-	claim_tell_all(s, true);
-}
-
-static void yield_answer(const struct session *s, uint16_t to)
-{
-	Envelope env = Envelope_init_zero;
-	env.which_body = Envelope_session_claim_tag;
-	env.body.session_claim.agent = s->agent->id;
-	env.body.session_claim.session = s->id.v;
-	env.body.session_claim.login_no = s->login_no;
-	env.body.session_claim.yielded = true;
-	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
+	claim_tell_all(s, CLAIM_FRESH);
 }
 
 void claim_say_taken(struct session *s)
@@ -146,17 +138,17 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 		if (claim->login_no >= s->login_no) { /* the older one had a larger number */
 			s->login_no = claim->login_no + 1;
 			seen_raise(d, agent, s->login_no, s->id.v);
-			claim_tell_all(s, false);
+			claim_tell_all(s, CLAIM_HERE);
 		}
 	} else if (claim->fresh) {
 		if (claim->login_no <= before)
-			yield_answer(s, from);
+			claim_send(s, from, CLAIM_YIELDED);
 		session_yield(s);
 	} else if (claim->login_no > s->login_no ||
 		   (claim->login_no == s->login_no && claim->session > s->id.v)) {
 		session_yield(s);
 	} else {
-		claim_send(s, from, false);
+		claim_send(s, from, CLAIM_HERE);
 	}
 }
 
@@ -164,7 +156,7 @@ static bool tell_one(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
 	if (!s->yielded)
-		claim_send(s, *(uint16_t *)arg, false);
+		claim_send(s, *(uint16_t *)arg, CLAIM_HERE);
 	return false;
 }
 
