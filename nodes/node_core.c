@@ -186,6 +186,7 @@ static void fx_apply(struct node *n, const struct acd_fx *fx)
 		log_warn(fx->on ? "island.on" : "island.off", "why=\"%s\"",
 			 fx->on ? "no broker of the site answers" : "a broker answers");
 		break;
+	case ACD_FX_OWNER:
 	case ACD_FX_TYPE_COUNT: break;
 	}
 }

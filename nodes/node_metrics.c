@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTCOMES = ACD_OUTCOME_FAILED + 1, CAUSES = ACD_CAUSE_LIMIT + 1 };
+enum { OUTCOMES = ACD_OUTCOME_FAILED + 1, CAUSES = ACD_CAUSE_FENCED + 1 };
 
 struct queue_counts {
 	uint64_t entered, requeued, answered, within, ended[OUTCOMES];
@@ -94,6 +94,7 @@ void node_metrics_fx(struct node *n, const struct acd_fx *fx)
 	case ACD_FX_AGENT:
 	case ACD_FX_TALK:
 	case ACD_FX_ISLAND:
+	case ACD_FX_OWNER:
 	case ACD_FX_TYPE_COUNT: break;
 	}
 }

@@ -399,6 +399,10 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_MEDIA_FAILED: return ev_media_failed(acd, ev);
 	case ACD_EV_DRAIN: return ev_drain(acd, ev);
 	case ACD_EV_AGENT_FORCE: return ev_agent_force(acd, ev);
+	case ACD_EV_RECOVER:
+	case ACD_EV_CALL_ADOPTED:
+	case ACD_EV_CALL_FENCED:
+	case ACD_EV_AGENT_SEEN: return ACD_REFUSED_STATE;
 	case ACD_EV_TYPE_COUNT: break;
 	}
 	return ACD_REFUSED_INVALID;

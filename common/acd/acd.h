@@ -98,6 +98,7 @@ enum acd_cause {
 	ACD_CAUSE_DRAINING,
 	ACD_CAUSE_FORCED,          /* a person said so (supervisor, helioctl) */
 	ACD_CAUSE_LIMIT,
+	ACD_CAUSE_FENCED,          /* another node owns this call now, under a larger cepoch */
 };
 
 /* A node may hold both registers of one offer, so an address does not tell who speaks. */
@@ -151,7 +152,27 @@ enum acd_msg_type {
 	ACD_MSG_KEEP,
 	ACD_MSG_RELEASE,       /* either way: cause; repeated until RELEASED or NACK */
 	ACD_MSG_RELEASED,
-	ACD_MSG_NACK,          /* "I do not hold this triple", cause */
+	ACD_MSG_NACK,          /* "I do not hold this triple", cause; FENCED: version = the larger
+				* cepoch that is held. Its receiver lets go without a word */
+	/* A call that was taken back (its node restarted) or taken over (its neighbour did):
+	 *
+	 *   new owner ──OWNER(o, call, cepoch')──► agent's node, which holds o for the same call
+	 *             ◄─HOLD(o, call, cepoch')──── … and rebinds its register: KEEP, COMMIT and
+	 *                                          RELEASE go to the new owner from now on
+	 *             ◄─RELEASE───────────────── … it had ended there: that ending, told again
+	 *             ◄─NACK──────────────────── … it knows nothing of it
+	 *
+	 * A call whose agent's node or session is gone (AWAIT_AGENT), and whose agent has come back in
+	 * another session:
+	 *
+	 *   owner ──RECALL(o', call, cepoch)──► agent's new node: TALKING at once, nothing rings
+	 *         ◄─HOLD(o', call, cepoch)───── or NACK: busy with another call, gone again
+	 *
+	 * The shells attach media to the three as to GRANT and RINGING. */
+	ACD_MSG_OWNER,         /* triple, version = cepoch before, agent, session, queue, age_us,
+				* wrap_up_ms; repeated until answered */
+	ACD_MSG_RECALL,        /* triple, agent, session, queue, age_us, wrap_up_ms; repeated */
+	ACD_MSG_HOLD,          /* triple, agent, session, state = enum acd_agent_state */
 	ACD_MSG_TYPE_COUNT,
 };
 
@@ -181,7 +202,8 @@ struct acd_msg {
 	uint8_t site;
 	uint8_t priority;      /* 0 is the most urgent class */
 	uint8_t state;         /* enum acd_agent_state or acd_call_state; in KEEP, RELEASE, RELEASED
-				* and NACK, which go both ways, the sender's enum acd_side */
+				* and NACK, which go both ways, the sender's enum acd_side; in HOLD
+				* enum acd_agent_state */
 	uint8_t cause;         /* enum acd_cause */
 	uint8_t rank;          /* AGENT_UP */
 	uint8_t stage;         /* RESERVE, PICK, ADVERT, AGENT_ADVERT: relaxations that applied */
@@ -194,8 +216,8 @@ enum acd_event_type {
 	ACD_EV_TIME,              /* nothing but now: acd_deadline() has come */
 	ACD_EV_MSG,               /* from, from_boot, msg; the shell has already checked the sender's key */
 	/* node: calls it owns */
-	ACD_EV_CALL_ARRIVED,      /* call, queue, priority (added to the queue's class), age_us (0,
-				   * or kept by an adoption) */
+	ACD_EV_CALL_ARRIVED,      /* call, queue, priority (added to the queue's class), age_us (0:
+				   * calls that were here before are ADOPTED) */
 	ACD_EV_CALL_GONE,         /* call, cause: caller hung up (CANCEL, BYE) or its leg failed */
 	/* node: sessions it holds */
 	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills, levels, rank; NOT_READY(SIGNED_IN) */
@@ -215,6 +237,32 @@ enum acd_event_type {
 	/* node, from a supervisor; last, so that old traces mean the same */
 	ACD_EV_AGENT_FORCE,       /* session; on: ready, else NOT_READY(FORCED); what rings goes back
 				   * to its queue, a talk goes on. With offer: that one ends now. */
+	/* node: calls that outlive a process (DESIGN §6). In this order:
+	 *   RECOVER on ─► CALL_ADOPTED for each call whose claim was won ─► RECOVER off
+	 */
+	ACD_EV_RECOVER,           /* on: the journal is being read. What is asked about calls of
+				   * earlier lives of this node is left unanswered, not denied, until
+				   * RECOVER off or recover_ms. Before the first message. */
+	ACD_EV_CALL_ADOPTED,      /* call, queue, priority (as in CALL_ARRIVED), age_us;
+				   * msg.cepoch: ours now, 64·k + own ordinal; msg.version: the one
+				   * before; msg.state: QUEUED, GRANTED, BRIDGED or AWAIT_AGENT as
+				   * last known; if not QUEUED: msg.offer, msg.agent, msg.session,
+				   * msg.node (the agent's). Of this site's calls only, of this node's
+				   * earlier life or of a neighbour's: all the same here.
+				   *   QUEUED: waits at its age, may be granted at once.
+				   *   else:   AWAIT_AGENT, OWNER goes to msg.node; HOLD makes it
+				   *           BRIDGED (or GRANTED, if it still rings) without ringing
+				   *           again; else QUEUED at its age: when denied, after
+				   *           adopt_ms if it was GRANTED, after await_agent_ms if it
+				   *           was BRIDGED. */
+	ACD_EV_CALL_FENCED,       /* call, msg.cepoch: another node has adopted it under that larger
+				   * epoch (journal_lost_h, or a neighbour said so). The register lets
+				   * go and sends nothing; FX_CALL ENDED, outcome NONE, cause FENCED:
+				   * no record, no BYE. A smaller epoch than held: refused, STALE. */
+	ACD_EV_AGENT_SEEN,        /* agent, session, from = its node: this agent's newest session. A
+				   * call that awaits the agent is claimed for it first (RECALL). The
+				   * shell says it at each SessionClaim, and again when a call begins
+				   * to await somebody; sign-ins of this node the core sees itself. */
 	ACD_EV_TYPE_COUNT,
 };
 
@@ -247,9 +295,13 @@ enum acd_fx_type {
 	/* node, agent side: the agent register changed; feeds the page and presence. */
 	ACD_FX_AGENT,             /* session, agent, agent_state, reason, offer, version */
 	ACD_FX_RING,              /* session, offer, call, cepoch, queue, peer = owner, age_us, ring_timeout_ms */
-	ACD_FX_TALK,              /* session, offer, call: gate open, this register holds the offer */
+	ACD_FX_TALK,              /* session, offer, call: gate open, this register holds the offer.
+				   * Without a FX_RING before: a recall; queue, age_us, peer say whose */
 	ACD_FX_OFFER_END,         /* session, offer, call, cause, wrap_up_ms: gate shut, leg closed */
 	ACD_FX_ISLAND,            /* on: no broker of the site answers, matching alone */
+	/* node, agent side: on: peer owns the call now, under cepoch (after HOLD was sent: connect the
+	 * leg that went with it); off: the owner is silent, "reconnecting", nothing else changes. */
+	ACD_FX_OWNER,             /* session, offer, call, peer, cepoch, on */
 	ACD_FX_TYPE_COUNT,
 };
 
@@ -331,6 +383,9 @@ struct acd_timers {                /* each with its why in acd_timers_default() 
 	uint32_t commit_retry_ms;
 	uint32_t keep_ms, keep_lost_ms;         /* silence of the peer -> suspicion, not a decision */
 	uint32_t await_agent_ms;                /* BRIDGED, peer silent: "one moment", same agent first */
+	uint32_t owner_lost_ms;                 /* agent: COMMITTED or TALKING, owner silent: let go */
+	uint32_t adopt_ms;                      /* adopted while it rang: the agent's node may answer */
+	uint32_t recover_ms;                    /* RECOVER lasts no longer */
 	uint32_t grace_ms;                      /* agent's socket gone */
 	uint32_t release_retry_ms;
 	uint32_t digest_ms, advert_ms;
@@ -439,6 +494,7 @@ enum acd_story_code {
 	ACD_STORY_BRIDGED,
 	ACD_STORY_BACK,        /* cause: back to the queue, with its place */
 	ACD_STORY_AWAIT,       /* the agent's side went silent */
+	ACD_STORY_ADOPTED,     /* taken back from the journal, or over from a neighbour */
 };
 struct acd_story {
 	uint8_t code, cause, stage, strategy;

@@ -115,7 +115,7 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 
 	if (i == NIL)
 		return ACD_REFUSED_UNKNOWN;
-	if (ev->cause == ACD_CAUSE_NONE || ev->cause > ACD_CAUSE_LIMIT)
+	if (ev->cause == ACD_CAUSE_NONE || ev->cause > ACD_CAUSE_FENCED)
 		return ACD_REFUSED_INVALID;
 	const struct call *c = &acd->calls[i];
 	enum acd_outcome outcome = ACD_OUTCOME_FAILED;

@@ -59,6 +59,7 @@ const char *acd_cause_name(uint8_t cause)
 	    [ACD_CAUSE_DRAINING] = "draining",
 	    [ACD_CAUSE_FORCED] = "forced",
 	    [ACD_CAUSE_LIMIT] = "limit",
+	    [ACD_CAUSE_FENCED] = "fenced",
 	};
 	return NAME(names, cause);
 }
@@ -103,6 +104,9 @@ const char *acd_msg_name(uint8_t type)
 	    [ACD_MSG_RELEASE] = "RELEASE",
 	    [ACD_MSG_RELEASED] = "RELEASED",
 	    [ACD_MSG_NACK] = "NACK",
+	    [ACD_MSG_OWNER] = "OWNER",
+	    [ACD_MSG_RECALL] = "RECALL",
+	    [ACD_MSG_HOLD] = "HOLD",
 	};
 	return NAME(names, type);
 }
@@ -137,6 +141,7 @@ const char *acd_story_name(uint8_t code)
 	    [ACD_STORY_NONE] = "none",       [ACD_STORY_QUEUED] = "queued",
 	    [ACD_STORY_GRANTED] = "granted", [ACD_STORY_BRIDGED] = "bridged",
 	    [ACD_STORY_BACK] = "back",       [ACD_STORY_AWAIT] = "await_agent",
+	    [ACD_STORY_ADOPTED] = "adopted",
 	};
 	return NAME(names, code);
 }

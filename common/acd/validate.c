@@ -56,6 +56,9 @@ static const struct row {
     [ACD_MSG_RELEASE] = {FROM_ANY_NODE, F_TRIPLE | F_SIDE | F_CAUSE},
     [ACD_MSG_RELEASED] = {FROM_ANY_NODE, F_TRIPLE | F_SIDE},
     [ACD_MSG_NACK] = {FROM_ANY_NODE, F_TRIPLE | F_SIDE | F_CAUSE},
+    [ACD_MSG_OWNER] = {FROM_ANY_NODE, F_TRIPLE | F_VERSION},
+    [ACD_MSG_RECALL] = {FROM_ANY_NODE, F_TRIPLE | F_WHO | F_QUEUE},
+    [ACD_MSG_HOLD] = {FROM_ANY_NODE, F_TRIPLE | F_WHO},
 };
 
 enum {
@@ -107,7 +110,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	const struct row *row = &rows[m->type];
 	if (!sender_ok(acd, from, row->sender) || !fields_ok(m, row->fields))
 		return false;
-	if (m->cause > ACD_CAUSE_LIMIT || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
+	if (m->cause > ACD_CAUSE_FENCED || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
 	    m->talk_us > AGE_MAX_US || m->turn_us > AGE_MAX_US || m->stage > ACD_RELAX_MAX ||
 	    m->wrap_up_ms > WRAP_UP_MAX_MS || m->ring_timeout_ms > RING_MAX_MS)
 		return false;
@@ -116,6 +119,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 		return false;
 
 	bool from_owner = m->type == ACD_MSG_GRANT || m->type == ACD_MSG_BRIDGED ||
+			  m->type == ACD_MSG_OWNER || m->type == ACD_MSG_RECALL ||
 			  (row->fields & F_SIDE && m->state == ACD_SIDE_OWNER);
 	if (from_owner)
 		return owner_ok(from, m);
@@ -123,6 +127,9 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 		return false;
 	if (m->type == ACD_MSG_CALL_UP) /* a site announces only its own calls */
 		return addr_site(id_addr(m->call.v)) == site_of(from);
+	if (m->type == ACD_MSG_HOLD)
+		return m->state == ACD_AGENT_RINGING || m->state == ACD_AGENT_COMMITTED ||
+		       m->state == ACD_AGENT_TALKING;
 	if (m->type == ACD_MSG_RESERVE)
 		return m->site == site_of(m->peer) &&
 		       (addr_is_broker(m->peer.v) || same_addr(m->peer, acd->self));

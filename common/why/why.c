@@ -51,7 +51,8 @@ static const char *cause_text(uint8_t cause)
 	case ACD_CAUSE_CALL_GONE:
 	case ACD_CAUSE_QUEUE_EMPTY:
 	case ACD_CAUSE_DRAINING:
-	case ACD_CAUSE_LIMIT: break;
+	case ACD_CAUSE_LIMIT:
+	case ACD_CAUSE_FENCED: break;
 	}
 	return acd_cause_name(cause);
 }
@@ -102,6 +103,9 @@ static void say_story(const struct conf *conf, const struct acd_why *w, json_t *
 		case ACD_STORY_AWAIT:
 			say(lines, "after %s: %s at %s went silent; waiting for the same agent", at,
 			    who, where);
+			break;
+		case ACD_STORY_ADOPTED:
+			say(lines, "after %s: this node took it from the journal", at);
 			break;
 		case ACD_STORY_NONE: break;
 		}

@@ -302,6 +302,7 @@ void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	case ACD_FX_OFFER_END: offer_end(sim, d, fx); return;
 	case ACD_FX_SEND:
 	case ACD_FX_ISLAND:
+	case ACD_FX_OWNER:
 	case ACD_FX_TYPE_COUNT: return;
 	}
 }
