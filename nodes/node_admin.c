@@ -188,6 +188,21 @@ static json_t *cmd_drain(struct node *n, const json_t *req)
 			 (json_int_t)n->calls_n);
 }
 
+/* helioctl agent force: who may reach this socket may decide. */
+static json_t *cmd_force(struct node *n, const json_t *req)
+{
+	const char *name = json_string_value(json_object_get(req, "agent"));
+	const char *word = json_string_value(json_object_get(req, "what"));
+	const struct conf_agent *a = conf_agent_by_name(n->conf, name ? name : "");
+	enum desk_force what = desk_force_parse(word ? word : "");
+	if (!a || what == DESK_FORCE_NONE)
+		return admin_error("force needs \"agent\" and \"what\"",
+				   "helioctl agent force NAME ready|not-ready|release");
+	enum desk_forced v = desk_force_here(n->desk, a->id, what, "helioctl", "helioctl");
+	return json_pack("{sb sb sb ss}", "ok", 1, "here", v != DESK_FORCED_NOT_HERE, "done",
+			 v == DESK_FORCED, "why", desk_forced_text(v));
+}
+
 static json_t *cmd_events(struct node *n, const json_t *req)
 {
 	(void)n;
@@ -204,9 +219,9 @@ static const struct {
 	const char *cmd;
 	json_t *(*handle)(struct node *n, const json_t *req);
 } table[] = {
-    {"status", cmd_status},   {"queues", cmd_queues}, {"agents", cmd_agents}, {"calls", cmd_calls},
-    {"records", cmd_records}, {"drain", cmd_drain},   {"events", cmd_events},
-    {"why", cmd_why},
+    {"status", cmd_status}, {"queues", cmd_queues},   {"agents", cmd_agents},
+    {"calls", cmd_calls},   {"records", cmd_records}, {"drain", cmd_drain},
+    {"events", cmd_events}, {"why", cmd_why},         {"force", cmd_force},
 };
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)
@@ -216,7 +231,7 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 			return table[i].handle(arg, req);
 	}
 	return admin_error("a node does not know this command",
-			   "one of: status queues agents calls records drain why events");
+			   "one of: status queues agents calls records drain why force events");
 }
 
 static void admin_fd_h(int flags, void *arg)

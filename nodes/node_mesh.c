@@ -92,6 +92,14 @@ static void got(struct node *n, const Envelope *env, const uint8_t *payload, siz
 		if (addr_is_node(from))
 			node_wall_news(n, from, env->boot, &env->body.wall_news);
 		break;
+	case Envelope_force_tag:
+		if (addr_is_node(from))
+			desk_force(n->desk, from, &env->body.force);
+		break;
+	case Envelope_forced_tag:
+		if (addr_is_node(from))
+			desk_forced(n->desk, &env->body.forced);
+		break;
 	case Envelope_queue_stats_tag:
 		if (addr_is_broker(from) && addr_site(from) == addr_site(n->self->addr))
 			got_queue_stats(n, &env->body.queue_stats);

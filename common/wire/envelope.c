@@ -78,6 +78,8 @@ static int check_body(Envelope *env)
 	case Envelope_session_claim_tag:
 	case Envelope_wall_ask_tag:
 	case Envelope_wall_news_tag:
+	case Envelope_force_tag:
+	case Envelope_forced_tag:
 	case Envelope_queue_stats_tag: return 0;
 	default: return EBADMSG;
 	}

@@ -71,6 +71,7 @@ int cmd_apply(struct ctl *ctl);
 int cmd_agent_add(struct ctl *ctl);
 int cmd_agent_passwd(struct ctl *ctl);
 int cmd_agent_list(struct ctl *ctl);
+int cmd_agent_force(struct ctl *ctl);
 int cmd_test_call(struct ctl *ctl);
 
 extern const struct ctl_option cmd_events_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],

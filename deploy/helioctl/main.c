@@ -111,6 +111,13 @@ static const struct ctl_command commands[] = {
 	 "  helioctl agent passwd maria\n"
 	 "  helioctl agent passwd maria --lock        may not sign in any more",
 	 cmd_passwd_options, 1, 1, true, false, cmd_agent_passwd},
+	{"agent force", "NAME ready|not-ready|release", "decide an agent's state, as a supervisor does",
+	 "ready: calls may come (refused while the audio is down). not-ready: what rings goes back to\n"
+	 "its queue, a talk goes on. release: ends the call in hand. The agent's page says so, and the\n"
+	 "node writes event=agent.forced.\n\n"
+	 "  helioctl agent force maria not-ready\n"
+	 "  helioctl events --json | jq -c 'select(.event == \"agent.forced\").fields'",
+	 NULL, 2, 2, true, false, cmd_agent_force},
 #ifdef HELIO_HAVE_CALLER
 	{"test-call", "QUEUE", "place a real call and hear what a caller hears",
 	 "Calls the queue by SIP with real audio and tells what happens: answered by the queue,\n"

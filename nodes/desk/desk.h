@@ -39,6 +39,27 @@ void desk_claim(struct desk *desk, uint16_t from, const SessionClaim *claim);
 /* A node was heard: one that was silent or restarted is told of every session here. */
 void desk_peer_heard(struct desk *desk, uint16_t from, uint32_t boot);
 
+/* What a supervisor decides for an agent, and what came of it (desk_force.c). */
+enum desk_force { DESK_FORCE_NONE, DESK_FORCE_READY, DESK_FORCE_NOT_READY, DESK_FORCE_RELEASE };
+enum desk_forced {
+	DESK_FORCED,
+	DESK_FORCED_NOT_HERE,
+	DESK_FORCED_MEDIA,
+	DESK_FORCED_NOTHING,
+	DESK_FORCED_STATE,
+	DESK_FORCED_MAY_NOT,
+	DESK_FORCED_BAD,
+};
+/* "ready", "not-ready", "release". */
+enum desk_force desk_force_parse(const char *word);
+const char *desk_forced_text(enum desk_forced why); /* a text that stays */
+/* Decides for a session of this node. The caller has seen to it that `by` may. */
+enum desk_forced desk_force_here(struct desk *desk, uint64_t agent, enum desk_force what,
+				 const char *by_name, const char *by_display);
+/* From the mesh: a supervisor of another node decides; the answer to one of ours. */
+void desk_force(struct desk *desk, uint16_t from, const Force *force);
+void desk_forced(struct desk *desk, const Forced *forced);
+
 /* The queue of the call that this session has in hand; 0: none. */
 uint32_t desk_queue(const struct desk *desk, struct acd_session_id session);
 uint32_t desk_sessions(const struct desk *desk);

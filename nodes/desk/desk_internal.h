@@ -170,6 +170,9 @@ void wall_say(const struct session *s);
 void wall_forget(struct session *s); /* its page is gone; the next one asks again */
 void walls_close(struct desk *d);
 
+/* desk_force.c: a page asks for another agent's state */
+void force_request(struct link *l, const json_t *msg);
+
 /* desk_message.c: one sealed JSON object from the page */
 void message_handle(struct link *l, const uint8_t *json, size_t len);
 json_t *message_queues(const struct session *s);

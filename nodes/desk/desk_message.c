@@ -194,6 +194,7 @@ static const struct {
     {"mute", true, on_mute},
     {"signout", true, on_signout},
     {"wall", true, wall_request},
+    {"force", true, force_request},
 };
 
 /* Brackets outside of texts: no parser of ours goes deeper than a message of ours is. */

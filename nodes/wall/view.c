@@ -308,3 +308,9 @@ void wall_view_tick(struct wall_view *v, uint64_t now_us)
 			source_forget(v, s);
 	}
 }
+
+uint16_t wall_view_agent_node(const struct wall_view *v, uint64_t agent)
+{
+	const struct wall_row *row = wall_table_find(&v->rows, WALL_AGENT, agent);
+	return row && row->heard && row->agent.state != ACD_AGENT_OFF ? row->node : 0;
+}

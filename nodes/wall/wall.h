@@ -70,6 +70,9 @@ void wall_view_ask(const struct wall_view *v, uint16_t to, WallAsk *ret);
 /* Once a second or so: nodes that fell silent. */
 void wall_view_tick(struct wall_view *v, uint64_t now_us);
 
+/* The node at which the agent is signed in, as far as is known; 0: nowhere, or it is silent. */
+uint16_t wall_view_agent_node(const struct wall_view *v, uint64_t agent);
+
 /* What a page knows; all zero for a page that knows nothing. */
 struct wall_page {
 	uint64_t have;

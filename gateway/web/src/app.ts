@@ -287,6 +287,10 @@ export class App {
 			this.wall.take(m, this.now());
 			return;
 		}
+		if (m.t === 'force_done') {
+			this.wall.forced(m);
+			return;
+		}
 		if (m.t === 'denied') {
 			if (m.why === 'ticket') saveTicket(null);
 			// A full or leaving node is no reason to throw somebody out of a desk: try the next one.

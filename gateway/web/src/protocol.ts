@@ -22,6 +22,10 @@ export const MESSAGE_MAX = 16 * 1024;
 /** A note in a record, in bytes of UTF-8 (the node refuses a longer one whole). */
 export const NOTE_MAX_BYTES = 511;
 
+/** What a supervisor may decide for somebody else. */
+export const FORCE_WHATS = ['ready', 'not-ready', 'release'] as const;
+export type ForceWhat = (typeof FORCE_WHATS)[number];
+
 export type ToNode =
 	| { t: 'login'; name: string; password: string; audio: 'webrtc'; lang: string }
 	| {
@@ -35,6 +39,7 @@ export type ToNode =
 	| { t: 'wrap'; offer: string; disposition: string; note: string; done: boolean }
 	| { t: 'mute'; on: boolean }
 	| { t: 'wall'; on: boolean }
+	| { t: 'force'; agent: string; what: ForceWhat }
 	| { t: 'ping'; n: number }
 	| { t: 'signout' };
 
@@ -91,6 +96,8 @@ export type FromNode =
 	| { t: 'queues'; queues: QueueFigures[] }
 	| { t: 'stats'; lossPermille: number; jitterMs: number; rttMs: number }
 	| { t: 'taken_over'; finish: boolean }
+	| { t: 'forced'; what: ForceWhat; by: string }
+	| { t: 'force_done'; agent: string; what: string; ok: boolean; why: string }
 	| WallMessage
 	| { t: 'pong'; n: number }
 	| { t: 'error'; what: string; why: string; remedy: string };
@@ -251,6 +258,15 @@ export function parseFromNode(json: string): FromNode | null {
 		};
 	case 'taken_over':
 		return { t: 'taken_over', finish: m.finish === true };
+	case 'forced': {
+		const what = FORCE_WHATS.find((w) => w === m.what);
+		return what ? { t: 'forced', what, by: text(m.by) } : null;
+	}
+	case 'force_done':
+		return {
+			t: 'force_done', agent: text(m.agent), what: text(m.what), ok: m.ok === true,
+			why: text(m.why, 1024),
+		};
 	case 'wall':
 		return readWall(m);
 	case 'pong':

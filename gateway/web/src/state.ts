@@ -326,6 +326,9 @@ function onMessage(state: State, m: FromNode, at: number): State {
 	}
 	case 'taken_over':
 		return m.finish ? say({ ...state, leaving: true, ring: null }, 'leaving', true) : takenOver(state);
+	case 'forced':
+		return notice(state, 'info', `forced_${m.what}`, m.by, '', at);
+	case 'force_done': // said in the floor's dialog
 	case 'wall': // kept beside the state: src/wall/store.ts
 	case 'pong':
 		return state;

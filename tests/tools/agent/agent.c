@@ -309,6 +309,12 @@ static void on_taken_over(struct agent *a, const json_t *msg)
 		pool_fail(a->pool, "%s was taken over by another page", a->name);
 }
 
+static void on_forced(struct agent *a, const json_t *msg)
+{
+	agent_event(a, EV_NONE, "forced",
+		    json_pack("{s:s, s:s}", "what", text(msg, "what"), "by", text(msg, "by")));
+}
+
 static void on_error(struct agent *a, const json_t *msg)
 {
 	report_count(COUNT_ERRORS);
@@ -324,7 +330,7 @@ static const struct {
     {"welcome", on_welcome}, {"denied", on_denied}, {"state", on_state},
     {"media", on_media},     {"ring", on_ring},     {"ring_end", on_ring_end},
     {"talk", on_talk},       {"end", on_end},       {"taken_over", on_taken_over},
-    {"error", on_error},
+    {"error", on_error},     {"forced", on_forced},
 };
 
 static void link_message(const char *type, const json_t *msg, void *arg)

@@ -5,6 +5,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useNow, useView, type View } from '../ui/context';
 import { AlertIcon } from '../ui/icons';
 import { Button } from '../ui/parts';
+import { ForceDialog } from './force';
 import { CrewLine, DUTY_ICON, DUTY_TONE } from './floor';
 import {
 	DUTIES, duty, NO_CHOICE, roster, type Choice, type Crew, type Floor, type Item, type Person, type Sort,
@@ -21,6 +22,8 @@ interface P { floor: Floor; choice: Choice; change: (c: Partial<Choice>) => void
 export function Agents({ floor, choice, change }: P) {
 	const { app, t } = useView();
 	const { items, people } = useMemo(() => roster(floor, choice), [floor, choice]);
+	const [picked, setPicked] = useState('');
+	const person = picked ? floor.people.get(picked) : undefined;
 	return (
 		<section class="agents" aria-labelledby="floor-agents">
 			<div class="agents-head">
@@ -28,7 +31,8 @@ export function Agents({ floor, choice, change }: P) {
 				<p class="soft" role="status" data-testid="agents-count">{t('wall.count', { n: people })}</p>
 			</div>
 			<Filters floor={floor} choice={choice} change={change} />
-			<List key={app.prefs.lang} items={items} floor={floor} choice={choice} change={change} />
+			<List key={app.prefs.lang} items={items} floor={floor} choice={choice} change={change} onPick={setPicked} />
+			{person && <ForceDialog p={person} onClose={() => setPicked('')} />}
 		</section>
 	);
 }
@@ -82,7 +86,7 @@ function Filters({ floor, choice, change }: P) {
 	);
 }
 
-function List({ items, floor, choice, change }: P & { items: Item[] }) {
+function List({ items, floor, choice, change, onPick }: P & { items: Item[]; onPick: (name: string) => void }) {
 	const view = useView();
 	const { app, t } = view;
 	const box = useRef<HTMLDivElement>(null);
@@ -130,7 +134,7 @@ function List({ items, floor, choice, change }: P & { items: Item[] }) {
 					{items.slice(from, to).map((item, i) => (item.kind === 'site'
 						? <SiteRow key={`site ${item.site}`} item={item} index={from + i + 2} />
 						: <PersonRow key={item.person.name} p={item.person} index={from + i + 2} now={now}
-							queue={floor.lines.get(item.person.queue)?.display ?? item.person.queue} view={view} />))}
+							queue={floor.lines.get(item.person.queue)?.display ?? item.person.queue} view={view} onPick={onPick} />))}
 					{to < items.length && <Space key="below" rows={items.length - to} />}
 				</tbody>
 			</table>
@@ -155,7 +159,7 @@ function SiteRow({ item, index }: { item: Extract<Item, { kind: 'site' }>; index
 	);
 }
 
-interface PersonProps { p: Person; index: number; now: number; queue: string; view: View }
+interface PersonProps { p: Person; index: number; now: number; queue: string; view: View; onPick: (name: string) => void }
 
 /** Drawn again only when something in it differs: while the list is scrolled, nothing does. */
 class PersonRow extends Component<PersonProps> {
@@ -164,14 +168,15 @@ class PersonRow extends Component<PersonProps> {
 		return next.p !== was.p || next.index !== was.index || next.now !== was.now
 			|| next.queue !== was.queue || next.view.t !== was.view.t;
 	}
-	override render({ p, index, now, queue, view: { app, t, find } }: PersonProps) {
+	override render({ p, index, now, queue, view: { app, t, find }, onPick }: PersonProps) {
 		const what = duty(p.state);
 		const Icon = DUTY_ICON[what];
 		const why = p.state === 'not_ready' ? find(`wall.reason.${p.reason}`) ?? find(`reason.${p.reason}`) : null;
 		return (
 			<tr aria-rowindex={index} class={p.heard ? '' : 'old'} data-testid={`agent-${p.name}`} data-state={p.state}>
 				<th scope="row" class="col-name">
-					<span class="agent-name">{p.display}</span>
+					<button type="button" class="agent-name" data-testid={`pick-${p.name}`} title={t('wall.force')}
+						onClick={() => onPick(p.name)}>{p.display}</button>
 					<span class="agent-more narrow-only">{[p.site, queue, p.call].filter(Boolean).join(' · ')}</span>
 				</th>
 				<td class="col-state">
