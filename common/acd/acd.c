@@ -395,6 +395,7 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_AGENT_HANGUP:
 	case ACD_EV_AGENT_WRAP_DONE:
 	case ACD_EV_SESSION_LOST:
+	case ACD_EV_AGENT_SKILLS:
 	case ACD_EV_SESSION_RESUMED: return ev_agent(acd, ev);
 	case ACD_EV_MEDIA_FAILED: return ev_media_failed(acd, ev);
 	case ACD_EV_DRAIN: return ev_drain(acd, ev);
@@ -424,25 +425,30 @@ static bool pump(struct acd *acd)
 	return true;
 }
 
+void matcher_ask(struct acd *acd)
+{
+	/* A matcher with an empty memory waits for what the nodes hold, so that the first caller it
+	 * hears of is not taken for the oldest; but not longer than a stall nobody notices. */
+	acd->hold_until = after_ms(acd, acd->tm.advert_ms);
+	timer_set(acd, TM_ISLAND, 0, acd->hold_until);
+	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
+		fx_send(acd, acd->mnodes[i].addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
+		acd->mnodes[i].asked = true;
+		acd->mnodes[i].asked_at = acd->now;
+	}
+}
+
 /* The first event tells what time it is; timers start from there. */
 static void start(struct acd *acd)
 {
 	acd->started = true;
 	acd->broker_heard = acd->now;
-	/* A matcher with an empty memory waits for what the nodes hold, so that the first caller it
-	 * hears of is not taken for the oldest; but not longer than a stall nobody notices. */
-	acd->hold_until = acd->role == ACD_ROLE_BROKER ? after_ms(acd, acd->tm.advert_ms) : 0;
 	timer_set(acd, TM_TICK, 0, acd->now);
-	if (acd->role == ACD_ROLE_NODE && acd->stations_n > 0)
-		timer_set(acd, TM_ISLAND, 0, after_ms(acd, acd->tm.broker_silent_ms));
+	if (acd->role == ACD_ROLE_BROKER)
+		matcher_ask(acd);
 	else
 		timer_set(acd, TM_ISLAND, 0,
-			  acd->role == ACD_ROLE_NODE ? acd->now : acd->hold_until);
-	for (uint32_t i = 0; acd->role == ACD_ROLE_BROKER && i < acd->mnodes_n; i++) {
-		fx_send(acd, acd->mnodes[i].addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
-		acd->mnodes[i].asked = true;
-		acd->mnodes[i].asked_at = acd->now;
-	}
+			  acd->stations_n > 0 ? after_ms(acd, acd->tm.broker_silent_ms) : acd->now);
 }
 
 enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct acd_effects *ret_fx)

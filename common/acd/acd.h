@@ -263,6 +263,8 @@ enum acd_event_type {
 				   * call that awaits the agent is claimed for it first (RECALL). The
 				   * shell says it at each SessionClaim, and again when a call begins
 				   * to await somebody; sign-ins of this node the core sees itself. */
+	/* node: the configuration says something else of who is signed in */
+	ACD_EV_AGENT_SKILLS,      /* session, skills, levels, rank; for the next call */
 	ACD_EV_TYPE_COUNT,
 };
 
@@ -374,6 +376,7 @@ struct acd_queue_conf {
 	uint32_t remote_handicap_ms;  /* subtracted from the age of a head of another site */
 	uint32_t wrap_up_ms;
 	uint32_t ring_timeout_ms;
+	bool closed;                  /* was removed: takes no new callers, those in it are served */
 };
 
 struct acd_timers {                /* each with its why in acd_timers_default() */
@@ -415,6 +418,15 @@ size_t acd_size(const struct acd_conf *conf);
 /* Builds the state in mem (aligned as by malloc, acd_size() bytes, owned by the caller, freed by
  * the caller after use). */
 struct acd *acd_init(void *mem, const struct acd_conf *conf);
+
+/* The same core with other queues: calls, sessions and offers go on where they were; a matcher's
+ * memory begins anew, as after a start (it asks its nodes, 200 ms at most). A queue with a call in it
+ * must be in conf, `closed` if it was removed. Everything else in conf is as it was for `old`. Skills
+ * may be numbered anew: ACD_EV_AGENT_SKILLS for every session must follow before any other event.
+ * Between two steps, with no effects left inside. mem as for acd_init() and not that of `old`, which
+ * stays valid and unchanged: the caller frees whichever is not used any more. NULL: refused (a limit,
+ * or a queue that is still in use is missing). Traced by trace_reconf(). */
+struct acd *acd_reconfigure(void *mem, const struct acd *old, const struct acd_conf *conf);
 
 /* One event in, effects out. A refusal leaves the digest unchanged and gives no effect, except that
  * a refused message may be answered by a NACK effect. */

@@ -421,6 +421,7 @@ struct dirty_list {
 	uint32_t head, tail;
 };
 
+/* What is added here and must outlive a change of configuration: reconfigure.c copies it. */
 struct acd {
 	enum acd_role role;
 	struct acd_addr self;
@@ -529,6 +530,7 @@ static inline acd_time_us after_ms(const struct acd *acd, uint32_t ms)
 {
 	return acd->now + ms * US_PER_MS;
 }
+void matcher_ask(struct acd *acd); /* broker: everything, of every node of the site */
 uint32_t *boot_of(struct acd *acd, struct acd_addr a); /* NULL: no daemon of the mesh */
 uint32_t queue_find(const struct acd *acd, struct acd_queue_id id); /* its stage 0 */
 /* That stage of it; NIL if there is none. */
@@ -622,6 +624,8 @@ recv_fn recv_call_up, recv_call_down, recv_agent_up, recv_agent_down, recv_diges
  */
 void announce_call(struct acd *acd, uint32_t i);
 void announce_agent(struct acd *acd, uint32_t i);
+/* What was announced of it is no longer so. */
+void announce_agent_again(struct acd *acd, uint32_t i);
 void announce_digest(struct acd *acd);
 bool announce_sync_some(struct acd *acd); /* false: nothing left */
 uint64_t announce_hash(uint64_t id, uint64_t version);
@@ -631,6 +635,7 @@ void agent_up_msg(const struct acd *acd, const struct agent *a, struct acd_msg *
 /* --- island.c ------------------------------------------------------------------------------------
  */
 void island_heard(struct acd *acd);
+void island_mirror(struct acd *acd); /* what its registers announce, into the empty matcher */
 void island_timer(struct acd *acd);
 
 /* --- mirror.c ------------------------------------------------------------------------------------

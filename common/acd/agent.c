@@ -419,6 +419,23 @@ static enum acd_verdict ev_resumed(struct acd *acd, uint32_t i)
 	return ACD_OK;
 }
 
+static enum acd_verdict ev_skills(struct acd *acd, uint32_t i, const struct acd_event *ev)
+{
+	struct agent *a = &acd->agents[i];
+
+	if (!levels_valid(ev->levels))
+		return ACD_REFUSED_INVALID;
+	if (a->skills.bits == ev->skills.bits && a->rank == ev->rank &&
+	    memcmp(&a->levels, &ev->levels, sizeof(a->levels)) == 0)
+		return ACD_OK;
+	a->skills = ev->skills;
+	a->levels = ev->levels;
+	a->has = able_has(acd, ev->skills, ev->levels);
+	a->rank = ev->rank;
+	announce_agent_again(acd, i);
+	return ACD_OK;
+}
+
 enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev)
 {
 	if (ev->type == ACD_EV_AGENT_SIGN_IN)
@@ -432,6 +449,8 @@ enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev)
 		return ACD_REFUSED_STALE;
 	if (ev->type == ACD_EV_AGENT_SIGN_OUT)
 		return ev_sign_out(acd, i);
+	if (ev->type == ACD_EV_AGENT_SKILLS)
+		return ev_skills(acd, i, ev);
 	if (ev->type == ACD_EV_AGENT_READY)
 		return ev_ready(acd, i);
 	if (ev->type == ACD_EV_AGENT_NOT_READY)

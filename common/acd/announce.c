@@ -104,6 +104,22 @@ void announce_agent(struct acd *acd, uint32_t i)
 		mirror_agent_down(acd, 0, &m);
 }
 
+void announce_agent_again(struct acd *acd, uint32_t i)
+{
+	struct agent *a = &acd->agents[i];
+	struct acd_msg m;
+
+	if (!a->announced)
+		return;
+	acd->ann_sum -= announce_hash(a->session.v, a->ann_version);
+	a->ann_version = ++acd->ann_version;
+	acd->ann_sum += announce_hash(a->session.v, a->ann_version);
+	agent_up_msg(acd, a, &m);
+	to_stations(acd, &m);
+	if (acd->island)
+		mirror_agent_up(acd, 0, &m);
+}
+
 void announce_digest(struct acd *acd)
 {
 	to_stations(acd, &(struct acd_msg){.type = ACD_MSG_DIGEST,

@@ -81,7 +81,8 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	if (ev->call.v == 0 || ev->age_us > AGE_MAX_US || cepoch < first ||
 	    cepoch % 64 != first % 64)
 		return ACD_REFUSED_INVALID;
-	if (queue == NIL)
+	/* What comes back from the journal (with its age) was in the queue before it was closed. */
+	if (queue == NIL || (acd->queues[queue].conf->closed && !ev->age_us))
 		return ACD_REFUSED_UNKNOWN;
 	if (acd->draining)
 		return ACD_REFUSED_DRAINING;

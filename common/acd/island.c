@@ -24,11 +24,18 @@ void island_heard(struct acd *acd)
 
 void island_timer(struct acd *acd)
 {
+	if (acd->island) { /* the pause after other queues came is over */
+		acd->unheld = true;
+		return;
+	}
+	show(acd, true);
+	island_mirror(acd);
+}
+
+void island_mirror(struct acd *acd)
+{
 	struct acd_msg m;
 
-	if (acd->island)
-		return;
-	show(acd, true);
 	for (uint32_t i = 0; i < acd->call_free.max; i++) {
 		if (!acd->calls[i].announced)
 			continue;

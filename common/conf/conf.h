@@ -82,6 +82,7 @@ struct conf_queue {
 	uint32_t sl_within_ms, sl_target_pct;
 	char greeting[CONF_PATH_SIZE];  /* absolute after load; "" = none */
 	char music[CONF_PATH_SIZE];
+	bool closed;                    /* conf_live(): removed from the file while daemons ran */
 	int line;                       /* of its definition, for messages */
 };
 

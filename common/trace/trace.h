@@ -10,6 +10,7 @@
  *   node 257 / broker 320                   one each, in order
  *   ev type=1 now=… from=257 from_boot=3 m.type=4 m.call=…      fields that are zero are left out
  *   digest 0123456789abcdef                 of the core at this point
+ *   reconf 3                                acd_reconfigure(): so many `queue` lines follow
  *
  * It holds ids and times, no number and no name of a caller: those never enter the core.
  */
@@ -29,6 +30,8 @@ int trace_open(struct trace **ret, const char *path, const struct acd_conf *conf
 struct trace *trace_close(struct trace *t);
 void trace_event(struct trace *t, const struct acd_event *ev);
 void trace_digest(struct trace *t, uint64_t digest);
+/* After acd_reconfigure() with these queues. */
+void trace_reconf(struct trace *t, const struct acd_conf *conf);
 /* To the kernel. An errno, also in errno, once anything could not be written (disk full): the trace
  * ends there. */
 int trace_flush(struct trace *t);
@@ -36,7 +39,8 @@ int trace_flush(struct trace *t);
 /* Reading. EBADMSG: a line that this version did not write; *ret_line (may be NULL) is its number.
  */
 struct trace_reader;
-enum trace_line { TRACE_END, TRACE_EVENT, TRACE_DIGEST };
+/* TRACE_RECONF: trace_reader_conf() has other queues now. */
+enum trace_line { TRACE_END, TRACE_EVENT, TRACE_DIGEST, TRACE_RECONF };
 int trace_reader_open(struct trace_reader **ret, FILE *file, uint32_t *ret_line);
 struct trace_reader *trace_reader_close(struct trace_reader *r); /* the file stays the caller's */
 /* Valid until close. */

@@ -189,6 +189,33 @@ const struct acd_conf *trace_reader_conf(const struct trace_reader *r)
 	return &r->conf;
 }
 
+/* A trace that ends within the queues ends before them. */
+static int get_reconf(struct trace_reader *r, const char *count, enum trace_line *ret_kind)
+{
+	uint64_t n;
+	bool end;
+	int err = number(count, 10, &n);
+	if (err || n > QUEUES_MAX)
+		return EBADMSG;
+	memset(r->queues, 0, sizeof(r->queues));
+	r->conf.queues_n = 0;
+	while (r->conf.queues_n < n) {
+		err = line_next(r, &end);
+		if (err || end)
+			return err;
+		r->have = false;
+		char *rest = after(r->text, "queue");
+		if (!rest)
+			return EBADMSG;
+		err = get_fields(rest, &r->queues[r->conf.queues_n++], trace_queue_fields,
+				 HELIO_ARRAY_LEN(trace_queue_fields));
+		if (err)
+			return err;
+	}
+	*ret_kind = TRACE_RECONF;
+	return 0;
+}
+
 int trace_read(struct trace_reader *r, enum trace_line *ret_kind, struct acd_event *ret_ev,
 	       uint64_t *ret_digest, uint32_t *ret_line)
 {
@@ -209,6 +236,8 @@ int trace_read(struct trace_reader *r, enum trace_line *ret_kind, struct acd_eve
 		return get_fields(rest, ret_ev, trace_event_fields,
 				  HELIO_ARRAY_LEN(trace_event_fields));
 	}
+	if ((rest = after(r->text, "reconf")))
+		return get_reconf(r, rest, ret_kind);
 	if ((rest = after(r->text, "digest"))) {
 		*ret_kind = TRACE_DIGEST;
 		return number(rest, 16, ret_digest);

@@ -101,6 +101,14 @@ void trace_event(struct trace *t, const struct acd_event *ev)
 	put_fields(t->file, "ev", ev, trace_event_fields, HELIO_ARRAY_LEN(trace_event_fields));
 }
 
+void trace_reconf(struct trace *t, const struct acd_conf *conf)
+{
+	fprintf(t->file, "reconf %" PRIu32 "\n", conf->queues_n);
+	for (uint32_t i = 0; i < conf->queues_n; i++)
+		put_fields(t->file, "queue", &conf->queues[i], trace_queue_fields,
+			   HELIO_ARRAY_LEN(trace_queue_fields));
+}
+
 void trace_digest(struct trace *t, uint64_t digest)
 {
 	fprintf(t->file, "digest %016" PRIx64 "\n", digest);

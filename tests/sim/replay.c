@@ -92,6 +92,26 @@ static int open_core(struct replay *r, FILE *file)
 	return 0;
 }
 
+/* Other queues came while it ran. */
+static int reconf(struct replay *r)
+{
+	size_t size = acd_size(trace_reader_conf(r->reader));
+	void *mem = size ? calloc(1, size) : NULL;
+	struct acd *acd =
+	    mem ? acd_reconfigure(mem, r->acd, trace_reader_conf(r->reader)) : NULL;
+
+	if (!acd) {
+		fprintf(stderr, "%s: the core refuses its other queues\n", r->path);
+		free(mem);
+		return 1;
+	}
+	free(r->mem);
+	r->mem = mem;
+	r->acd = acd;
+	acd_check(acd);
+	return 0;
+}
+
 static int go(struct replay *r)
 {
 	for (;;) {
@@ -105,6 +125,11 @@ static int go(struct replay *r)
 			return 0;
 		if (kind == TRACE_EVENT) {
 			step(r, &ev);
+			continue;
+		}
+		if (kind == TRACE_RECONF) {
+			if (reconf(r))
+				return 1;
 			continue;
 		}
 		uint64_t got = acd_digest(r->acd);

@@ -24,13 +24,18 @@ static const struct acd_queue_conf queues[] = {
      .ring_timeout_ms = 10000},
 };
 
-static void boot(struct world *w, struct world_daemon *d)
-{
+struct daemon_conf {
+	struct acd_conf conf;
 	struct acd_addr nodes[ACD_NODES_PER_SITE_MAX], brokers[WORLD_DAEMONS_MAX];
+};
+
+static void conf_of(const struct world *w, const struct world_daemon *d, struct daemon_conf *ret)
+{
+	struct acd_addr *nodes = ret->nodes, *brokers = ret->brokers;
 	struct acd_conf conf = {
 	    .role = addr_is_node(d->addr.v) ? ACD_ROLE_NODE : ACD_ROLE_BROKER,
 	    .self = d->addr,
-	    .boot = ++d->boot,
+	    .boot = d->boot,
 	    .calls_max = 64,
 	    .agents_max = 64,
 	    .queues_n = w->queues_n,
@@ -47,11 +52,44 @@ static void boot(struct world *w, struct world_daemon *d)
 		else if (addr_site(a.v) == addr_site(d->addr.v))
 			nodes[conf.nodes_n++] = a;
 	}
+	ret->conf = conf;
+}
+
+static void boot(struct world *w, struct world_daemon *d)
+{
+	struct daemon_conf c;
+
+	d->boot++;
+	conf_of(w, d, &c);
 	free(d->mem);
-	helio_assert(acd_size(&conf) > 0);
-	d->mem = malloc(acd_size(&conf));
+	helio_assert(acd_size(&c.conf) > 0);
+	d->mem = malloc(acd_size(&c.conf));
 	helio_assert(d->mem);
-	d->acd = acd_init(d->mem, &conf);
+	d->acd = acd_init(d->mem, &c.conf);
+}
+
+bool world_reconfigure(struct world *w, unsigned site, unsigned ordinal,
+		       const struct acd_queue_conf *own, uint32_t n)
+{
+	struct world_daemon *d = world_at(w, site, ordinal);
+	struct daemon_conf c;
+
+	w->queues = own;
+	w->queues_n = n;
+	conf_of(w, d, &c);
+	helio_assert(acd_size(&c.conf) > 0);
+	void *mem = malloc(acd_size(&c.conf));
+	helio_assert(mem);
+	uint64_t before = acd_digest(d->acd);
+	struct acd *acd = acd_reconfigure(mem, d->acd, &c.conf);
+	helio_assert(acd_digest(d->acd) == before);
+	free(acd ? d->mem : mem);
+	if (!acd)
+		return false;
+	d->mem = mem;
+	d->acd = acd;
+	acd_check(acd);
+	return true;
 }
 
 struct world *world_new(unsigned sites, unsigned brokers, unsigned nodes)

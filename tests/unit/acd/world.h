@@ -65,6 +65,10 @@ struct world *world_free(struct world *w);
 struct world_daemon *world_at(struct world *w, unsigned site, unsigned ordinal);
 struct acd *world_node(struct world *w, unsigned site, unsigned n);   /* n from 1 */
 struct acd *world_broker(struct world *w, unsigned site, unsigned n); /* n from 1 */
+/* Other queues for one daemon, as it runs (and for those that boot later). False: refused. Pointers
+ * to its core from before are no longer valid. */
+bool world_reconfigure(struct world *w, unsigned site, unsigned ordinal,
+		       const struct acd_queue_conf *own, uint32_t n);
 /* The same daemon with an empty memory and the next boot number. */
 void world_restart(struct world *w, unsigned site, unsigned ordinal);
 
