@@ -20,6 +20,7 @@ helio_dep(sndfile sndfile)
 helio_dep(jansson jansson)
 helio_dep(fyaml libfyaml)
 helio_dep(sqlite sqlite3)
+helio_dep(ical libical)
 
 # libre's .pc file omits what its headers were built with; without HAVE_STDBOOL_H re_types.h
 # redefines _Bool. USE_OPENSSL declares tls_openssl_context().

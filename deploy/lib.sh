@@ -40,7 +40,7 @@ quietly() {
 packages_build="build-essential cmake ninja-build pkg-config ccache libzmq3-dev libczmq-dev
 	libhiredis-dev libsodium-dev libwebsockets-dev libre-dev librem-dev libopus-dev libsndfile1-dev
 	nanopb libnanopb-dev protobuf-compiler python3-protobuf libjansson-dev libfyaml-dev
-	libsqlite3-dev libssl-dev libcmocka-dev ca-certificates"
+	libsqlite3-dev libical-dev tzdata libssl-dev libcmocka-dev ca-certificates"
 packages_run="redis-server iproute2 curl"
 packages_check="chromium"
 packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3 python3 openssl stunnel4
