@@ -1,6 +1,7 @@
 #include "nodes/sip/sip_priv.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,9 +16,11 @@ static void call_destructor(void *arg)
 	mem_deref(call->conn);
 }
 
-struct sip_call *sip_call_new(struct sip_ua *ua)
+struct sip_call *sip_call_new(struct sip_ua *ua, uint32_t routes_n)
 {
-	struct sip_call *call = mem_zalloc(sizeof(*call), call_destructor);
+	helio_assert(routes_n <= SIP_ROUTES_MAX);
+	struct sip_call *call = mem_zalloc(
+	    offsetof(struct sip_call, dlg.routes) + routes_n * SIP_URI_SIZE, call_destructor);
 	if (!call)
 		return NULL;
 	call->ua = ua;
@@ -170,11 +173,11 @@ int sip_call_adopt(struct sip_ua *ua, struct sip_call **ret, const struct sip_di
 		return ENOTCONN;
 	if (cepoch <= d->cepoch || sip_dialog_cseq_base(cepoch) <= d->local_cseq)
 		return ERANGE;
-	struct sip_call *call = sip_call_new(ua);
+	struct sip_call *call = sip_call_new(ua, d->routes_n);
 	if (!call)
 		return ENOMEM;
 	call->user = user_data;
-	call->dlg = *d;
+	sip_dialog_copy(&call->dlg, d);
 	call->dlg.cepoch = cepoch;
 	call->dlg.local_cseq = sip_dialog_cseq_base(cepoch);
 	sip_call_contact(ua, d->transport, call->dlg.local_contact);

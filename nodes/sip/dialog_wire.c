@@ -9,6 +9,7 @@
 #include "nodes/sip/sip_call.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/base/base.h"
@@ -126,12 +127,19 @@ static void dialog_walk(struct walk *w, struct sip_dialog *d)
 	WALK(w, d->refresher_is_us, 1, 1);
 }
 
+void sip_dialog_copy(struct sip_dialog *dst, const struct sip_dialog *src)
+{
+	helio_assert(src->routes_n <= SIP_ROUTES_MAX);
+	memcpy(dst, src, offsetof(struct sip_dialog, routes) + src->routes_n * SIP_URI_SIZE);
+}
+
 int sip_dialog_encode(const struct sip_dialog *d, uint8_t *out, size_t size, size_t *ret_len)
 {
-	struct sip_dialog copy = *d; /* the walk takes both directions, hence not const */
+	struct sip_dialog copy; /* the walk takes both directions, hence not const */
 	struct walk w = {.out = out, .size = size};
-	if (copy.routes_n > SIP_ROUTES_MAX)
+	if (d->routes_n > SIP_ROUTES_MAX)
 		return EMSGSIZE;
+	sip_dialog_copy(&copy, d);
 	if (!room(&w, 4))
 		return EMSGSIZE;
 	memcpy(out, magic, sizeof(magic));

@@ -188,7 +188,9 @@ void sip_invite_handle(struct sip_ua *ua, const struct sip_msg *msg)
 		sip_refuse_offer(ua, msg, 400, "Bad Request-URI");
 		return;
 	}
-	struct sip_call *call = sip_call_new(ua);
+	uint32_t routes_n = sip_msg_hdr_count(msg, SIP_HDR_RECORD_ROUTE);
+	struct sip_call *call =
+	    sip_call_new(ua, routes_n < SIP_ROUTES_MAX ? routes_n : SIP_ROUTES_MAX);
 	if (!call)
 		return; /* the caller's retransmission may find memory */
 	status = call_prepare(call, msg, err ? NULL : &offer, &reason);

@@ -15,6 +15,7 @@
 /* libre keeps a function of this name in its own dialog code and exports it: without another symbol
  * ours would take its place in every program that also uses libre's sipsess. */
 #define sip_dialog_encode helio_sip_dialog_encode
+#define sip_dialog_copy helio_sip_dialog_copy
 #define sip_dialog_decode helio_sip_dialog_decode
 
 struct sip_ua;   /* transports, limits */
@@ -47,8 +48,6 @@ struct sip_dialog {
 	char local_tag[SIP_TAG_SIZE], remote_tag[SIP_TAG_SIZE];
 	char remote_target[SIP_URI_SIZE]; /* Contact of the far end */
 	char local_contact[SIP_URI_SIZE];
-	char routes[SIP_ROUTES_MAX][SIP_URI_SIZE];
-	uint32_t routes_n;
 	uint32_t local_cseq, remote_cseq;
 	uint32_t cepoch;
 	uint32_t remote_ip4; /* where requests came from (for logs; routing uses RFC 3263) */
@@ -60,7 +59,14 @@ struct sip_dialog {
 	struct sip_sdp remote_sdp;
 	uint32_t session_expires_s; /* RFC 4028; 0 none */
 	bool refresher_is_us;
+	uint32_t routes_n;
+	/* Last: a waiting call keeps as many as it has (most have none), 2 kB less than all. What
+	 * sip_call_dialog() returns is therefore read in place or by sip_dialog_copy(), never
+	 * assigned. */
+	char routes[SIP_ROUTES_MAX][SIP_URI_SIZE];
 };
+/* With the routes that *src has, and no byte of src beyond them. */
+void sip_dialog_copy(struct sip_dialog *dst, const struct sip_dialog *src);
 /* 0, EMSGSIZE; decode: EBADMSG for anything malformed or of a newer version. */
 int sip_dialog_encode(const struct sip_dialog *d, uint8_t *out, size_t size, size_t *ret_len);
 int sip_dialog_decode(struct sip_dialog *ret, const uint8_t *in, size_t len);

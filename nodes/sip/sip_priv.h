@@ -79,7 +79,6 @@ struct sip_call {
 	struct le rejected; /* in ua->rejected */
 	struct sip_ua *ua;  /* NULL once the ua is closed */
 	void *user;
-	struct sip_dialog dlg;
 	struct guard_source *src; /* while it is not over; NULL: no guard */
 	enum call_state state;
 	bool detached;     /* the application has freed or ended it: no more handlers */
@@ -102,6 +101,8 @@ struct sip_call {
 	struct wheel_node modify_timer;
 	struct wheel_node session_timer;
 	uint64_t session_end_us;
+
+	struct sip_dialog dlg; /* last: allocated as far as the last of its routes */
 };
 
 /* ---- check.c: is a request one that we can read? 0, or the status to refuse it with. */
@@ -145,7 +146,7 @@ bool sip_ua_gate(struct sip_ua *ua, uint32_t ip4, uint64_t now_us);
 void sip_ua_strike(struct sip_ua *ua, uint32_t ip4, const char *why);
 /* The loop has been late for a while: it has more to do than it can. */
 bool sip_ua_overloaded(const struct sip_ua *ua);
-struct sip_call *sip_call_new(struct sip_ua *ua);
+struct sip_call *sip_call_new(struct sip_ua *ua, uint32_t routes_n);
 void sip_call_link(struct sip_call *call);
 /* It holds no place of its source any more. */
 void sip_call_leave(struct sip_call *call);
