@@ -149,6 +149,8 @@ void calls_goodbye(struct node *n);
 void calls_close(struct node *n);
 struct call *node_call_find(const struct node *n, uint64_t id);
 void calls_fx(struct node *n, const struct acd_fx *fx);
+/* It rings at one more agent, or no longer there. */
+void calls_fx_group(struct node *n, const struct acd_fx *fx);
 void calls_wrap(struct node *n, uint64_t call, const char *disposition, const char *note);
 
 /* ---- offers (node_offers.c): the trunk leg between two nodes, and what GRANT carried ---- */

@@ -511,6 +511,17 @@ void calls_fx(struct node *n, const struct acd_fx *fx)
 	}
 }
 
+void calls_fx_group(struct node *n, const struct acd_fx *fx)
+{
+	struct call *c = node_call_find(n, fx->call.v);
+	if (!fx->on) {
+		offer_drop(n, fx->offer.v, OFFER_OWNER);
+	} else if (c) {
+		c->offers++;
+		n->counters.offers++;
+	}
+}
+
 void calls_wrap(struct node *n, uint64_t id, const char *disposition, const char *note)
 {
 	struct call *c = node_call_find(n, id);

@@ -181,6 +181,7 @@ static void fx_apply(struct node *n, const struct acd_fx *fx)
 	case ACD_FX_RING: desk_fx_ring(n->desk, fx); break;
 	case ACD_FX_TALK: desk_fx_talk(n->desk, fx); break;
 	case ACD_FX_OFFER_END: desk_fx_offer_end(n->desk, fx); break;
+	case ACD_FX_GROUP: calls_fx_group(n, fx); break;
 	case ACD_FX_ISLAND:
 		n->island = fx->on;
 		log_warn(fx->on ? "island.on" : "island.off", "why=\"%s\"",

@@ -95,6 +95,7 @@ void node_metrics_fx(struct node *n, const struct acd_fx *fx)
 	case ACD_FX_TALK:
 	case ACD_FX_ISLAND:
 	case ACD_FX_OWNER:
+	case ACD_FX_GROUP:
 	case ACD_FX_TYPE_COUNT: break;
 	}
 }

@@ -56,10 +56,14 @@ static void cut_node(struct arena *a, struct acd *acd, const struct acd_conf *co
 	bool node = conf->role == ACD_ROLE_NODE;
 	uint32_t calls = node ? conf->calls_max : 0, agents = node ? conf->agents_max : 0;
 
-	acd->endings_max = node ? calls + agents + 256 : 0;
+	uint32_t members = node ? group_members_max(conf) : 0;
+
+	acd->endings_max = node ? calls + agents + members + 256 : 0;
 	acd->calls = cut(a, calls, sizeof(*acd->calls));
 	cut_freelist(a, &acd->call_free, calls);
 	cut_table(a, &acd->call_by_id, calls);
+	acd->members = cut(a, members, sizeof(*acd->members));
+	cut_freelist(a, &acd->member_free, members);
 	acd->agents = cut(a, agents, sizeof(*acd->agents));
 	cut_freelist(a, &acd->agent_free, agents);
 	cut_table(a, &acd->agent_by_session, agents);
@@ -109,6 +113,7 @@ static void cut_timers(struct arena *a, struct acd *acd, const struct acd_conf *
 	    [TM_WAIT] = conf->calls_max,
 	    [TM_ADVERT] = acd->queues_n,
 	    [TM_IDLE_ADVERT] = acd->queues_n,
+	    [TM_MEMBER] = acd->member_free.max,
 	};
 
 	acd->timer_base[0] = 0;
@@ -269,6 +274,7 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	memset(acd->boots, 0, (ACD_SITES_MAX + 1) * ADDR_ORDINALS * sizeof(*acd->boots));
 	memset(acd->calls, 0, acd->call_free.max * sizeof(*acd->calls));
 	memset(acd->agents, 0, acd->agent_free.max * sizeof(*acd->agents));
+	memset(acd->members, 0, acd->member_free.max * sizeof(*acd->members));
 	memset(acd->endings, 0, acd->endings_max * sizeof(*acd->endings));
 	memset(acd->mcalls, 0, acd->mcall_free.max * sizeof(*acd->mcalls));
 	memset(acd->magents, 0, acd->magent_free.max * sizeof(*acd->magents));

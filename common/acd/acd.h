@@ -47,6 +47,9 @@ enum {
 	ACD_RELAX_MAX = 4,      /* steps of relaxation of one queue */
 	ACD_LEVEL_MAX = 10,
 	ACD_LEVEL_STEPS_MAX = 64, /* distinct (skill, level above 1) in all queues together */
+	ACD_GROUP_MAX = 8, /* offers of one call at the same time (ACD_PARTIES_MAX) */
+	ACD_WEIGHT_ONE = 100, /* weights of queues are in per cent */
+	ACD_WEIGHT_MAX = 1000,
 	ACD_STORY_MAX = 8,      /* lines of a call's story that are kept: the newest */
 };
 
@@ -58,6 +61,7 @@ enum acd_strategy {
 	ACD_MOST_SKILLED,  /* the sum of the levels of the skills that the queue asks for */
 	ACD_ROUND_ROBIN,   /* to whom it has not rung for longest */
 	ACD_LINEAR,        /* the smallest rank */
+	ACD_RING_ALL,      /* all of them at the same time, as a group: who accepts first has it */
 	ACD_STRATEGY_COUNT,
 };
 
@@ -304,6 +308,9 @@ enum acd_fx_type {
 	/* node, agent side: on: peer owns the call now, under cepoch (after HOLD was sent: connect the
 	 * leg that went with it); off: the owner is silent, "reconnecting", nothing else changes. */
 	ACD_FX_OWNER,             /* session, offer, call, peer, cepoch, on */
+	/* node, owner side, RING_ALL: a GRANTED call rings at one more agent (on), or no longer there
+	 * (off: drop what belongs to that offer). BRIDGED names the one that has the call. */
+	ACD_FX_GROUP,             /* call, offer, agent, session, peer, cause, on */
 	ACD_FX_TYPE_COUNT,
 };
 
@@ -376,6 +383,9 @@ struct acd_queue_conf {
 	uint32_t remote_handicap_ms;  /* subtracted from the age of a head of another site */
 	uint32_t wrap_up_ms;
 	uint32_t ring_timeout_ms;
+	uint8_t group_max;            /* RING_ALL: it rings at so many at once; 0 as ACD_GROUP_MAX */
+	uint16_t weight;              /* per cent: a free agent compares the heads of different queues
+				       * by age × weight within a priority class; 0 as 100 */
 	bool closed;                  /* was removed: takes no new callers, those in it are served */
 };
 

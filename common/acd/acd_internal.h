@@ -133,6 +133,7 @@ enum timer_kind {
 	TM_WAIT,  /* matcher: a caller has waited long enough for something */
 	TM_ADVERT,
 	TM_IDLE_ADVERT, /* matcher: the next advert of a queue may go */
+	TM_MEMBER, /* owner: an offer of a group beside the first */
 	TM_COUNT,
 };
 struct timer {
@@ -160,6 +161,7 @@ struct call {
 	bool used;
 	uint8_t state, priority;
 	bool announced;
+	bool told_more; /* … as one that rings already (group.c) */
 	bool ringing; /* GRANTED: RINGING came, no more GRANTs */
 	struct acd_call_id id;
 	uint32_t queue;
@@ -167,11 +169,25 @@ struct call {
 	int64_t queued_at;
 	uint32_t parties_n;
 	struct acd_party party; /* the primary; consult and the rest come with transfers */
+	uint32_t group, group_n; /* GRANTED: further offers, see group.c; group: 1 + index, 0 none */
 	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue */
 	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
 	uint64_t ann_version;
 	uint32_t story_n; /* lines so far; line i is at i % ACD_STORY_MAX */
 	struct acd_story story[ACD_STORY_MAX];
+};
+
+/* --- group.c: RING_ALL. Beside call.party, more offers of the same call may ring -----------------
+ *
+ *   call ── party (the front) ── member ── member ── …        each with its own triple and timer
+ *
+ * Whoever speaks is brought to the front first, so that the rest of the register knows one party.
+ */
+struct member {
+	bool used, ringing;
+	uint32_t call, next; /* next of the same call, as call.group */
+	struct acd_party party;
+	acd_time_us deadline;
 };
 
 /* --- skills.c: what somebody has, what a queue asks for ------------------------------------------
@@ -261,6 +277,7 @@ struct ending {
 enum mcall_state { MCALL_WAITING, MCALL_SPOKEN, MCALL_PICKED };
 struct mcall {
 	bool used, ripe;         /* ripe: overflow_after_ms has passed */
+	bool more;               /* rings already, and may at others too (RING_ALL) */
 	uint8_t state, priority; /* priority: after what it has climbed */
 	uint8_t class;           /* priority it began with */
 	struct acd_call_id id;
@@ -332,6 +349,7 @@ struct queue {
 	uint64_t gap_us, ewt_error_us;
 	acd_time_us busy_since, served_at;
 	struct heap young, ripe; /* mcall WAITING; ripe: has waited overflow_after_ms */
+	struct heap more;        /* … ring already, for more agents: after all who wait */
 	struct heap slots;       /* adverts of other sites that we may still claim from */
 	struct hnode node;       /* in need.queues while it has demand */
 	struct key key;          /* of its best demand */
@@ -345,6 +363,7 @@ struct queue {
 struct need {
 	struct able needs;
 	uint8_t strategy, order; /* order: of the agents within a class */
+	uint16_t weight;
 	struct heap queues, links;
 	uint32_t idle; /* idle agents of all its classes */
 	bool dirty;
@@ -388,6 +407,7 @@ struct slot {
 enum claim_phase { CLAIM_RESERVING, CLAIM_PICKING, CLAIM_SERVED };
 struct claim {
 	bool used;
+	bool more; /* the call rings already at others */
 	uint8_t phase;
 	struct acd_offer_id offer;
 	struct acd_session_id session;
@@ -459,6 +479,8 @@ struct acd {
 	struct call *calls;
 	struct freelist call_free;
 	struct table call_by_id;
+	struct member *members;
+	struct freelist member_free;
 	struct agent *agents;
 	struct freelist agent_free;
 	struct table agent_by_session, agent_by_offer;
@@ -570,6 +592,31 @@ void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_ca
 void call_timer(struct acd *acd, uint32_t i);
 struct acd_story *call_tell(struct acd *acd, uint32_t i, enum acd_story_code code); /* zeroed */
 
+/* --- group.c -------------------------------------------------------------------------------------
+ */
+uint32_t group_members_max(const struct acd_conf *conf);
+/* May it ring at one more agent? */
+bool group_open(const struct acd *acd, const struct call *c);
+void group_join(struct acd *acd, uint32_t i, const struct acd_msg *pick);
+bool group_has(const struct acd *acd, const struct call *c, struct acd_offer_id offer);
+/* If a member holds this triple with that node, it becomes the party. i may be NIL. */
+void group_front(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from);
+void group_front_offer(struct acd *acd, uint32_t i, struct acd_offer_id offer);
+/* The party leaves and a member takes its place; there must be one. */
+void group_leave(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
+/* All but the party. */
+void group_revoke(struct acd *acd, uint32_t i, enum acd_cause cause);
+void group_timer(struct acd *acd, uint32_t member);
+/* group 1 + index of the first; false when there is none left. */
+static inline bool group_next(const struct acd *acd, uint32_t *group, const struct member **ret)
+{
+	if (*group == 0)
+		return false;
+	*ret = &acd->members[*group - 1];
+	*group = (*ret)->next;
+	return true;
+}
+
 /* --- agent.c -------------------------------------------------------------------------------------
  */
 enum acd_verdict ev_agent(struct acd *acd, const struct acd_event *ev);
@@ -654,10 +701,15 @@ void mirror_wait_timer(struct acd *acd, uint32_t i);
  */
 void pool_init(struct acd *acd);
 bool key_less(const struct key *a, const struct key *b);
+/* Between queues of different weight: the age counts by it. */
+bool key_less_weighted(const struct acd *acd, const struct key *a, uint16_t wa,
+		       const struct key *b, uint16_t wb);
 struct key mcall_key(const struct mcall *c);
 /* The best caller of a queue, NIL if none waits; and the best that another site may have. */
 uint32_t queue_head(const struct acd *acd, uint32_t q);
 uint32_t queue_head_abroad(const struct acd *acd, uint32_t q);
+/* … without those who ring already. */
+uint32_t queue_head_waiting(const struct acd *acd, uint32_t q);
 static inline uint32_t queue_waiting(const struct queue *queue)
 {
 	return queue->young.n + queue->ripe.n;

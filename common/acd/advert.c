@@ -71,7 +71,7 @@ uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
 
 	if (!overflows(acd, queue))
 		return NIL;
-	return all_may_go(acd, queue) ? queue_head(acd, q) : queue->ripe.root;
+	return all_may_go(acd, queue) ? queue_head_waiting(acd, q) : queue->ripe.root;
 }
 
 static void arm(struct acd *acd, enum timer_kind kind, uint32_t q, acd_time_us not_before)

@@ -510,6 +510,7 @@ enum acd_verdict ev_media_failed(struct acd *acd, const struct acd_event *ev)
 		uint32_t c = call_find(acd, ev->call);
 		if (c == NIL)
 			return ACD_REFUSED_UNKNOWN;
+		group_front_offer(acd, c, ev->offer);
 		if (!acd->calls[c].parties_n || acd->calls[c].party.offer.v != ev->offer.v)
 			return ACD_REFUSED_STALE;
 		call_requeue(acd, c, ACD_CAUSE_MEDIA_FAILED, true);

@@ -50,14 +50,23 @@ void agent_up_msg(const struct acd *acd, const struct agent *a, struct acd_msg *
 void announce_call(struct acd *acd, uint32_t i)
 {
 	struct call *c = &acd->calls[i];
-	bool up = c->state == ACD_CALL_QUEUED;
+	bool up =
+	    c->state == ACD_CALL_QUEUED || (c->state == ACD_CALL_GRANTED && group_open(acd, c));
+	/* one more agent has been found: now for the next */
+	bool more = c->state == ACD_CALL_GRANTED;
+	bool again = up && c->announced && (more || c->told_more);
 	struct acd_msg m;
 
 #ifdef ACD_MUTATE_DROP_ON_REQUEUE
 	up = up && c->ann_version == 0;
 #endif
-	if (up == c->announced)
+	if (up == c->announced && !again)
 		return;
+	c->told_more = more;
+	if (again) {
+		acd->ann_count--;
+		acd->ann_sum -= announce_hash(c->id.v, c->ann_version);
+	}
 	if (up) {
 		c->ann_version = ++acd->ann_version;
 		call_up_msg(acd, c, &m);

@@ -131,6 +131,7 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 	if (c->parties_n)
 		ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node,
 			    (enum acd_cause)ev->cause, true);
+	group_revoke(acd, i, (enum acd_cause)ev->cause);
 	call_end(acd, i, outcome, (enum acd_cause)ev->cause);
 	return ACD_OK;
 }
@@ -193,6 +194,9 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause)
 {
 	acd->calls[i].heard = acd->now;
+#ifndef ACD_MUTATE_GROUP_STAYS
+	group_revoke(acd, i, ACD_CAUSE_CALL_GONE);
+#endif
 	call_tell(acd, i, ACD_STORY_BRIDGED);
 	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.keep_ms));
 	call_set(acd, i, ACD_CALL_BRIDGED, cause, ACD_OUTCOME_NONE);
@@ -202,6 +206,10 @@ void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
 {
 	struct call *c = &acd->calls[i];
 
+	if (c->group) { /* it rings at others */
+		group_leave(acd, i, cause, tell);
+		return;
+	}
 	timer_stop(acd, TM_CALL, i);
 	call_tell(acd, i, ACD_STORY_BACK)->cause = (uint8_t)cause;
 	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);

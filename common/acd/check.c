@@ -16,7 +16,18 @@ static void check_call(const struct acd *acd, uint32_t i)
 		     (with_agent || acd->queues[c->queue].conf->max_wait_ms > 0)); /* L2 */
 	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
 	helio_assert(c->queue < acd->queues_n);
-	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED);
+	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED ||
+		     (c->state == ACD_CALL_GRANTED && c->group_n + 1 < ACD_GROUP_MAX));
+	helio_assert((c->group == 0) == (c->group_n == 0));
+	helio_assert(c->group == 0 ||
+		     c->state == ACD_CALL_GRANTED); /* S2: no other once it talks */
+	uint32_t members = 0;
+	const struct member *m;
+	for (uint32_t g = c->group; group_next(acd, &g, &m); members++) {
+		helio_assert(m->used && m->call == i && m->party.offer.v != c->party.offer.v);
+		helio_assert(timer_on(acd, TM_MEMBER, (uint32_t)(m - acd->members))); /* L2 */
+	}
+	helio_assert(members == c->group_n && members < ACD_GROUP_MAX);
 }
 
 static void check_agent(const struct acd *acd, uint32_t i)
@@ -55,7 +66,7 @@ static void check_pair(const struct acd *acd, const struct call *c)
 
 static void check_registers(const struct acd *acd)
 {
-	uint32_t calls = 0, agents = 0, offers = 0, endings = 0, announced = 0;
+	uint32_t calls = 0, agents = 0, offers = 0, endings = 0, announced = 0, members = 0;
 	uint64_t ended = 0, sum = 0;
 
 	for (uint32_t i = 0; i < acd->call_free.max; i++) {
@@ -64,6 +75,7 @@ static void check_registers(const struct acd *acd)
 			continue;
 		calls++;
 		check_call(acd, i);
+		members += c->group_n;
 		check_pair(acd, c);
 		announced += c->announced;
 		sum += c->announced ? announce_hash(c->id.v, c->ann_version) : 0;
@@ -84,6 +96,7 @@ static void check_registers(const struct acd *acd)
 		helio_assert(acd->endings[i].used && acd->endings[i].older == before);
 		helio_assert(timer_on(acd, TM_ENDING, i)); /* L2 */
 	}
+	helio_assert(members == acd->member_free.n);
 	helio_assert(calls == acd->call_free.n && calls == acd->call_by_id.n);
 	helio_assert(agents == acd->agent_free.n && agents == acd->agent_by_session.n);
 	helio_assert(offers == acd->agent_by_offer.n);
@@ -137,9 +150,10 @@ static void check_queue(const struct acd *acd, uint32_t q)
 
 	heap_check(acd, HK_MCALL, &queue->young);
 	heap_check(acd, HK_MCALL, &queue->ripe);
+	heap_check(acd, HK_MCALL, &queue->more);
 	heap_check(acd, HK_SLOT, &queue->slots);
 	helio_assert(heap_holds(&queue->node) ==
-		     (queue_waiting(queue) > 0 || queue->slots.root != NIL));
+		     (queue_waiting(queue) > 0 || queue->more.n > 0 || queue->slots.root != NIL));
 	for (uint32_t p = 0; p < acd->peers_n; p++) {
 		const struct slot *s = &acd->slots[(size_t)q * acd->peers_n + p];
 		helio_assert(heap_holds(&s->node) == (s->budget > 0));
@@ -183,7 +197,8 @@ static void check_matcher(const struct acd *acd)
 		if (acd->unheld && !need->dirty && acd->dirty_classes.head == NIL &&
 		    need->links.root != NIL)
 			for (uint32_t q = need->first_queue; q != NIL; q = acd->queue_next[q])
-				helio_assert(queue_waiting(&acd->queues[q]) == 0);
+				helio_assert(queue_waiting(&acd->queues[q]) == 0 &&
+					     acd->queues[q].more.n == 0);
 	}
 }
 

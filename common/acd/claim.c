@@ -119,7 +119,7 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 		       enum acd_cause cause)
 {
 	const struct queue *queue = &acd->queues[q];
-	uint32_t head = queue_head(acd, q);
+	uint32_t head = queue_head_waiting(acd, q);
 
 	fx_send(acd, to,
 		&(struct acd_msg){
@@ -163,6 +163,7 @@ static void pick(struct acd *acd, uint32_t i, uint32_t c)
 	cl->picked_mnode = acd->mcalls[c].mnode;
 	cl->picked_at = acd->mcalls[c].queued_at;
 	cl->picked_ewt_us = acd->mcalls[c].ewt_us;
+	cl->more = acd->mcalls[c].more;
 	cl->tries++;
 	timer_set(acd, TM_CLAIM, i, after_ms(acd, acd->tm.reserve_ms));
 	fx_send(acd, acd->mnodes[cl->picked_mnode].addr,
@@ -276,7 +277,8 @@ enum acd_verdict recv_pick_ok(struct acd *acd, struct acd_addr from, uint32_t bo
 	struct claim *cl = &acd->claims[i];
 	if (cl->mcall != NIL)
 		mirror_remove_call(acd, cl->mcall);
-	ewt_served(acd, cl);
+	if (!cl->more)
+		ewt_served(acd, cl);
 	cl->phase = CLAIM_SERVED;
 	/* Kept to recognise duplicates, as long as there is plenty of room. */
 	if (acd->claim_free.n > acd->claim_free.max / 2)

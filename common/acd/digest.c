@@ -37,6 +37,14 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, c->party.node.v);
 	add(h, c->deadline);
 	add(h, c->heard);
+	const struct member *m;
+	for (uint32_t g = c->group; group_next(acd, &g, &m);) {
+		add(h, m->party.offer.v);
+		add(h, m->party.session.v);
+		add(h, (uint64_t)m->party.node.v << 1 | m->ringing);
+		add(h, m->deadline);
+		add_timer(h, acd, TM_MEMBER, (uint32_t)(m - acd->members));
+	}
 	add(h, c->story_n);
 	add(h, c->ann_version);
 	add_timer(h, acd, TM_CALL, i);
@@ -129,8 +137,8 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 		if (!c->used)
 			continue;
 		add(h, c->id.v);
-		add(h, (uint64_t)c->class << 24 | (uint64_t)c->ripe << 16 |
-			   (uint64_t)c->state << 8 | c->priority);
+		add(h, (uint64_t)c->more << 32 | (uint64_t)c->class << 24 |
+			   (uint64_t)c->ripe << 16 | (uint64_t)c->state << 8 | c->priority);
 		add(h, c->ewt_us);
 		add(h, (uint64_t)c->queue << 32 | c->mnode);
 		add(h, (uint64_t)c->claim << 32 | i);
@@ -161,7 +169,7 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		const struct claim *cl = &acd->claims[i];
 		if (!cl->used)
 			continue;
-		add(h, (uint64_t)i << 8 | cl->phase);
+		add(h, (uint64_t)i << 8 | (uint64_t)cl->more << 4 | cl->phase);
 		add(h, cl->offer.v);
 		add(h, cl->session.v);
 		add(h, (uint64_t)cl->queue << 32 | cl->node.v);
@@ -179,6 +187,7 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 	for (uint32_t q = 0; q < acd->queues_n; q++) {
 		const struct queue *queue = &acd->queues[q];
 		add(h, (uint64_t)queue->young.n << 32 | queue->ripe.n);
+		add(h, queue->more.n);
 		add(h, (uint64_t)queue->told << 32 | queue->told_idle);
 		add(h, (uint64_t)queue->queued << 32);
 		add(h, queue->gap_us);

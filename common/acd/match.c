@@ -89,8 +89,10 @@ static uint32_t best_need(struct acd *acd, uint32_t cls)
 		uint32_t d = acd->links[(size_t)cls * acd->needs_n + k].need;
 		if (cls_best(acd, cls, d) == NIL || !need_has_demand(acd, d))
 			continue;
-		if (best == NIL || key_less(&acd->queues[acd->needs[d].queues.root].key,
-					    &acd->queues[acd->needs[best].queues.root].key))
+		if (best == NIL ||
+		    key_less_weighted(
+			acd, &acd->queues[acd->needs[d].queues.root].key, acd->needs[d].weight,
+			&acd->queues[acd->needs[best].queues.root].key, acd->needs[best].weight))
 			best = d;
 	}
 	return best;

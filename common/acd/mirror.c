@@ -68,11 +68,11 @@ static void settle(struct acd *acd, uint32_t i)
 	acd_time_us next = UINT64_MAX;
 	uint32_t stage = 0;
 
-	c->priority = c->class;
+	c->priority = c->more ? UINT8_MAX : c->class;
 	if (!acd->queues[c->queue].waits)
 		return;
 
-	c->ripe = q->overflow_timed && waited(acd, c, q->overflow_after_ms, &next);
+	c->ripe = q->overflow_timed && !c->more && waited(acd, c, q->overflow_after_ms, &next);
 	while (stage < q->relax_n && waited(acd, c, q->relax[stage].after_ms, &next))
 		stage++;
 #ifdef ACD_MUTATE_RELAX_AT_ONCE
@@ -80,7 +80,7 @@ static void settle(struct acd *acd, uint32_t i)
 #endif
 	c->queue = first + stage;
 #ifndef ACD_MUTATE_NO_AGEING
-	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0; ms += q->ageing_ms) {
+	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0 && !c->more; ms += q->ageing_ms) {
 		if (!waited(acd, c, ms, &next))
 			break;
 		c->priority--;
@@ -106,6 +106,7 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	c->mnode = node;
 	c->queue = queue;
 	c->class = m->priority;
+	c->more = m->state == ACD_CALL_GRANTED;
 	c->queued_at = when(acd, m->age_us);
 	c->version = m->version;
 	c->claim = NIL;
@@ -119,7 +120,8 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	table_put(&acd->mcall_by_id, c->id.v, i);
 	seen_in_sync(n, m, &c->mark);
 	settle(acd, i);
-	ewt_came(acd, i);
+	if (!c->more)
+		ewt_came(acd, i);
 	pool_call_in(acd, i);
 	return ACD_OK;
 }

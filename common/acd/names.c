@@ -117,6 +117,7 @@ const char *acd_strategy_name(uint8_t strategy)
 	    [ACD_LONGEST_IDLE] = "longest_idle", [ACD_FEWEST_CALLS] = "fewest_calls",
 	    [ACD_LEAST_TALK] = "least_talk",     [ACD_MOST_SKILLED] = "most_skilled",
 	    [ACD_ROUND_ROBIN] = "round_robin",   [ACD_LINEAR] = "linear",
+	    [ACD_RING_ALL] = "ring_all",
 	};
 	return NAME(names, strategy);
 }

@@ -86,11 +86,30 @@ bool less_link(const struct acd *acd, uint32_t a, uint32_t b)
 						   acd->classes[y->cls].agents[order].root);
 }
 
-/* Callers who ask for the same of the same kind of hunt are one need. */
-static bool same_need(const struct acd_relax *a, uint8_t a_strategy, const struct acd_relax *b,
-		      uint8_t b_strategy)
+static uint16_t weight_of(const struct acd_queue_conf *q)
 {
-	return a_strategy == b_strategy && a->skills.bits == b->skills.bits &&
+	return q->weight ? q->weight : ACD_WEIGHT_ONE;
+}
+
+bool key_less_weighted(const struct acd *acd, const struct key *a, uint16_t wa, const struct key *b,
+		       uint16_t wb)
+{
+	if (wa == wb || a->priority != b->priority)
+		return key_less(a, b);
+	int64_t x = ((int64_t)acd->now - a->at) * wa, y = ((int64_t)acd->now - b->at) * wb;
+#ifdef ACD_MUTATE_NO_WEIGHT
+	return key_less(a, b);
+#endif
+	return x != y ? x > y : a->id < b->id;
+}
+
+/* Callers who ask for the same of the same kind of hunt are one need. Of one weight, too: then the
+ * order of a need's queues does not change with time. */
+static bool same_need(const struct acd_relax *a, const struct acd_queue_conf *qa,
+		      const struct acd_relax *b, const struct acd_queue_conf *qb)
+{
+	return qa->strategy == qb->strategy && weight_of(qa) == weight_of(qb) &&
+	       a->skills.bits == b->skills.bits &&
 	       memcmp(&a->levels, &b->levels, sizeof(a->levels)) == 0;
 }
 
@@ -115,8 +134,7 @@ uint32_t pool_needs_count(const struct acd_conf *conf)
 					struct acd_relax other = stage_of(&conf->queues[j], l);
 					if (j == i && l >= k)
 						break;
-					before |= same_need(&mine, q->strategy, &other,
-							    conf->queues[j].strategy);
+					before |= same_need(&mine, q, &other, &conf->queues[j]);
 				}
 			n += !before;
 		}
@@ -129,6 +147,7 @@ static enum order order_of(uint8_t strategy)
 	static const uint8_t orders[ACD_STRATEGY_COUNT] = {
 	    [ACD_LONGEST_IDLE] = BY_IDLE, [ACD_FEWEST_CALLS] = BY_CALLS, [ACD_LEAST_TALK] = BY_TALK,
 	    [ACD_MOST_SKILLED] = BY_IDLE, [ACD_ROUND_ROBIN] = BY_TURN,   [ACD_LINEAR] = BY_RANK,
+	    [ACD_RING_ALL] = BY_IDLE,
 	};
 	return (enum order)orders[strategy];
 }
@@ -142,17 +161,20 @@ void pool_init(struct acd *acd)
 		struct queue *queue = &acd->queues[q];
 		heap_init(&queue->young);
 		heap_init(&queue->ripe);
+		heap_init(&queue->more);
 		heap_init(&queue->slots);
 		heap_node_init(&queue->node);
 		uint32_t d = 0;
 		while (d < n && (acd->needs[d].needs.skills != queue->needs.skills ||
 				 acd->needs[d].needs.steps != queue->needs.steps ||
-				 acd->needs[d].strategy != queue->conf->strategy))
+				 acd->needs[d].strategy != queue->conf->strategy ||
+				 acd->needs[d].weight != weight_of(queue->conf)))
 			d++;
 		if (d == n) {
 			n++;
 			acd->needs[d].needs = queue->needs;
 			acd->needs[d].strategy = queue->conf->strategy;
+			acd->needs[d].weight = weight_of(queue->conf);
 			acd->needs[d].order = (uint8_t)order_of(queue->conf->strategy);
 			acd->needs[d].first_queue = NIL;
 			heap_init(&acd->needs[d].queues);
@@ -189,13 +211,28 @@ void pool_need_dirty(struct acd *acd, uint32_t d)
 	acd->dirty_needs.tail = d;
 }
 
-uint32_t queue_head(const struct acd *acd, uint32_t q)
+uint32_t queue_head_waiting(const struct acd *acd, uint32_t q)
 {
 	uint32_t young = acd->queues[q].young.root, ripe = acd->queues[q].ripe.root;
 
 	if (young == NIL || ripe == NIL)
 		return young == NIL ? ripe : young;
 	return less_mcall(acd, young, ripe) ? young : ripe;
+}
+
+/* Who waits before who rings already. */
+uint32_t queue_head(const struct acd *acd, uint32_t q)
+{
+	uint32_t head = queue_head_waiting(acd, q);
+
+	return head != NIL ? head : acd->queues[q].more.root;
+}
+
+static struct heap *heap_of(struct acd *acd, const struct mcall *c)
+{
+	struct queue *queue = &acd->queues[c->queue];
+
+	return c->more ? &queue->more : c->ripe ? &queue->ripe : &queue->young;
 }
 
 /* The queue's best demand changed: its place among the queues of its need may. */
@@ -238,18 +275,18 @@ void pool_call_in(struct acd *acd, uint32_t i)
 
 	c->state = MCALL_WAITING;
 	c->claim = NIL;
-	heap_insert(acd, HK_MCALL, c->ripe ? &queue->ripe : &queue->young, i);
+	heap_insert(acd, HK_MCALL, heap_of(acd, c), i);
 	refresh(acd, c->queue);
 	pool_need_dirty(acd, queue->need);
-	advert_caller_came(acd, c->queue);
+	if (!c->more)
+		advert_caller_came(acd, c->queue);
 }
 
 void pool_call_out(struct acd *acd, uint32_t i)
 {
 	struct mcall *c = &acd->mcalls[i];
-	struct queue *queue = &acd->queues[c->queue];
 
-	heap_remove(acd, HK_MCALL, c->ripe ? &queue->ripe : &queue->young, i);
+	heap_remove(acd, HK_MCALL, heap_of(acd, c), i);
 	refresh(acd, c->queue);
 	advert_demand_changed(acd, c->queue);
 }

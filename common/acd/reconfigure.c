@@ -71,6 +71,9 @@ static void calls_copy(struct acd *acd, const struct acd *old)
 		acd->queues[c->queue].queued += c->state == ACD_CALL_QUEUED;
 	}
 	timers_copy(acd, old, TM_CALL, old->call_free.max);
+	freelist_copy(&acd->member_free, &old->member_free);
+	memcpy(acd->members, old->members, old->member_free.max * sizeof(*old->members));
+	timers_copy(acd, old, TM_MEMBER, old->member_free.max);
 }
 
 static void agents_copy(struct acd *acd, const struct acd *old)

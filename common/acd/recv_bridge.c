@@ -7,6 +7,7 @@ enum acd_verdict recv_commit(struct acd *acd, struct acd_addr from, uint32_t boo
 	uint32_t i = call_find(acd, m->call);
 
 	(void)boot;
+	group_front(acd, i, m, from);
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_CALL_GONE);
 	if (acd->calls[i].state == ACD_CALL_GRANTED)

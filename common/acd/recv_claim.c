@@ -93,9 +93,10 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 	if (i == NIL)
 		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
 	const struct call *c = &acd->calls[i];
-	if (c->parties_n && c->party.offer.v == m->offer.v)
+	if (c->parties_n && (c->party.offer.v == m->offer.v || group_has(acd, c, m->offer)))
 		return ACD_REFUSED_STALE; /* a duplicate */
-	bool grantable = c->state == ACD_CALL_QUEUED;
+	bool joins = c->state == ACD_CALL_GRANTED && group_open(acd, c);
+	bool grantable = c->state == ACD_CALL_QUEUED || joins;
 #ifdef ACD_MUTATE_GRANT_WHILE_GRANTED
 	grantable |= c->state == ACD_CALL_GRANTED;
 #endif
@@ -104,7 +105,10 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 	if (ending_find(acd, ACD_SIDE_OWNER, (struct triple){m->offer, c->id, c->cepoch}) != NIL)
 		return pick_nack(acd, from, m, ACD_CAUSE_STALE);
 
-	call_grant(acd, i, m);
+	if (joins)
+		group_join(acd, i, m);
+	else
+		call_grant(acd, i, m);
 	fx_send(acd, from,
 		&(struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
 	return ACD_OK;

@@ -51,6 +51,7 @@ enum acd_verdict recv_release(struct acd *acd, struct acd_addr from, uint32_t bo
 	(void)boot;
 	if (m->state == ACD_SIDE_OWNER)
 		return release_from_owner(acd, from, m);
+	group_front(acd, i, m, from);
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return release_unheld(acd, from, ACD_SIDE_OWNER, m);
 
@@ -89,6 +90,7 @@ enum acd_verdict recv_nack(struct acd *acd, struct acd_addr from, uint32_t boot,
 	(void)boot;
 	if (mine == ACD_SIDE_OWNER) {
 		uint32_t i = call_find(acd, m->call);
+		group_front(acd, i, m, from);
 		if (i != NIL && call_holds(&acd->calls[i], m, from)) {
 			call_requeue(acd, i, (enum acd_cause)m->cause, false);
 			return ACD_OK;

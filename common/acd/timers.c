@@ -109,6 +109,7 @@ static void fire(struct acd *acd, enum timer_kind kind, uint32_t i)
 	case TM_WAIT: mirror_wait_timer(acd, i); return;
 	case TM_ADVERT: advert_timer(acd, i, false); return;
 	case TM_IDLE_ADVERT: advert_timer(acd, i, true); return;
+	case TM_MEMBER: group_timer(acd, i); return;
 	case TM_COUNT: break;
 	}
 	helio_assert(kind < TM_COUNT);

@@ -15,6 +15,9 @@ static void call_view(const struct acd *acd, const struct call *c, acd_time_us n
 	ret->age_us = (int64_t)now > c->queued_at ? (uint64_t)((int64_t)now - c->queued_at) : 0;
 	ret->parties_n = c->parties_n;
 	ret->parties[0] = c->party;
+	const struct member *m;
+	for (uint32_t g = c->group; group_next(acd, &g, &m) && ret->parties_n < ACD_PARTIES_MAX;)
+		ret->parties[ret->parties_n++] = m->party;
 }
 
 bool acd_call_next(const struct acd *acd, uint32_t *it, acd_time_us now, struct acd_call_view *ret)
@@ -121,7 +124,7 @@ static void broker_queue_view(const struct acd *acd, uint32_t q, acd_time_us now
 
 	ret->idle = acd->needs[acd->queues[q].need].idle;
 	for (uint32_t at = q; at <= queue_last_stage(&acd->queues[q]); at++) {
-		uint32_t head = queue_head(acd, at);
+		uint32_t head = queue_head_waiting(acd, at);
 		ret->waiting += queue_waiting(&acd->queues[at]);
 		if (head != NIL)
 			consider_head(acd, acd->mcalls[head].priority, acd->mcalls[head].queued_at,

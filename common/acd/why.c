@@ -69,7 +69,7 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 	ret->ewt_us = ewt_us(acd, c->queue);
 	for (uint32_t k = 0; k < acd->mcall_free.max; k++) {
 		const struct mcall *o = &acd->mcalls[k];
-		ret->ahead += o->used && o->state == MCALL_WAITING && k != i &&
+		ret->ahead += o->used && o->state == MCALL_WAITING && !o->more && k != i &&
 			      acd->queues[o->queue].first == queue->first && less_mcall(acd, k, i);
 	}
 	if (queue->stage < queue->conf->relax_n)
@@ -78,7 +78,7 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 		ret->overflow_in_us = until(now, c, queue->conf->overflow_after_ms);
 	ret->overflowing =
 	    queue_head_abroad(acd, c->queue) != NIL &&
-	    (c->ripe || queue_head_abroad(acd, c->queue) == queue_head(acd, c->queue));
+	    (c->ripe || queue_head_abroad(acd, c->queue) == queue_head_waiting(acd, c->queue));
 	if (c->state != MCALL_WAITING) {
 		ret->code = ACD_WHY_SPOKEN;
 	} else if (ret->able > 0) {

@@ -158,6 +158,8 @@ static void agent_write(FILE *f, const struct conf_agent *a, const char *site,
 	skills_write(f, a, skills, skills_n);
 	if (a->rank != RANK_DEFAULT && a->rank != 0) /* 0: a new agent, nothing was said */
 		fprintf(f, "rank: %u, ", a->rank);
+	if (*a->tenant)
+		fprintf(f, "tenant: %s, ", a->tenant);
 	if (a->supervisor)
 		fputs("supervisor: true, ", f);
 	fputs("password: ", f);

@@ -305,6 +305,75 @@ static void warn_all(struct reader *r)
 	r->path[0] = '\0';
 }
 
+/* ---- tenants: a skill "tenant.NAME" that nobody gives by hand, and nothing relaxes
+ * ---------------
+ */
+
+static bool any_tenant(const struct reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->queues_n; i++)
+		if (*r->conf->queues[i].tenant)
+			return true;
+	for (uint32_t i = 0; i < r->conf->agents_n; i++)
+		if (*r->agents[i].a.tenant)
+			return true;
+	return false;
+}
+
+/* 0 if there is none and no room. */
+static uint64_t tenant_bit(struct reader *r, const char *tenant, bool make)
+{
+	struct conf *c = r->conf;
+	char name[CONF_NAME_SIZE]; /* fits: names have at most 24 characters */
+	uint32_t k = 0;
+
+	snprintf(name, sizeof(name), CONF_TENANT_SKILL "%.24s", tenant);
+	while (k < c->skills_n && strcmp(c->skills[k], name) != 0)
+		k++;
+	if (k == c->skills_n && (!make || k == CONF_SKILLS_MAX))
+		return 0;
+	if (k == c->skills_n)
+		str_copy(c->skills[c->skills_n++], CONF_NAME_SIZE, name);
+	return UINT64_C(1) << k;
+}
+
+static void settle_tenants(struct reader *r)
+{
+	struct conf *c = r->conf;
+
+	if (!any_tenant(r))
+		return;
+	for (uint32_t i = 0; i < c->queues_n; i++) {
+		struct conf_queue *q = &c->queues[i];
+		const struct yaml_node *at = yaml_value(r->queue_keys[i]->next, "tenant");
+		uint64_t bit = *q->tenant ? tenant_bit(r, q->tenant, true) : 0;
+		snprintf(r->path, sizeof(r->path), "queues.%s.tenant", q->name);
+		if (!*q->tenant)
+			bad(r, r->queue_keys[i], "the name of a tenant", NULL,
+			    "others have a tenant, this queue has none");
+		else if (!bit)
+			bad(r, at ? at : r->queue_keys[i], "64 skills and tenants together", NULL,
+			    "too many");
+		q->skills |= bit;
+		for (uint32_t k = 0; k < q->relax_n; k++)
+			q->relax[k].skills.bits |= bit;
+	}
+	for (uint32_t i = 0; i < c->agents_n; i++) {
+		struct raw_agent *a = &r->agents[i];
+		const struct yaml_node *at = a->map ? yaml_value(a->map, "tenant") : NULL;
+		uint64_t bit = *a->a.tenant ? tenant_bit(r, a->a.tenant, false) : 0;
+		snprintf(r->path, sizeof(r->path), "agents.%s.tenant", a->a.name);
+		if (!*a->a.tenant)
+			bad(r, a->key, "the name of a tenant", NULL,
+			    "others have a tenant, this agent has none");
+		else if (!bit)
+			bad(r, at ? at : a->key, "the tenant of some queue",
+			    "give it to a queue first", "no queue is of this tenant");
+		a->a.skills |= bit;
+	}
+	r->path[0] = '\0';
+}
+
 void check_all(struct reader *r)
 {
 	const struct conf *c = r->conf;
@@ -320,6 +389,7 @@ void check_all(struct reader *r)
 	settle_relax(r);
 	check_levels(r);
 	check_agents(r);
+	settle_tenants(r);
 	/* After an error, warnings would guess from half a picture. */
 	if (!r->problems.errors)
 		warn_all(r);

@@ -176,6 +176,8 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .remote_handicap_ms = q->remote_handicap_ms,
 		    .wrap_up_ms = q->wrap_up_ms,
 		    .ring_timeout_ms = q->ring_timeout_ms,
+		    .group_max = q->group_max,
+		    .weight = (uint16_t)q->weight,
 		    .closed = q->closed,
 		};
 		memcpy(list[i].relax, q->relax, sizeof(q->relax));

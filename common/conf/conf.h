@@ -19,7 +19,7 @@ enum {
 	CONF_HOST_SIZE = 64,
 	CONF_SITES_MAX = 64,
 	CONF_QUEUES_MAX = 1024,
-	CONF_SKILLS_MAX = 64,
+	CONF_SKILLS_MAX = 64, /* tenants among them */
 	CONF_AGENTS_MAX = 100000,
 	CONF_REDIS_MAX = 8,
 	CONF_TRUNKS_MAX = 64,
@@ -29,6 +29,9 @@ enum {
 
 enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
 enum conf_codec { CONF_CODEC_OPUS, CONF_CODEC_PCMU };
+
+/* "tenant.kontur": a skill that the configuration gives to a tenant's queues and agents. */
+#define CONF_TENANT_SKILL "tenant."
 
 struct conf_endpoint {
 	char host[CONF_HOST_SIZE]; /* IPv4 literal */
@@ -75,6 +78,9 @@ struct conf_queue {
 	uint8_t priority, strategy;     /* enum acd_strategy */
 	uint8_t relax_n;
 	struct acd_relax relax[ACD_RELAX_MAX];
+	uint8_t group_max;              /* ring_all: at so many at once */
+	uint32_t weight;                /* per cent */
+	char tenant[CONF_NAME_SIZE];    /* "": there are no tenants */
 	uint32_t ageing_ms, max_length, max_wait_ms, missed_limit;
 	uint32_t overflow_longer, overflow_ewt_ms;
 	bool overflow_no_idle, overflow_timed;
@@ -97,6 +103,7 @@ struct conf_agent {
 	char password[128];             /* Argon2id, as crypto_pwhash_str writes it */
 	enum conf_codec codec;
 	char language[8];
+	char tenant[CONF_NAME_SIZE];
 	bool supervisor;
 };
 

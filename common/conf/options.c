@@ -99,12 +99,16 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "overflow",           OPT_READ,     "",            "when callers may be answered by another site", 0, 0, 0, "a list such as [{when: no_idle_here, to: any_open}, {after: 20s, to: any_open}]", read_overflow},
 	{SECTION_QUEUE,  "remote_handicap",    OPT_MS,       "0s",          "a caller of another site counts as this much younger", AT(struct conf_queue, remote_handicap_ms), 0, 600000, NULL, NULL},
 
-	{SECTION_QUEUE,  "strategy",           OPT_READ,     "longest_idle", "who of several able and idle agents is asked; ties: who is idle longest", 0, 0, 0, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear", read_strategy},
+	{SECTION_QUEUE,  "strategy",           OPT_READ,     "longest_idle", "who of several able and idle agents is asked; ties: who is idle longest", 0, 0, 0, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear, ring_all", read_strategy},
 	{SECTION_QUEUE,  "relax",              OPT_READ,     "",            "less is asked for after so long a wait; the caller keeps the place", 0, 0, 0, "a list of at most 4 such as [{after: 30s, skills: {product.orders: 2}}]", read_relax},
 	{SECTION_QUEUE,  "ageing",             OPT_MS,       "0s",          "each time a caller has waited this long, it climbs one priority class; 0s: classes are strict", AT(struct conf_queue, ageing_ms), 0, 86400000, NULL, NULL},
 	{SECTION_QUEUE,  "max_length",         OPT_U32,      "0",           "so many may wait at one node, more are refused (503); 0: no limit", AT(struct conf_queue, max_length), 0, 20000, NULL, NULL},
 	{SECTION_QUEUE,  "max_wait",           OPT_MS,       "0s",          "then the call ends, recorded as failed (timeout); 0s: never", AT(struct conf_queue, max_wait_ms), 0, 86400000, NULL, NULL},
 	{SECTION_QUEUE,  "missed_limit",       OPT_U32,      "1",           "an agent who misses so many in a row goes to not ready", AT(struct conf_queue, missed_limit), 1, 10, NULL, NULL},
+
+	{SECTION_QUEUE,  "ring_at_once",       OPT_U8,       "8",           "with strategy: ring_all: a call rings at so many agents at the same time; who accepts first has it", AT(struct conf_queue, group_max), 2, ACD_GROUP_MAX, NULL, NULL},
+	{SECTION_QUEUE,  "weight",             OPT_PERCENT,  "100%",        "an agent of several queues takes the caller whose wait, times this, is longest; within a priority class", AT(struct conf_queue, weight), 10, ACD_WEIGHT_MAX, NULL, NULL},
+	{SECTION_QUEUE,  "tenant",             OPT_NAME,     "",            "whose queue it is: only agents of the same tenant ever serve it; if one queue has one, all queues and agents need one", AT(struct conf_queue, tenant), 0, 0, NULL, NULL},
 
 	{SECTION_LEVEL,  "answer_within",      OPT_MS,       "20s",         "answered within this time counts as good", AT(struct conf_queue, sl_within_ms), 1000, 3600000, NULL, NULL},
 	{SECTION_LEVEL,  "target",             OPT_PERCENT,  "80%",         "share of calls to be answered in time", AT(struct conf_queue, sl_target_pct), 1, 100, NULL, NULL},
@@ -127,6 +131,7 @@ static const struct option table[] = {
 	{SECTION_AGENT,  "codec",              OPT_CODEC,    "opus",        "audio on the agent's line", AT(struct raw_agent, a.codec), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "skills",             OPT_READ,     "",            "what the agent can do; without a level: 10", 0, 0, 0, "a list of names from skills: in the cluster file, or {name: level}, levels 1 to 10", read_agent_skills},
 	{SECTION_AGENT,  "rank",               OPT_U8,       "100",         "for queues with strategy: linear: the smallest is asked first", AT(struct raw_agent, a.rank), 0, 255, NULL, NULL},
+	{SECTION_AGENT,  "tenant",             OPT_NAME,     "",            "whose agent it is; see the tenant of queues", AT(struct raw_agent, a.tenant), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "supervisor",         OPT_BOOL,     "false",       "sees all queues and agents", AT(struct raw_agent, a.supervisor), 0, 0, NULL, NULL},
 	{SECTION_AGENT,  "password",           OPT_PASSWORD, "!",           "Argon2id hash; `!`: may not sign in", AT(struct raw_agent, a.password), 0, 0, NULL, NULL},
 };

@@ -591,6 +591,7 @@ void read_strategy(struct reader *r, const struct yaml_node *v, void *base)
 	    [ACD_LONGEST_IDLE] = "longest_idle", [ACD_FEWEST_CALLS] = "fewest_calls",
 	    [ACD_LEAST_TALK] = "least_talk",     [ACD_MOST_SKILLED] = "most_skilled",
 	    [ACD_ROUND_ROBIN] = "round_robin",   [ACD_LINEAR] = "linear",
+	    [ACD_RING_ALL] = "ring_all",
 	};
 	struct conf_queue *q = base;
 
@@ -601,7 +602,8 @@ void read_strategy(struct reader *r, const struct yaml_node *v, void *base)
 			q->strategy = s;
 			return;
 		}
-	bad(r, v, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear", NULL,
+	bad(r, v, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear, ring_all",
+	    NULL,
 	    "not a strategy");
 }
 

@@ -92,6 +92,8 @@ static const struct trace_field trace_queue_fields[] = {
     TRACE_FIELD(acd_queue_conf, "overflow_longer", overflow_longer),
     TRACE_FIELD(acd_queue_conf, "overflow_ewt_ms", overflow_ewt_ms),
     TRACE_FIELD(acd_queue_conf, "closed", closed),
+    TRACE_FIELD(acd_queue_conf, "group_max", group_max),
+    TRACE_FIELD(acd_queue_conf, "weight", weight),
     TRACE_FIELD(acd_queue_conf, "relax_n", relax_n),
     TRACE_FIELD(acd_queue_conf, "relax0.after_ms", relax[0].after_ms),
     TRACE_FIELD(acd_queue_conf, "relax0.skills", relax[0].skills),

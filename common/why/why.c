@@ -70,6 +70,7 @@ static void because(char buf[128], const struct acd_story *s)
 	case ACD_MOST_SKILLED: snprintf(buf, 128, "the most skilled of those idle"); return;
 	case ACD_ROUND_ROBIN: snprintf(buf, 128, "of those able it was this one's turn"); return;
 	case ACD_LINEAR: snprintf(buf, 128, "of those able first in line"); return;
+	case ACD_RING_ALL: snprintf(buf, 128, "it rings at all who are able"); return;
 	case ACD_STRATEGY_COUNT: break;
 	}
 	snprintf(buf, 128, "strategy %u", s->strategy);

@@ -13,11 +13,16 @@
 
 enum { PASSWORD_MIN = 8, PASSWORD_MAX = 128 };
 
-static const char *opt_skills, *opt_display, *opt_language, *opt_codec;
+static const char *opt_tenant, *opt_skills, *opt_display, *opt_language, *opt_codec;
+static uint32_t opt_rank;
 static bool opt_stdin, opt_supervisor, opt_lock;
 
 const struct ctl_option cmd_agent_options[] = {
-    {"skills", "A,B", CTL_TEXT, &opt_skills, "what the agent can do"},
+    {"skills", "A,B=4", CTL_TEXT, &opt_skills,
+     "what the agent can do, with levels 1 to 10 (none: 10)"},
+    {"rank", "N", CTL_NUMBER, &opt_rank,
+     "for queues with strategy: linear, 1 to 255, the smallest first"},
+    {"tenant", "NAME", CTL_TEXT, &opt_tenant, "whose agent it is"},
     {"display", "NAME", CTL_TEXT, &opt_display, "name for people (default: the login)"},
     {"language", "CODE", CTL_TEXT, &opt_language, "language of the page (default: the site's)"},
     {"codec", "CODEC", CTL_TEXT, &opt_codec, "opus (default) or pcmu"},
@@ -92,26 +97,45 @@ static int password_set(char hash[128])
 	return code;
 }
 
-/* "a,b" -> bits; CTL_USAGE (told) for a skill that is not in the cluster file. */
-static int skills_parse(const struct conf *c, const char *list, uint64_t *ret)
+/* A tenant is a skill that nobody writes down as one. */
+static bool is_tenant(const char *skill)
+{
+	return strncmp(skill, CONF_TENANT_SKILL, strlen(CONF_TENANT_SKILL)) == 0;
+}
+
+/* "a,b=4" -> bits and levels; CTL_USAGE (told) for what is not in the cluster file. A tenant's
+ * skill is not given so. */
+static int skills_parse(const struct conf *c, const char *list, struct conf_agent *a)
 {
 	char word[64];
 	uint64_t bits = 0;
+	struct acd_levels levels = {{0}};
 
 	for (const char *p = list; *p;) {
-		size_t n = strcspn(p, ",");
+		size_t n = strcspn(p, ","), name = strcspn(p, ",=:");
 		uint32_t k = 0;
-		snprintf(word, sizeof(word), "%.*s", (int)(n < 60 ? n : 60), p);
+		unsigned long level = 0;
+		char *end = NULL;
+		snprintf(word, sizeof(word), "%.*s", (int)(name < 60 ? name : 60), p);
 		while (k < c->skills_n && strcmp(c->skills[k], word) != 0)
 			k++;
-		if (n && k == c->skills_n)
+		if (n && (k == c->skills_n || is_tenant(word)))
 			return ctl_fail(CTL_USAGE, "add it to skills: in the cluster file first",
 					"no skill '%s'", word);
-		if (n)
+		if (name < n) {
+			level = strtoul(p + name + 1, &end, 10);
+			if (end != p + n || level < 1 || level > ACD_LEVEL_MAX)
+				return ctl_fail(CTL_USAGE, "NAME=LEVEL, 1 to 10", "no level of %s",
+						word);
+		}
+		if (n) {
 			bits |= 1ull << k;
+			levels.w[k / 16] |= (uint64_t)level << 4 * (k % 16);
+		}
 		p += n + (p[n] == ',');
 	}
-	*ret = bits;
+	a->skills = bits;
+	a->levels = levels;
 	return CTL_OK;
 }
 
@@ -123,7 +147,7 @@ static int put(struct ctl *ctl, const struct conf_agent *a, const char *done)
 	char why[256];
 
 	for (uint32_t i = 0; i < c->skills_n; i++)
-		if (a->skills & 1ull << i)
+		if (a->skills & 1ull << i && !is_tenant(c->skills[i]))
 			names[n++] = c->skills[i];
 	if (conf_agent_put(c->agents_file, a, conf_site_by_number(c, a->site)->name, names, n, why))
 		return ctl_fail(CTL_UNHEALTHY, NULL, "%s", why);
@@ -152,6 +176,14 @@ static bool display_ok(const char *s)
 	return strlen(s) < sizeof(((struct conf_agent *)0)->display);
 }
 
+static bool tenant_known(const struct conf *c, const char *tenant)
+{
+	for (uint32_t i = 0; i < c->queues_n; i++)
+		if (*tenant && strcmp(c->queues[i].tenant, tenant) == 0)
+			return true;
+	return false;
+}
+
 static int agent_fill(struct ctl *ctl, struct conf_agent *a)
 {
 	const struct conf_site *site = ctl->site ? conf_site_by_name(ctl->conf, ctl->site) : NULL;
@@ -176,8 +208,15 @@ static int agent_fill(struct ctl *ctl, struct conf_agent *a)
 	str_copy(a->language, sizeof(a->language), language);
 	a->codec = opt_codec && opt_codec[0] == 'p' ? CONF_CODEC_PCMU : CONF_CODEC_OPUS;
 	a->supervisor = opt_supervisor;
+	if (opt_rank > UINT8_MAX)
+		return ctl_fail(CTL_USAGE, "1 to 255", "no rank %u", (unsigned)opt_rank);
+	a->rank = (uint8_t)opt_rank;
+	if (opt_tenant && !tenant_known(ctl->conf, opt_tenant))
+		return ctl_fail(CTL_USAGE, "give it to a queue in the cluster file first",
+				"no queue is of tenant '%s'", opt_tenant);
+	str_copy(a->tenant, sizeof(a->tenant), opt_tenant ? opt_tenant : "");
 	a->site = site->number;
-	return skills_parse(ctl->conf, opt_skills ? opt_skills : "", &a->skills);
+	return skills_parse(ctl->conf, opt_skills ? opt_skills : "", a);
 }
 
 int cmd_agent_add(struct ctl *ctl)
@@ -191,6 +230,35 @@ int cmd_agent_add(struct ctl *ctl)
 	if (code == CTL_OK)
 		code = password_set(a.password);
 	return code == CTL_OK ? put(ctl, &a, "added") : code;
+}
+
+/* Only what was said changes. */
+int cmd_agent_set(struct ctl *ctl)
+{
+	const struct conf_agent *had = conf_agent_by_name(ctl->conf, ctl->argv[0]);
+
+	if (!had)
+		return ctl_fail(CTL_UNHEALTHY, "`helioctl agent list` shows them", "no agent '%s'",
+				ctl->argv[0]);
+	struct conf_agent a = *had;
+	int code = CTL_OK;
+	if (opt_skills)
+		code = skills_parse(ctl->conf, opt_skills, &a);
+	if (code == CTL_OK && opt_rank > UINT8_MAX)
+		code = ctl_fail(CTL_USAGE, "1 to 255", "no rank %u", (unsigned)opt_rank);
+	if (opt_rank)
+		a.rank = (uint8_t)opt_rank;
+	if (code == CTL_OK && opt_display && !display_ok(opt_display))
+		code = ctl_fail(CTL_USAGE, "one line, at most 63 bytes",
+				"the display name does not fit");
+	if (opt_display && code == CTL_OK)
+		str_copy(a.display, sizeof(a.display), opt_display);
+	if (code == CTL_OK && opt_tenant && !tenant_known(ctl->conf, opt_tenant))
+		code = ctl_fail(CTL_USAGE, "give it to a queue in the cluster file first",
+				"no queue is of tenant '%s'", opt_tenant);
+	if (opt_tenant && code == CTL_OK)
+		str_copy(a.tenant, sizeof(a.tenant), opt_tenant);
+	return code == CTL_OK ? put(ctl, &a, "changed") : code;
 }
 
 int cmd_agent_passwd(struct ctl *ctl)
@@ -214,15 +282,20 @@ static int by_name(const void *va, const void *vb)
 		      (*(const struct conf_agent *const *)vb)->name);
 }
 
-static void skill_names(const struct conf *c, uint64_t bits, char buf[1024])
+static void skill_names(const struct conf *c, const struct conf_agent *a, char buf[1024])
 {
 	size_t len = 0;
 
 	buf[0] = '\0';
-	for (uint32_t i = 0; i < c->skills_n && len < 960; i++)
-		if (bits & 1ull << i)
-			len += (size_t)snprintf(buf + len, 1024 - len, "%s%s", len ? ", " : "",
-						c->skills[i]);
+	for (uint32_t i = 0; i < c->skills_n && len < 960; i++) {
+		unsigned level = a->levels.w[i / 16] >> 4 * (i % 16) & 15;
+		if (!(a->skills & 1ull << i) || is_tenant(c->skills[i]))
+			continue;
+		len +=
+		    (size_t)snprintf(buf + len, 1024 - len, "%s%s", len ? ", " : "", c->skills[i]);
+		if (level)
+			len += (size_t)snprintf(buf + len, 1024 - len, " %u", level);
+	}
 }
 
 static void agent_row(struct ctl *ctl, struct table *t, json_t *list, const struct conf_agent *a)
@@ -231,18 +304,20 @@ static void agent_row(struct ctl *ctl, struct table *t, json_t *list, const stru
 	char skills[1024];
 	bool may = a->password[0] == '$';
 
-	skill_names(ctl->conf, a->skills, skills);
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "name",
-					      a->name, "display", a->display, "site", site,
-					      "language", a->language, "skills", skills,
-					      "supervisor", a->supervisor, "may_sign_in", may));
+	skill_names(ctl->conf, a, skills);
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:b}",
+					      "name", a->name, "display", a->display, "site", site,
+					      "language", a->language, "skills", skills, "rank",
+					      (int)a->rank, "tenant", a->tenant, "supervisor",
+					      a->supervisor, "may_sign_in", may));
 	table_cell(t, STYLE_NONE, "%s", a->name);
 	table_cell(t, STYLE_NONE, "%s", a->display);
 	table_cell(t, STYLE_NONE, "%s", site);
 	table_cell(t, STYLE_NONE, "%s", a->language);
 	table_cell(t, STYLE_NONE, "%s", a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu");
 	table_cell(t, may ? STYLE_GOOD : STYLE_WARN, may ? "yes" : "no password");
-	table_cell(t, STYLE_NONE, "%s%s", a->supervisor ? "supervisor; " : "", skills);
+	table_cell(t, STYLE_NONE, "%s%s%s%s", a->supervisor ? "supervisor; " : "", a->tenant,
+		   *a->tenant ? ": " : "", skills);
 }
 
 int cmd_agent_list(struct ctl *ctl)

@@ -69,6 +69,7 @@ int cmd_config_sign(struct ctl *ctl);
 int cmd_plan(struct ctl *ctl);
 int cmd_apply(struct ctl *ctl);
 int cmd_agent_add(struct ctl *ctl);
+int cmd_agent_set(struct ctl *ctl);
 int cmd_agent_passwd(struct ctl *ctl);
 int cmd_agent_list(struct ctl *ctl);
 int cmd_agent_force(struct ctl *ctl);

@@ -107,6 +107,11 @@ static const struct ctl_command commands[] = {
 	 "  helioctl agent add ola --site oslo --skills lang.nb,lang.en --display 'Ola Nordmann'\n"
 	 "  pass show desk/ola | helioctl agent add ola --site oslo --password-stdin",
 	 cmd_agent_options, 1, 1, true, false, cmd_agent_add},
+	{"agent set", "NAME", "other skills, levels, rank, tenant or display name for an agent",
+	 "Only what is said changes; --skills replaces them all.\n\n"
+	 "  helioctl agent set ola --skills lang.nb,lang.en=4\n"
+	 "  helioctl agent set ola --rank 10",
+	 cmd_agent_options, 1, 1, true, false, cmd_agent_set},
 	{"agent passwd", "NAME", "a new password for an agent, or none",
 	 "  helioctl agent passwd maria\n"
 	 "  helioctl agent passwd maria --lock        may not sign in any more",

@@ -84,6 +84,37 @@ static void diff_skills(struct diff *d, const struct plan *p, uint64_t a, uint64
 			diff_add(d, "now %s", p->new->skills[i]);
 }
 
+static unsigned level_at(struct acd_levels levels, uint32_t skill)
+{
+	return levels.w[skill / 16] >> 4 * (skill % 16) & 15;
+}
+
+/* Of skills that both have; by name, as bits may differ. */
+static void diff_levels(struct diff *d, const struct plan *p, uint64_t a, struct acd_levels la,
+			uint64_t b, struct acd_levels lb)
+{
+	char what[CONF_NAME_SIZE + 8];
+
+	for (uint32_t i = 0; i < p->old->skills_n; i++)
+		for (uint32_t k = 0; a >> i & 1 && k < p->new->skills_n; k++) {
+			if (!(b >> k & 1) || strcmp(p->old->skills[i], p->new->skills[k]) != 0)
+				continue;
+			snprintf(what, sizeof(what), "%s level", p->old->skills[i]);
+			diff_number(d, what, level_at(la, i), level_at(lb, k));
+		}
+}
+
+static void diff_relax(struct diff *d, const struct conf_queue *a, const struct conf_queue *b)
+{
+	char what[32];
+
+	diff_number(d, "steps of relax", a->relax_n, b->relax_n);
+	for (uint32_t k = 0; k < a->relax_n && k < b->relax_n; k++) {
+		snprintf(what, sizeof(what), "relax step %u after", k + 1);
+		diff_time(d, what, a->relax[k].after_ms, b->relax[k].after_ms);
+	}
+}
+
 /* ---- cluster and sites ------------------------------------------------------------------------
  */
 
@@ -298,11 +329,24 @@ static void queue_compare(struct plan *p, const struct conf_queue *a, const stru
 
 	diff_text(&d, "display", a->display, b->display);
 	diff_skills(&d, p, a->skills, b->skills);
+	diff_levels(&d, p, a->skills, a->levels, b->skills, b->levels);
+	diff_text(&d, "tenant", a->tenant, b->tenant);
+	diff_text(&d, "strategy", acd_strategy_name(a->strategy), acd_strategy_name(b->strategy));
+	diff_number(&d, "ring_at_once", a->group_max, b->group_max);
+	diff_number(&d, "weight %", a->weight, b->weight);
+	diff_relax(&d, a, b);
+	diff_time(&d, "ageing", a->ageing_ms, b->ageing_ms);
+	diff_number(&d, "max_length", a->max_length, b->max_length);
+	diff_time(&d, "max_wait", a->max_wait_ms, b->max_wait_ms);
+	diff_number(&d, "missed_limit", a->missed_limit, b->missed_limit);
 	diff_number(&d, "priority", a->priority, b->priority);
 	diff_bool(&d, "overflow when no agent is idle", a->overflow_no_idle, b->overflow_no_idle);
 	diff_bool(&d, "overflow after a time", a->overflow_timed, b->overflow_timed);
 	if (a->overflow_timed && b->overflow_timed)
 		diff_time(&d, "overflow after", a->overflow_after_ms, b->overflow_after_ms);
+	diff_number(&d, "overflow when longer than", a->overflow_longer, b->overflow_longer);
+	diff_time(&d, "overflow when the expected wait is above", a->overflow_ewt_ms,
+		  b->overflow_ewt_ms);
 	diff_time(&d, "remote_handicap", a->remote_handicap_ms, b->remote_handicap_ms);
 	diff_time(&d, "wrap_up", a->wrap_up_ms, b->wrap_up_ms);
 	diff_time(&d, "ring_timeout", a->ring_timeout_ms, b->ring_timeout_ms);
@@ -342,6 +386,9 @@ static void agent_compare(struct plan *p, const struct conf_agent *a, const stru
 	diff_text(&d, "display", a->display, b->display);
 	diff_text(&d, "site", from ? from->name : "", to ? to->name : "");
 	diff_skills(&d, p, a->skills, b->skills);
+	diff_levels(&d, p, a->skills, a->levels, b->skills, b->levels);
+	diff_text(&d, "tenant", a->tenant, b->tenant);
+	diff_number(&d, "rank", a->rank, b->rank);
 	diff_text(&d, "language", a->language, b->language);
 	diff_text(&d, "codec", a->codec == CONF_CODEC_OPUS ? "opus" : "pcmu",
 		  b->codec == CONF_CODEC_OPUS ? "opus" : "pcmu");

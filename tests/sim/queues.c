@@ -65,6 +65,10 @@ void queues_draw(struct sim *sim)
 		if (one_in(r, 6))
 			q->max_wait_ms = (uint32_t)rng_range(r, 2000, 20000);
 		if (one_in(r, 3))
+			q->weight = (uint16_t)rng_range(r, 20, 500);
+		if (one_in(r, 2))
+			q->group_max = (uint8_t)rng_range(r, 2, ACD_GROUP_MAX);
+		if (one_in(r, 3))
 			q->missed_limit = (uint32_t)rng_range(r, 1, 3);
 		if (one_in(r, 4))
 			q->overflow_longer = (uint32_t)rng_range(r, 1, 4);

@@ -54,40 +54,57 @@ static uint64_t jumps_at(const struct sim *sim, uint32_t site)
 	return sum;
 }
 
-/* F1: nobody of the same site and queue for whom the agent was able is overtaken by more than δ,
- * once the faults are over; F2: nor by who is of a higher class only because ageing was forgotten.
- * Both in δ's favour: the one as if it came later, the other as if it came earlier. */
-static void check_turn(struct sim *sim, const struct scall *c, const struct sagent *a)
+static bool before(const struct sim *sim, const struct scall *o, const struct scall *c,
+		   uint64_t delta)
+{
+	const struct acd_queue_conf *qo = &sim->queues[o->queue], *qc = &sim->queues[c->queue];
+	uint64_t wo = qo->weight ? qo->weight : ACD_WEIGHT_ONE;
+	uint64_t wc = qc->weight ? qc->weight : ACD_WEIGHT_ONE;
+
+	if (o->queue == c->queue)
+		return o->arrived_at + delta < c->arrived_at;
+	return (sim->now - o->arrived_at - delta) * wo > (sim->now - c->arrived_at + delta) * wc;
+}
+
+/* F1: nobody of the same site for whom the agent was able is overtaken by more than δ once the
+ * faults are over, within a queue and (age by the queue's weight) between queues; F2: nor by who is
+ * of a higher class only because ageing was forgotten. Both in δ's favour: the one as if it came
+ * later, the other as if it came earlier. more: it rang already, and comes after all who wait. */
+static void check_turn(struct sim *sim, const struct scall *c, const struct sagent *a, bool more)
 {
 	const struct acd_queue_conf *q = &sim->queues[c->queue];
 	uint32_t site = addr_site(sim->daemon[c->daemon].addr.v);
 	uint64_t delta = 200 * MS + 4 * sim->mix.wan_us + q->remote_handicap_ms * MS +
 			 jumps_at(sim, site) +
 			 (sim->mix.clogs || sim->mix.cuts ? UNSEEN_MS * MS : 0);
-	uint64_t able = queues_able_after(sim, c->queue, a);
 	bool here = a->site == site;
-	uint32_t mine = queues_class(sim, c, sim->now - c->arrived_at + delta);
+	uint32_t mine = more ? UINT8_MAX : queues_class(sim, c, sim->now - c->arrived_at + delta);
 
 	if (sim->unfair || !sim->calm || sim->now < sim->mix.calm_at + 5 * SEC)
 		return;
 	for (uint32_t i = 0; i < sim->calls_n; i++) {
 		struct scall *o = &sim->call[i];
-		if (!o->live || o->state != ACD_CALL_QUEUED || o->queue != c->queue ||
-		    o->state_at + delta > sim->now || o->arrived_at + delta > sim->now ||
+		if (!o->live || o->state != ACD_CALL_QUEUED || o->state_at + delta > sim->now ||
+		    o->arrived_at + delta > sim->now ||
 		    addr_site(sim->daemon[o->daemon].addr.v) != site)
 			continue;
+		if (o->queue != c->queue && !here)
+			continue;
+		uint64_t able = queues_able_after(sim, o->queue, a);
 		uint64_t waited = sim->now - o->arrived_at - delta;
 		uint32_t theirs = queues_class(sim, o, waited);
-		bool first =
-		    theirs < mine || (theirs == mine && o->arrived_at + delta < c->arrived_at);
+		bool first = theirs < mine || (theirs == mine && before(sim, o, c, delta));
 		/* abroad go only those whose wait is long enough; when nobody is idle here, which
 		 * is the site's own to judge, others too */
 		if (!here && !(q->overflow_timed && waited >= q->overflow_after_ms * MS))
 			continue;
 		if (first && able <= waited && ++o->overtaken > IN_FLIGHT)
-			sim_fail(sim, "%s: call %u is served before call %u, class %u for %llu ms",
-				 theirs < o->priority + q->priority ? "F2" : "F1", c->number,
-				 o->number, theirs,
+			sim_fail(sim,
+				 "%s: call %u of queue %u is served before call %u of queue %u, "
+				 "class %u for %llu ms",
+				 theirs < o->priority + sim->queues[o->queue].priority ? "F2"
+										       : "F1",
+				 c->number, q->id.v, o->number, sim->queues[o->queue].id.v, theirs,
 				 (unsigned long long)((sim->now - o->arrived_at) / MS));
 	}
 }
@@ -98,8 +115,42 @@ static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	if (c->state != ACD_CALL_QUEUED)
 		sim_fail(sim, "S2: call %u is granted while it is %s", c->number,
 			 acd_call_state_name(c->state));
-	c->offer = fx->offer.v;
-	check_turn(sim, c, &sim->agent[fx->agent.v - 1]);
+	c->offer[0] = fx->offer.v;
+	c->offers_n = 1;
+	check_turn(sim, c, &sim->agent[fx->agent.v - 1], false);
+}
+
+static bool offered(const struct scall *c, uint64_t offer)
+{
+	for (uint32_t k = 0; k < c->offers_n; k++)
+		if (c->offer[k] == offer)
+			return true;
+	return false;
+}
+
+/* S2: a group grows and shrinks only while the call rings, and only where the queue wants it. */
+static void group_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	struct scall *c = rules_call(sim, fx->call.v);
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
+	uint32_t max = q->group_max ? q->group_max : ACD_GROUP_MAX, k = 0;
+
+	story(sim, "%s: call %u rings %s at agent %u", who(sim, d), c->number,
+	      fx->on ? "also" : "no longer", (unsigned)fx->agent.v);
+	if (fx->on) {
+		if (c->state != ACD_CALL_GRANTED || q->strategy != ACD_RING_ALL ||
+		    c->offers_n >= max || offered(c, fx->offer.v))
+			sim_fail(sim, "S2: call %u is offered to one more agent while %s",
+				 c->number, acd_call_state_name(c->state));
+		c->offer[c->offers_n++] = fx->offer.v;
+		check_turn(sim, c, &sim->agent[fx->agent.v - 1], true);
+		return;
+	}
+	while (k < c->offers_n && c->offer[k] != fx->offer.v)
+		k++;
+	if (k == c->offers_n)
+		sim_fail(sim, "S2: call %u leaves a group it was not in", c->number);
+	c->offer[k] = c->offer[--c->offers_n];
 }
 
 /* S3: the agent's register was bound to this very triple, and a person had accepted. */
@@ -108,7 +159,7 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 	bool from_here = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_AWAIT_AGENT;
 
-	if (!from_here || c->offer != fx->offer.v)
+	if (!from_here || c->offers_n != 1 || c->offer[0] != fx->offer.v)
 		sim_fail(sim, "S2: call %u is bridged to an offer it was not granted to",
 			 c->number);
 	if (!o->id || o->call != c->id || o->cepoch != fx->cepoch || !o->accepted)
@@ -132,13 +183,13 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
  * agent's node was silent for so long that the owner had to let go, or died.) */
 static void queued(struct sim *sim, struct scall *c)
 {
-	const struct soffer *o = rules_offer(sim, c->offer, c->id);
+	const struct soffer *o = rules_offer(sim, c->offer[0], c->id);
 
 	if (c->state == ACD_CALL_BRIDGED && o->id && o->hung_up &&
 	    sim->agent[o->agent].session == o->session)
 		sim_fail(sim, "S4: call %u was served to its end and is put back into the queue",
 			 c->number);
-	c->offer = 0;
+	c->offers_n = 0;
 }
 
 /* S4 exactly once, S7 only after the caller's own bye. */
@@ -300,6 +351,7 @@ void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	case ACD_FX_RING: ring(sim, d, fx); return;
 	case ACD_FX_TALK: talk(sim, d, fx); return;
 	case ACD_FX_OFFER_END: offer_end(sim, d, fx); return;
+	case ACD_FX_GROUP: group_effect(sim, d, fx); return;
 	case ACD_FX_SEND:
 	case ACD_FX_ISLAND:
 	case ACD_FX_OWNER:
@@ -334,9 +386,11 @@ void rules_after_step(struct sim *sim, uint32_t d)
 		return;
 	while (acd_call_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &v)) {
 		const struct scall *c = rules_call(sim, v.call.v);
-		uint64_t offer = v.parties_n ? v.parties[0].offer.v : 0;
+		bool same = c->live && c->state == v.state && c->offers_n == v.parties_n;
+		for (uint32_t k = 0; same && k < v.parties_n; k++)
+			same = offered(c, v.parties[k].offer.v);
 		n++;
-		if (!c->live || c->state != v.state || c->offer != offer)
+		if (!same)
 			sim_fail(sim, "S5: call %u is %s in the register, %s in the ledger",
 				 c->number, acd_call_state_name(v.state),
 				 acd_call_state_name(c->state));

@@ -114,7 +114,8 @@ struct scall {
 	uint32_t daemon, queue, number;
 	bool live, byed, was_bridged;
 	uint8_t state, outcome;
-	uint64_t offer; /* of the present grant */
+	uint64_t offer[ACD_GROUP_MAX]; /* of the present grant; more than one: RING_ALL */
+	uint32_t offers_n;
 	uint32_t bridges, overtaken;
 	acd_time_us arrived_at, state_at;
 	uint8_t priority;

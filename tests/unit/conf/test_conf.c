@@ -203,6 +203,43 @@ static void levels_strategies_and_steps_reach_the_core(void **state)
 	conf_free(c);
 }
 
+static void a_group_a_weight_and_a_tenant_reach_the_core(void **state)
+{
+	struct conf *c = accepted(
+	    GOOD_HEAD
+	    "queues:\n  support: {tenant: kontur, strategy: ring_all, ring_at_once: 3, "
+	    "weight: 150%, skills: [lang.en], relax: [{after: 9s, skills: {lang.en: 0}}]}\n"
+	    "  sales: {tenant: other}\n",
+	    "agents: {maria: {site: oslo, tenant: kontur}, jose: {site: oslo, tenant: other}}",
+	    NULL);
+	struct acd_queue_conf *q = NULL;
+	uint32_t n = 0;
+
+	(void)state; /* three skills are given by hand: bit 3 is kontur, bit 4 other */
+	assert_int_equal(conf_acd_queues(c, &q, &n), 0);
+	assert_int_equal(q[0].strategy, ACD_RING_ALL);
+	assert_int_equal(q[0].group_max, 3);
+	assert_int_equal(q[0].weight, 150);
+	assert_int_equal(q[0].skills.bits, 8 | 1);
+	assert_int_equal(q[0].relax[0].skills.bits, 8); /* nothing relaxes a tenant */
+	assert_int_equal(q[1].skills.bits, 16);
+	assert_int_equal(conf_agent_by_name(c, "maria")->skills, 8);
+	assert_int_equal(conf_agent_by_name(c, "jose")->skills, 16);
+	free(q);
+	conf_free(c);
+}
+
+static void tenants_are_for_all_or_for_nobody(void **state)
+{
+	(void)state;
+	refused(GOOD_HEAD "queues:\n  a: {tenant: x}\n  b: {}\n",
+		"agents: {maria: {site: oslo, tenant: x}}", "this queue has none");
+	refused(GOOD_HEAD "queues:\n  a: {tenant: x}\n", "agents: {maria: {site: oslo}}",
+		"this agent has none");
+	refused(GOOD_HEAD "queues:\n  a: {tenant: x}\n", "agents: {maria: {site: oslo, tenant: y}}",
+		"no queue is of this tenant");
+}
+
 static void every_mistake_is_told_with_place_and_remedy(void **state)
 {
 	struct conf *c = NULL;
@@ -455,6 +492,8 @@ int main(void)
 	    cmocka_unit_test(ids_are_written_with_the_daemons_name_and_read_back),
 	    cmocka_unit_test(the_core_gets_the_queues_as_they_are_meant),
 	    cmocka_unit_test(levels_strategies_and_steps_reach_the_core),
+	    cmocka_unit_test(a_group_a_weight_and_a_tenant_reach_the_core),
+	    cmocka_unit_test(tenants_are_for_all_or_for_nobody),
 	    cmocka_unit_test(every_mistake_is_told_with_place_and_remedy),
 	    cmocka_unit_test(broken_yaml_is_told_with_its_place),
 	    cmocka_unit_test(overlaps_of_ports_name_both_sides),
