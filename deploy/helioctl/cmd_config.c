@@ -54,7 +54,8 @@ static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
 		n += snprintf(ports + n, sizeof(ports) - (size_t)n, ",journal=%s:%u",
 			      d->journal.host, d->journal.port);
 	if (d->role == CONF_GATEWAY)
-		snprintf(ports + n, sizeof(ports) - (size_t)n, ",http=%u", d->http_port);
+		snprintf(ports + n, sizeof(ports) - (size_t)n, ",http=%u%s", d->http_port,
+			 d->tls_cert[0] ? ",tls=on" : "");
 	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", d->name, "role", roles[d->role],
 			 "site", site->name, "address", d->bind, "ports", ports);
 }
@@ -81,6 +82,22 @@ static void presence_rows(json_t *list, const struct conf_redis *r)
 		redis_row(list, "sentinel", &r->sentinels[k], k);
 }
 
+/* Carriers, as a firewall takes them; without this machine, which is none. */
+static json_t *trunks(const struct conf *c)
+{
+	json_t *list = json_array();
+
+	for (uint32_t k = 0; k < c->trunks_n; k++) {
+		const struct conf_trunk *t = &c->trunks[k];
+		if (t->ip4 >> 24 != 127)
+			json_array_append_new(list, json_sprintf("%u.%u.%u.%u/%d", t->ip4 >> 24,
+								 t->ip4 >> 16 & 255,
+								 t->ip4 >> 8 & 255, t->ip4 & 255,
+								 __builtin_popcount(t->mask)));
+	}
+	return list;
+}
+
 int cmd_config_list(struct ctl *ctl)
 {
 	static const char *const heads[] = {"NAME", "ROLE", "SITE", "ADDRESS", "PORTS", NULL};
@@ -99,8 +116,9 @@ int cmd_config_list(struct ctl *ctl)
 		json_array_append_new(list, daemon_row(c, &c->daemons[k]));
 	presence_rows(list, &c->presence);
 	if (ctl->json) {
-		json_print(ctl, json_pack("{s:b, s:s, s:s, s:o}", "ok", 1, "cluster", c->cluster,
-					  "keys", c->keys_dir, "list", list));
+		json_print(ctl,
+			   json_pack("{s:b, s:s, s:s, s:o, s:o}", "ok", 1, "cluster", c->cluster,
+				     "keys", c->keys_dir, "trunks", trunks(c), "list", list));
 	} else {
 		struct table *t = table_new(heads);
 		json_array_foreach(list, i, o) for (size_t k = 0; k < HELIO_ARRAY_LEN(keys); k++)

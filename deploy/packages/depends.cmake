@@ -2,3 +2,7 @@
 foreach(role NODE BROKER GATEWAY TOOLS)
 	set(CPACK_DEBIAN_${role}_PACKAGE_DEPENDS "heliograph-common (= ${CPACK_PACKAGE_VERSION})")
 endforeach()
+# heliograph-certificate looks at what it is given.
+string(APPEND CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS ", openssl, procps")
+# site-up, roll, rotate.
+string(APPEND CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS ", openssh-client, openssl, procps")

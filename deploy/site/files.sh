@@ -134,6 +134,10 @@ file_redis_presence() { # ADDRESS PORT
 		file_redis "$1" "$2" 256mb
 		printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$1" "$2"
 	fi
+	# One server alone has no replica to wait for: the template's rule would refuse every write.
+	if [ "$(addresses presence | wc -l)" -lt 2 ]; then
+		echo "min-replicas-to-write 0"
+	fi
 	[ "$1 $2" = "$(first_presence)" ] || echo "replicaof $(first_presence)"
 }
 file_sentinel() { # ADDRESS PORT
@@ -153,7 +157,7 @@ file_keepalived() { # OWN-ADDRESS INTERFACE URL SITE
 	    script_user nobody
 	}
 	vrrp_script gateway {
-	    script "/usr/bin/curl -fsS -m 1 -o /dev/null $3/healthz"
+	    script "/usr/bin/curl -fsSk -m 1 -o /dev/null $3/healthz"
 	    interval 2
 	    fall 2
 	    rise 2

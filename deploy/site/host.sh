@@ -85,6 +85,15 @@ host_install() { # VERSION [DEBIAN-PACKAGE…]
 	fi
 }
 
+# fullchain.pem and privkey.pem as a tar on standard input.
+host_certificate() {
+	rm -rf "$work/certificate"
+	install -d -m 0700 "$work" "$work/certificate"
+	tar -x -C "$work/certificate" --no-same-owner
+	heliograph-certificate "$work/certificate/fullchain.pem" "$work/certificate/privkey.pem" --no-wait
+	rm -rf "$work/certificate"
+}
+
 # ---- units: systemd, or deploy/site/supervise where there is none -----------------------------------
 
 host_unit() { # VERB UNIT…
@@ -129,7 +138,7 @@ host_healthy() { # NAME SECONDS
 
 host_mesh_ready() { # GATEWAY-URL SECONDS: it hears a node
 	local end=$((SECONDS + $2))
-	until curl -fsS -m 2 "$1/healthz" >/dev/null 2>&1; do
+	until curl -fsSk -m 2 "$1/healthz" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.2
 	done

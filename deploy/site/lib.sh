@@ -19,7 +19,7 @@ find_tools() {
 # input: ssh would eat that of a loop around it.
 on_host() { # HOST FUNCTION [ARG…]
 	case $2 in
-	host_compare | host_put | host_packages) on_host_with "$@" ;;
+	host_compare | host_put | host_packages | host_certificate) on_host_with "$@" ;;
 	*) on_host_with "$@" </dev/null ;;
 	esac
 }
@@ -44,8 +44,10 @@ read_config() { # FILE
 		die "the configuration is not usable: nothing was done"
 	}
 	list=$("$bin/helioctl" config list "$config" 2>/dev/null | awk 'NR > 1 {$1 = $1; print}')
-	keys_dir=$("$bin/helioctl" config list "$config" --json 2>/dev/null |
-		sed -n 's/^ *"keys": "\(.*\)",\{0,1\}$/\1/p')
+	local json
+	json=$("$bin/helioctl" config list "$config" --json 2>/dev/null)
+	keys_dir=$(sed -n 's/^ *"keys": "\(.*\)",\{0,1\}$/\1/p' <<<"$json")
+	carriers=$(sed -n '/"trunks": \[/,/\]/s/^ *"\([0-9./]*\)",\{0,1\}$/\1/p' <<<"$json" | paste -sd, -)
 	[ -r "$keys_dir/cluster.pub" ] ||
 		die "no keys in $keys_dir" "make them: helio-keys from-config $config"
 	[ "${config##*/}" = cluster.yaml ] || die "the cluster file must be called cluster.yaml"
@@ -81,6 +83,11 @@ sign_config() {
 say() { printf '     %s\n' "$*"; }
 field() { # PORTS KEY → value
 	printf '%s' "$1" | tr , '\n' | sed -n "s/^$2=//p"
+}
+
+# Where a gateway answers on its own host; its certificate is of the name that browsers use.
+gateway_url() { # ADDRESS PORTS
+	echo "http$([ "$(field "$2" tls)" != on ] || echo s)://$1:$(field "$2" http)"
 }
 
 # ---- files that a host shall have -------------------------------------------------------------------

@@ -1,10 +1,16 @@
 # Test hosts on one machine (sourced, bash, as root): each has a network namespace, a process namespace,
 # a file tree of its own (an overlay over this machine's, or over HELIO_HOST_ROOT, a Debian 12 root)
-# and sshd. All of it lives in namespaces of the test and is gone when the test is.
+# and sshd, and with hosts_init=systemd a systemd. All of it lives in namespaces of the test and is gone
+# when the test is.
 #
 #   test (10.99.0.1) ── bridge ──┬── veth ── host a (10.99.0.11)
 #                                └── veth ── host b (10.99.0.12)
 # shellcheck shell=bash
+# shellcheck source=tests/e2e/deploy/systemd.sh
+. "${BASH_SOURCE[0]%/*}/systemd.sh"
+hosts_init=none
+declare -A pids=()
+cgroups=()
 
 # Re-executes the test inside namespaces of its own.
 enter_namespaces() {
@@ -45,12 +51,13 @@ hosts_begin() {
 
 # The directory is a mount inside this namespace: what is left is the empty mount point.
 hosts_end() {
+	systemd_end
 	umount -R -l "$base" 2>/dev/null || true
 	rmdir "$base" 2>/dev/null || true
 }
 
 host_make() { # NAME ADDRESS
-	local name=$1 address=$2 tree=$base/$1/root limit=$((SECONDS + 15))
+	local name=$1 address=$2 tree=$base/$1/root
 	mkdir -p "$base/$name"/{upper,work,root}
 	mount -t overlay overlay -o "lowerdir=${HELIO_HOST_ROOT:-/},upperdir=$base/$name/upper,workdir=$base/$name/work" "$tree"
 	mount --rbind /dev "$tree/dev"
@@ -79,6 +86,7 @@ host_make() { # NAME ADDRESS
 	# Neither this machine's hooks nor a sync of a tree in memory.
 	rm -f "$tree"/etc/apt/apt.conf.d/*{packagekit,appstream,docker}*
 	echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/hg"
+	[ "$hosts_init" = none ] || systemd_prepare "$tree"
 	ip netns add "hg-$name"
 	ip link add "hg-$name" type veth peer name eth0 netns "hg-$name"
 	ip link set "hg-$name" master hgbr up
@@ -87,13 +95,23 @@ host_make() { # NAME ADDRESS
 	ip -n "hg-$name" link set eth0 up
 	printf 'Host %s\n\tHostName %s\n' "$name" "$address" >>"$base/ssh/config"
 	host_boot "$name"
-	until $HELIO_SSH "$name" true 2>/dev/null; do
-		[ $SECONDS -lt $limit ] || { cat "$base/$name/sshd.log"; echo "no sshd at $name"; return 1; }
+	host_wait "$name"
+}
+host_wait() { # NAME: until ssh answers there
+	local limit=$((SECONDS + 15))
+	until $HELIO_SSH "$1" true 2>/dev/null; do
+		[ $SECONDS -lt $limit ] || { cat "$base/$1/"*.log; echo "no sshd at $1"; return 1; }
 	done
 }
 host_boot() { # NAME
+	if [ "$hosts_init" = systemd ]; then
+		systemd_boot "$1"
+		return
+	fi
 	ip netns exec "hg-$1" unshare --mount --pid --fork --kill-child --root="$base/$1/root" --mount-proc \
 		/usr/sbin/sshd -D -e -f /etc/ssh/hg_sshd >"$base/$1/sshd.log" 2>&1 &
+	pids[$1]=$!
+	disown $!
 }
 at() { # HOST COMMAND…
 	local host=$1
