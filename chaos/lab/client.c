@@ -105,9 +105,10 @@ static int more(struct lab_client *c, int flags)
 
 int lab_client_step(struct lab_client *c)
 {
-	int err;
-	while ((err = more(c, MSG_DONTWAIT)) == 0)
-		json_decref(take(c));
+	int err = 0;
+	do
+		json_decref(take(c)); /* also what came in together with the last reply */
+	while ((err = more(c, MSG_DONTWAIT)) == 0);
 	return err == EAGAIN ? 0 : err;
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -452,16 +453,19 @@ static int fill_begin(struct lab *lab, struct fault *f)
 	return 0;
 }
 
+/* No block is free, and a write is refused. */
 static bool fill_bitten(struct lab *lab, struct fault *f)
 {
 	char path[LAB_PATH_SIZE];
+	struct statvfs vfs;
 	struct stat st;
+	bool full = false;
 	fill_path(lab, f, path);
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	bool full = fd >= 0 && write(fd, path, 4096 < sizeof(path) ? 4096 : sizeof(path)) < 0 &&
-		    errno == ENOSPC;
-	if (fd >= 0 && fstat(fd, &st) == 0)
+	if (fd >= 0 && fstat(fd, &st) == 0 && fstatvfs(fd, &vfs) == 0) {
+		full = vfs.f_bavail == 0 && write(fd, path, sizeof(path)) < 0;
 		prove(f, "filled_bytes", (json_int_t)st.st_size);
+	}
 	if (fd >= 0)
 		close(fd);
 	return f->bitten || full;
