@@ -139,7 +139,8 @@ enum acd_msg_type {
 	/* broker <-> broker */
 	ACD_MSG_ADVERT,        /* queue, version, age_us of head, priority, count waiting, wanted */
 	ACD_MSG_AGENT_ADVERT,  /* queue, version, count idle, age_us of the longest idle */
-	ACD_MSG_NEED,          /* reserved for issue 4: a drowning site asks for a pull */
+	ACD_MSG_NEED,          /* not used: ADVERT.wanted, aimed at sites with idle agents, asks for
+				* the pull (F3, tests/sim/fair.c) */
 	/* the claim */
 	ACD_MSG_RESERVE,       /* offer, agent, session, queue, site, peer = broker(S) to claim from */
 	ACD_MSG_RESERVE_NACK,  /* offer, agent, session, cause */

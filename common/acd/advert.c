@@ -167,6 +167,9 @@ static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t tur
 {
 	uint32_t left = count, p;
 
+#ifdef ACD_MUTATE_ASK_NOBODY
+	left = 0;
+#endif
 	for (p = 0; p < acd->peers_n; p++)
 		slot_of(acd, q, p)->want = UINT32_MAX;
 	while (left > 0 && (p = longest_idle_site(acd, q)) != NIL) {
