@@ -12,6 +12,7 @@
 
 #include "common/acd/acd.h"
 #include "common/base/base.h"
+#include "common/beat/beat.h"
 #include "common/conf/conf.h"
 #include "common/log/log.h"
 #include "common/metrics/shared.h"
@@ -65,6 +66,7 @@ struct broker {
 	uint64_t deadline_us; /* for which it is set */
 	struct trace *trace;
 
+	struct beats beats; /* a witness: nodes ask whom it hears */
 	struct broker_peer *peers;
 	uint32_t peers_n;
 	uint8_t *queue_quiet; /* per queue of conf: rounds in which nothing was to say */

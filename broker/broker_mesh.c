@@ -29,9 +29,25 @@ static void got_ping(struct broker *b, Envelope *env)
 	(void)mesh_send(b->mesh, from, env, NULL, 0);
 }
 
+static void got_beat(struct broker *b, Envelope *env)
+{
+	uint16_t from = (uint16_t)env->from;
+	if (env->body.beat.reply || !addr_is_node(from))
+		return;
+	beats_answer(&b->beats, &env->body.beat, b->now_us);
+	(void)mesh_send(b->mesh, from, env, NULL, 0);
+}
+
 static void got(struct broker *b, Envelope *env)
 {
 	struct broker_peer *p = broker_peer_find(b, (uint16_t)env->from);
+	beats_heard(&b->beats, (uint16_t)env->from, env->boot, b->now_us);
+	if (env->which_body == Envelope_beat_tag) {
+		got_beat(b, env);
+		return;
+	}
+	if (env->which_body == Envelope_node_gone_tag)
+		return; /* the nodes' own messages tell what follows from it */
 	if (env->which_body == Envelope_ping_tag) {
 		got_ping(b, env);
 		return;
@@ -53,6 +69,7 @@ static void drain(struct broker *b)
 {
 	uint64_t now = mono_us();
 	b->now_us = now > b->now_us ? now : b->now_us;
+	(void)beats_look(&b->beats, b->now_us);
 	for (int i = 0; i < BROKER_BATCH; i++) {
 		Envelope env;
 		const uint8_t *payload;

@@ -16,7 +16,7 @@ int broker_peers_open(struct broker *b)
 {
 	b->peers = calloc(b->conf->daemons_n, sizeof(*b->peers));
 	b->queue_quiet = calloc(b->conf->queues_n + 1, sizeof(*b->queue_quiet));
-	if (!b->peers || !b->queue_quiet)
+	if (!b->peers || !b->queue_quiet || beats_open(&b->beats, b->conf, b->now_us))
 		return ENOMEM;
 	for (uint32_t i = 0; i < b->conf->daemons_n; i++)
 		if (concerns_us(b, &b->conf->daemons[i]))
@@ -26,6 +26,7 @@ int broker_peers_open(struct broker *b)
 
 void broker_peers_close(struct broker *b)
 {
+	beats_close(&b->beats);
 	free(b->peers);
 	free(b->queue_quiet);
 	b->peers = NULL;

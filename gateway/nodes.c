@@ -67,6 +67,16 @@ static bool is_there(const struct gw_node *node, uint64_t now_us)
 	return node->boot && node->cert_len && now_us - node->heard_us <= GW_NODE_LIVE_US;
 }
 
+bool gw_nodes_gone(struct gw_nodes *nodes, uint16_t addr, uint32_t boot)
+{
+	struct gw_node *node = gw_nodes_find(nodes, addr);
+	if (!node || !node->boot || node->boot > boot || node->lost)
+		return false;
+	node->lost = true;
+	node->heard_us = 0;
+	return true;
+}
+
 bool gw_node_live(const struct gw_node *node, uint64_t now_us)
 {
 	return is_there(node, now_us) && !node->draining;

@@ -64,6 +64,9 @@ enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
 
 bool gw_node_live(const struct gw_node *node, uint64_t now_us);
 size_t gw_nodes_live(const struct gw_nodes *nodes, uint64_t now_us);
+/* Its neighbour has taken it for dead in this life: as if it had been silent for long. False: it is
+ * unknown, known already, or lives a later life. */
+bool gw_nodes_gone(struct gw_nodes *nodes, uint16_t addr, uint32_t boot);
 /* Marks and returns the next node that fell silent, NULL when there is none. */
 struct gw_node *gw_nodes_next_lost(struct gw_nodes *nodes, uint64_t now_us);
 

@@ -297,6 +297,19 @@ static void node_status(struct gw_relay *r, const Envelope *env, uint64_t now_us
 	}
 }
 
+/* A node speaks for its own site only: the mesh has checked who it is. */
+static void node_gone(struct gw_relay *r, const Envelope *env)
+{
+	const NodeGone *g = &env->body.node_gone;
+	if (g->node > UINT16_MAX ||
+	    addr_site((uint16_t)g->node) != addr_site((uint16_t)env->from) || g->node == env->from)
+		return;
+	if (!gw_nodes_gone(&r->nodes, (uint16_t)g->node, g->boot))
+		return;
+	r->counters.node_lost++;
+	lose_all(r, (uint16_t)g->node);
+}
+
 void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *payload, size_t len,
 			uint64_t now_us)
 {
@@ -309,6 +322,8 @@ void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *
 		node_status(r, env, now_us);
 	else if (env->which_body == Envelope_gw_tag)
 		gw_frame(r, from, &env->body.gw, payload, len, now_us);
+	else if (env->which_body == Envelope_node_gone_tag)
+		node_gone(r, env);
 	else
 		r->counters.bad_from_node++;
 }

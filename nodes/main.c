@@ -1,5 +1,6 @@
 /* helio-node: local telephony of a site and the sealed sessions of its home agents. */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "common/seal/seal.h"
 #include "nodes/wall/day.h"
@@ -136,6 +137,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "journal"; /* late: it opens the SIP port once it was read */
 	if ((err = node_journal_open(n, why)))
 		return err;
+	*what = "neighbour";
+	if ((err = node_neighbour_open(n, why)))
+		return err;
 	*what = "metrics"; /* last: it looks at all the others */
 	return node_metrics_open(n, why);
 }
@@ -144,6 +148,7 @@ static void node_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_stop);
 	node_metrics_close(n);
+	node_neighbour_close(n);
 	calls_close(n);
 	node_admin_close(n);
 	node_presence_close(n);

@@ -32,6 +32,7 @@
 struct admin;
 struct desk;
 struct journal;
+struct neighbour;
 struct node_wall;
 struct node_metrics;
 struct trace;
@@ -63,8 +64,11 @@ struct node {
 	uint32_t id_seq;           /* of calls and sessions; offers are numbered by the core */
 	struct acd_event *pending; /* ring of events waiting for their step */
 	size_t pending_cap, pending_head, pending_n;
+	struct acd_event *deferred; /* came while the lease was over */
+	size_t deferred_n, deferred_cap;
 	bool stepping, draining, island;
-	bool failed; /* a part could not open once the loop ran: exit 1 */
+	bool time_held; /* the core's clock stands still (node_neighbour.c) */
+	bool failed;    /* a part could not open once the loop ran: exit 1 */
 
 	struct mesh *mesh;
 	struct media *media;
@@ -74,6 +78,7 @@ struct node {
 	struct admin *admin;
 	struct desk *desk;
 	struct node_wall *wall;
+	struct neighbour *neighbour;
 	struct node_metrics *metrics;
 
 	struct hash *calls;  /* struct call by id */
@@ -87,7 +92,9 @@ struct node {
 	struct poll_slot presence_slot, journal_slot[2];
 	struct journal *journal; /* NULL: not configured, calls are unprotected */
 	struct list returning;   /* struct returning (node_journal.c): claims under way */
-	bool loading;            /* SIP opens when the journal was read */
+	struct list moving;      /* struct call: re-INVITEs to come, some at a time */
+	struct tmr tmr_moving;
+	bool loading; /* SIP opens when the journal was read */
 
 	uint8_t cert[256];
 	size_t cert_len;
@@ -120,7 +127,8 @@ struct call {
 	uint32_t offers;
 	uint64_t bridged_offer;
 	bool accepted, over;
-	bool fenced; /* another node owns it now: not a word, not a record */
+	struct le moving_le; /* the caller is to be told where we hear it now */
+	bool fenced;         /* another node owns it now: not a word, not a record */
 	char disposition[32];
 	char *note;
 };
@@ -139,6 +147,7 @@ struct call_back {
 	const struct conf_queue *queue;
 	char caller[256], caller_name[256];
 	struct sip_dialog dialog;
+	bool moved; /* it was another node's: other address, other ports */
 };
 int calls_return(struct node *n, const struct call_back *back);
 /* It cannot come back (its dialog was not confirmed, no port, no memory): its one record (S4). */
@@ -183,6 +192,8 @@ uint64_t node_id_next(struct node *n);
 /* One event into the core, its effects out. Within an effect the event is queued and ACD_OK
  * returned. `now` is filled in. */
 enum acd_verdict node_event(struct node *n, struct acd_event *ev);
+/* Steps what came while the lease was over (node_neighbour.h). */
+void node_core_go_on(struct node *n);
 
 /* ---- mesh (node_mesh.c) ---- */
 int node_mesh_open(struct node *n, char ret_why[256]);

@@ -3,6 +3,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/node_guard.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 
 #include <errno.h>
@@ -15,6 +16,9 @@ enum {
 	/* A node that comes back has callers who wait for it; what is left is read at its first
 	   use. */
 	SOUNDS_AT_START_MS = 300,
+	/* Two thousand re-INVITEs a second: a full node has moved in half a second. */
+	MOVE_BATCH = 20,
+	MOVE_MS = 10,
 };
 
 static bool call_match(struct le *le, void *arg)
@@ -37,6 +41,7 @@ static void call_destroy(void *arg)
 {
 	struct call *c = arg;
 	hash_unlink(&c->he);
+	list_unlink(&c->moving_le);
 	mem_deref(c->caller);
 	mem_deref(c->caller_name);
 	mem_deref(c->note);
@@ -214,6 +219,28 @@ void calls_fenced(struct node *n, uint64_t id)
 	call_gone(n, c, ACD_CAUSE_STALE);
 }
 
+/* A carrier takes some requests a second from one address (and so do we): hundreds of callers are
+ * told where we hear them over some tenths of a second, in the order of their ids: of their age. */
+static void moving_h(void *arg)
+{
+	struct node *n = arg;
+	for (int i = 0; i < MOVE_BATCH && n->moving.head; i++) {
+		struct call *c = n->moving.head->data;
+		list_unlink(&c->moving_le);
+		if (c->sip && !c->over)
+			(void)sip_call_reinvite(c->sip, c->rtp_port);
+	}
+	if (n->moving.head)
+		tmr_start(&n->tmr_moving, MOVE_MS, moving_h, n);
+}
+
+static void call_moves(struct node *n, struct call *c)
+{
+	list_append(&n->moving, &c->moving_le, c);
+	if (!tmr_isrunning(&n->tmr_moving))
+		tmr_start(&n->tmr_moving, 0, moving_h, n);
+}
+
 int calls_return(struct node *n, const struct call_back *back)
 {
 	char text[ID_STR_SIZE];
@@ -266,8 +293,8 @@ int calls_return(struct node *n, const struct call_back *back)
 	log_info("call.returned", "call=%s queue=%s age_ms=%llu was_talking=%d",
 		 conf_id_format(n->conf, text, back->id), c->queue->name,
 		 (unsigned long long)(back->age_us / 1000), back->answered_ms != 0);
-	if (c->rtp_port != back->rtp_port) /* the old port was taken: say where we hear now */
-		(void)sip_call_reinvite(c->sip, c->rtp_port);
+	if (back->moved || c->rtp_port != back->rtp_port) /* say where we hear now */
+		call_moves(n, c);
 	return 0;
 }
 
@@ -301,8 +328,15 @@ static uint32_t admit_h(void *arg)
 	return n->draining || n->calls_n >= n->self->calls_max ? RETRY_AFTER_S : 0;
 }
 
+/* Who may not speak does not listen either: the far end says it again. */
+static bool hold_h(void *arg)
+{
+	return node_neighbour_lapsed(arg);
+}
+
 int calls_open(struct node *n)
 {
+	tmr_init(&n->tmr_moving);
 	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
 	if (!err)
 		err = hash_alloc(&n->offers, NODE_HASH_BUCKETS);
@@ -323,6 +357,7 @@ int calls_listen(struct node *n)
 	    .changed_h = changed_h,
 	    .admit_h = admit_h,
 	    .guard_h = node_sip_guarded,
+	    .hold_h = hold_h,
 	};
 	struct sip_ua_conf conf = {
 	    .bind = n->self->bind,
@@ -358,6 +393,7 @@ void calls_goodbye(struct node *n)
 
 void calls_close(struct node *n)
 {
+	tmr_cancel(&n->tmr_moving);
 	hash_flush(n->calls);
 	hash_flush(n->offers);
 	n->calls = mem_deref(n->calls);

@@ -3,6 +3,7 @@
  * `pending` and stepped in order, so that the core sees one event at a time.
  */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "common/trace/trace.h"
 
@@ -103,6 +104,8 @@ void core_close(struct node *n)
 	}
 	free(n->acd);
 	free(n->pending);
+	free(n->deferred);
+	n->deferred = NULL;
 	n->acd = NULL;
 	n->pending = NULL;
 }
@@ -148,6 +151,8 @@ static bool pending_pop(struct node *n, struct acd_event *ret)
 static void fx_send(struct node *n, const struct acd_fx *fx)
 {
 	const struct acd_msg *msg = &fx->msg;
+	if (!n->time_held && node_neighbour_lapsed(n))
+		return; /* we slept within this very step */
 	if (fx->to.v == n->self->addr) {
 		struct acd_event ev = {
 		    .type = ACD_EV_MSG, .from = fx->to, .from_boot = n->boot, .msg = *msg};
@@ -195,7 +200,7 @@ static void fx_apply(struct node *n, const struct acd_fx *fx)
 static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
 {
 	uint64_t now = mono_us();
-	n->now_us = now > n->now_us ? now : n->now_us;
+	n->now_us = now > n->now_us && !n->time_held ? now : n->now_us;
 	ev->now = n->now_us;
 	enum acd_verdict v = step(n, ev);
 	if (v != ACD_OK)
@@ -212,8 +217,45 @@ static enum acd_verdict step_one(struct node *n, struct acd_event *ev)
 	return v;
 }
 
+/* While another node may own our calls nothing is decided. What people did waits; what time did
+ * comes again, and so does what the protocol said. Apart from `pending`: what was adopted is let go
+ * before any of it is stepped. */
+static void defer(struct node *n, const struct acd_event *ev)
+{
+	if (ev->type == ACD_EV_TIME || ev->type == ACD_EV_MSG)
+		return;
+	if (n->deferred_n == n->deferred_cap) {
+		size_t cap = n->deferred_cap ? 2 * n->deferred_cap : PENDING_START;
+		struct acd_event *p =
+		    cap > PENDING_MAX ? NULL : realloc(n->deferred, cap * sizeof(*p));
+		if (!p) {
+			log_error("core.deferred_full", "limit=%d", PENDING_MAX);
+			return;
+		}
+		n->deferred = p;
+		n->deferred_cap = cap;
+	}
+	n->deferred[n->deferred_n++] = *ev;
+}
+
+void node_core_go_on(struct node *n)
+{
+	struct acd_event time = {.type = ACD_EV_TIME}, *all = n->deferred;
+	size_t count = n->deferred_n;
+	n->deferred = NULL;
+	n->deferred_n = n->deferred_cap = 0;
+	for (size_t i = 0; i < count; i++)
+		(void)node_event(n, &all[i]);
+	free(all);
+	(void)node_event(n, &time);
+}
+
 enum acd_verdict node_event(struct node *n, struct acd_event *ev)
 {
+	if (!n->time_held && !n->stepping && node_neighbour_lapsed(n)) {
+		defer(n, ev);
+		return ACD_OK;
+	}
 	if (n->stepping) {
 		if (!pending_push(n, ev))
 			log_error("core.pending_full", "limit=%d", PENDING_MAX);

@@ -9,8 +9,10 @@
  * A caller who was talking comes back as a waiting one with its age: the first to be answered.
  */
 #include "nodes/node.h"
+#include "nodes/node_return.h"
 #include "common/seal/seal.h"
 #include "nodes/journal/journal.h"
+#include "nodes/neighbour/site.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,11 +24,13 @@ enum {
 	PACK_HEAD = 96,
 };
 
-/* One call that a predecessor left, until its claim is decided. */
 struct returning {
 	struct le le;
 	struct node *n;
-	uint64_t id, cepoch, owner_now_us;
+	const struct conf_daemon *of;
+	returning_h *h; /* may be NULL */
+	void *arg;
+	uint64_t id, cepoch, cepoch_new, owner_now_us;
 	uint32_t boot;
 	size_t len;
 	uint8_t data[JOURNAL_DATA_MAX];
@@ -126,7 +130,8 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 	get_text(r, &at, b->caller);
 	get_text(r, &at, b->caller_name);
 	b->id = r->id;
-	b->cepoch = r->cepoch + 64; /* the same ordinal, so it never collides with a neighbour's */
+	b->cepoch = r->cepoch_new;
+	b->moved = r->of != n->self;
 	if (at > r->len || !b->queue)
 		return EBADMSG;
 	return sip_dialog_decode(&b->dialog, r->data + at, r->len - at);
@@ -195,22 +200,40 @@ static void returning_destroy(void *arg)
 	list_unlink(&r->le);
 }
 
-static void entry_h(const struct journal_loaded *e, void *arg)
+struct le *returning_le(struct returning *r)
 {
-	struct node *n = arg;
+	return &r->le;
+}
+
+struct returning *returning_new(struct node *n, const struct journal_loaded *e,
+				const struct conf_daemon *of, returning_h *h, void *arg)
+{
 	if (e->kind != JOURNAL_CALL || e->len > JOURNAL_DATA_MAX)
-		return;
+		return NULL;
 	struct returning *r = mem_zalloc(sizeof(*r), returning_destroy);
 	if (!r)
-		return;
+		return NULL;
 	r->n = n;
+	r->of = of;
+	r->h = h;
+	r->arg = arg;
 	r->id = e->id;
 	r->cepoch = e->cepoch;
+	/* 64·k + own ordinal: no two claimants share one. */
+	r->cepoch_new = (e->cepoch / 64 + 1) * 64 + addr_ordinal(n->self->addr);
 	r->owner_now_us = e->owner_now_us;
 	r->boot = e->boot;
 	r->len = e->len;
 	memcpy(r->data, e->data, e->len);
-	list_append(&n->returning, &r->le, r);
+	return r;
+}
+
+static void entry_h(const struct journal_loaded *e, void *arg)
+{
+	struct node *n = arg;
+	struct returning *r = returning_new(n, e, n->self, NULL, NULL);
+	if (r)
+		list_append(&n->returning, &r->le, r);
 }
 
 static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict verdict,
@@ -233,21 +256,24 @@ static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict 
 		node_journal_del(n, r->id);
 	}
 	mem_deref(back);
+	if (r->h)
+		r->h(r->id, verdict == JOURNAL_WON, r->arg);
 	mem_deref(r);
 }
 
-static void claim(struct node *n, struct returning *r)
+int returning_claim(struct returning *r, enum journal_at arbiter)
 {
+	struct node *n = r->n;
 	struct journal_claim c = {
 	    .kind = JOURNAL_CALL,
 	    .id = r->id,
-	    .node = n->self->name,
+	    .node = r->of->name,
 	    .boot = r->boot,
 	    .cepoch = r->cepoch,
-	    .cepoch_new = r->cepoch + 64,
+	    .cepoch_new = r->cepoch_new,
 	    .data = r->data,
 	    .len = r->len,
-	    .arbiter = JOURNAL_ADOPTER,
+	    .arbiter = arbiter,
 	    .claimed_h = claimed_h,
 	    .arg = r,
 	};
@@ -256,6 +282,7 @@ static void claim(struct node *n, struct returning *r)
 		log_warn("journal.claim", "err=%s", log_quote(strerror(err)));
 		mem_deref(r);
 	}
+	return err;
 }
 
 static void done_h(const struct journal_load_result *res, void *arg)
@@ -270,7 +297,7 @@ static void done_h(const struct journal_load_result *res, void *arg)
 	for (struct le *le = n->returning.head; le;) {
 		struct returning *r = le->data;
 		le = le->next;
-		claim(n, r);
+		(void)returning_claim(r, JOURNAL_ADOPTER);
 	}
 	arm(n);
 }
@@ -316,28 +343,19 @@ static void arm(struct node *n)
 	poll_deadline_arm(&n->tmr_journal, journal_deadline(n->journal), journal_tmr_h, n);
 }
 
-/* The next node of the site whose journal is another Redis: it takes over if this machine dies. */
-static const struct conf_endpoint *adopter_of(const struct node *n)
+void node_journal_arm(struct node *n)
 {
-	const struct conf_site *site = n->site;
-	uint32_t own = (uint32_t)(n->self - n->conf->daemons) - site->first;
-	for (uint32_t i = 1; i < site->daemons_n; i++) {
-		const struct conf_daemon *d =
-		    &n->conf->daemons[site->first + (own + i) % site->daemons_n];
-		if (d->role == CONF_NODE && d->journal.port &&
-		    (d->journal.port != n->self->journal.port ||
-		     strcmp(d->journal.host, n->self->journal.host) != 0))
-			return &d->journal;
-	}
-	return NULL;
+	if (n->journal)
+		arm(n);
 }
 
 int node_journal_open(struct node *n, char ret_why[256])
 {
 	char path[CONF_PATH_SIZE + 64];
+	const struct conf_daemon *adopter = neighbour_adopter(n->conf, n->self);
 	struct journal_conf conf = {
 	    .own = &n->self->journal,
-	    .adopter = adopter_of(n),
+	    .adopter = adopter ? &adopter->journal : NULL,
 	    .login = &n->conf->journal_login,
 	    .node = n->self->name,
 	    .boot = n->boot,

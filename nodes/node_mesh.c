@@ -3,6 +3,7 @@
  * wake-up and after every send (a send may swallow the edge), by a timer of 0 ms.
  */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 
 #include <errno.h>
@@ -66,9 +67,11 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 	}
 }
 
-static void got(struct node *n, const Envelope *env, const uint8_t *payload, size_t len)
+static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t len)
 {
 	uint16_t from = (uint16_t)env->from;
+	if (node_neighbour_got(n, env))
+		return;
 	if (addr_is_node(from))
 		desk_peer_heard(n->desk, from, env->boot);
 	switch (env->which_body) {

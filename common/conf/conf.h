@@ -155,6 +155,7 @@ struct conf {
 	uint32_t trunks_n;
 	struct conf_sip_limits sip_limits;
 	struct conf_login journal_login; /* at every journal Redis */
+	uint32_t adopt_after_ms;        /* silence after which a node's neighbour takes over */
 	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */
 	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
 	struct conf_site sites[CONF_SITES_MAX];

@@ -80,6 +80,10 @@ static int check_body(Envelope *env)
 	case Envelope_wall_news_tag:
 	case Envelope_force_tag:
 	case Envelope_forced_tag:
+	case Envelope_beat_tag:
+	case Envelope_owner_ask_tag:
+	case Envelope_owner_tell_tag:
+	case Envelope_node_gone_tag:
 	case Envelope_queue_stats_tag: return 0;
 	default: return EBADMSG;
 	}

@@ -208,6 +208,18 @@ static bool link_bye(struct le *le, void *arg)
 	return false;
 }
 
+static bool page_move(struct le *le, void *arg)
+{
+	(void)arg;
+	link_close(le->data, 1012); /* RFC 6455's registry: service restart, connect at once */
+	return false;
+}
+
+void desk_move_all(struct desk *d)
+{
+	(void)hash_apply(d->links, page_move, NULL);
+}
+
 static bool session_end(struct le *le, void *arg)
 {
 	struct session *s = le->data;

@@ -60,6 +60,10 @@ enum desk_forced desk_force_here(struct desk *desk, uint64_t agent, enum desk_fo
 void desk_force(struct desk *desk, uint16_t from, const Force *force);
 void desk_forced(struct desk *desk, const Forced *forced);
 
+/* Every page is told to connect again (close code 1012): another node may have its session by now.
+ */
+void desk_move_all(struct desk *desk);
+
 /* The queue of the call that this session has in hand; 0: none. */
 uint32_t desk_queue(const struct desk *desk, struct acd_session_id session);
 uint32_t desk_sessions(const struct desk *desk);

@@ -91,6 +91,7 @@ void command_run(struct thread *t, struct command *cmd)
 	case CMD_TONE: play_tone(t, leg, cmd->value); break;
 	case CMD_LISTEN: run_listen(leg, cmd->value); break;
 	case CMD_STATS: leg->stats_wanted = cmd->value != 0; break;
+	case CMD_LEASE: t->lease_us = cmd->until_us; break;
 	}
 	command_free(cmd);
 }

@@ -87,8 +87,8 @@ struct leg {
 	bool has_remote, send, recv, muted;
 	bool silent, stats_wanted;
 	uint8_t play_frames; /* per packet: 1 to PLAY_FRAMES_MAX */
-	bool latched;      /* plain: something was heard from `to` */
-	uint16_t move_seq; /* plain: last number heard from another port */
+	bool latched;        /* plain: something was heard from `to` */
+	uint16_t move_seq;   /* plain: last number heard from another port */
 	uint16_t move_port;
 	uint32_t slot;
 	struct media_leg handle;
@@ -133,6 +133,7 @@ enum command_type {
 	CMD_TONE,
 	CMD_LISTEN,
 	CMD_STATS,
+	CMD_LEASE, /* of the whole thread: no leg */
 };
 struct command {
 	struct command *next;
@@ -148,6 +149,7 @@ struct command {
 		struct leg *other;
 		struct thread *thread;
 		uint32_t value;
+		uint64_t until_us;
 	};
 };
 struct command_queue {
@@ -174,6 +176,7 @@ struct thread {
 	struct leg **legs, **playing;
 	uint32_t legs_len, playing_len, sweep_at;
 	uint64_t now_us, tick_us, sweep_us;
+	uint64_t lease_us; /* nothing is sent after it; 0: no limit */
 	uint32_t tick;
 	uint8_t rx[PACKET_MAX], tx[PACKET_MAX];
 };
@@ -249,6 +252,9 @@ void command_free(struct command *cmd);
 /* leg.c */
 void leg_free(struct leg *leg); /* closes sockets */
 void leg_readable(struct thread *t, struct leg *leg, bool rtcp);
+/* Every packet leaves through here; false: it did not (a full buffer, the lease is over). */
+bool leg_sendto(struct leg *leg, int fd, const void *data, size_t len,
+		const struct sockaddr_in *to);
 /* A valid, decrypted RTP packet of this leg. */
 void leg_heard(struct thread *t, struct leg *leg, uint8_t *buf, size_t len);
 /* Encrypts and sends payload, which is already in t->tx + RTP_HEADER_LEN. */

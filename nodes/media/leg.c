@@ -61,6 +61,16 @@ void leg_stats(const struct leg *leg, struct media_stats *ret)
 
 /* ---- sending */
 
+/* The clock is read anew for each: a process that was frozen goes on anywhere. */
+bool leg_sendto(struct leg *leg, int fd, const void *data, size_t len, const struct sockaddr_in *to)
+{
+	const struct thread *t = atomic_load(&leg->thread);
+	if (t && t->lease_us && mono_us() > t->lease_us)
+		return false;
+	return sendto(fd, data, len, MSG_DONTWAIT, (const struct sockaddr *)to, sizeof(*to)) ==
+	       (ssize_t)len;
+}
+
 void leg_send(struct thread *t, struct leg *leg, const struct rtp_slot *at, uint8_t pt,
 	      size_t payload_len)
 {
@@ -68,8 +78,7 @@ void leg_send(struct thread *t, struct leg *leg, const struct rtp_slot *at, uint
 	rtp_write_header(t->tx, at->marker, pt, (uint16_t)at->ext, at->ts, leg->out.ssrc);
 	if (leg->guard && guard_protect_rtp(leg->guard, t->tx, &len, RTP_HEADER_LEN, at->ext))
 		return;
-	if (sendto(leg->fd[0], t->tx, len, MSG_DONTWAIT, (struct sockaddr *)&leg->to,
-		   sizeof(leg->to)) != (ssize_t)len)
+	if (!leg_sendto(leg, leg->fd[0], t->tx, len, &leg->to))
 		return; /* a full buffer or an ICMP error: as if the network lost it */
 	leg->count.tx_packets++;
 	leg->tx_octets += (uint32_t)payload_len;

@@ -111,6 +111,17 @@ int media_command(struct media *m, struct leg *leg, const struct command *cmd)
 	return 0;
 }
 
+void media_lease_set(struct media *m, uint64_t until_us)
+{
+	for (uint32_t i = 0; i < m->threads_len; i++) {
+		struct command *cmd = malloc(sizeof(*cmd));
+		if (!cmd)
+			return; /* the next beat says it again */
+		*cmd = (struct command){.type = CMD_LEASE, .until_us = until_us};
+		thread_push(&m->threads[i], cmd);
+	}
+}
+
 /* ---- events */
 
 static bool is_lossy(enum media_event_type type)

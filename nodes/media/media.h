@@ -2,7 +2,8 @@
  * Media of a node: legs (RTP, SRTP, WebRTC), greeting and music, relay between two legs, Opus.
  *
  *   control thread ──commands (queue)──► media thread i        a leg lives on one thread; two legs
- *                  ◄──events (queue)───                        that are bridged live on the same one
+ *                  ◄──events (queue)───                        that are bridged live on the same
+ * one
  *
  * The control thread never touches packets, a media thread never touches SIP or the core. Handles
  * are numbers, valid until MEDIA_EV_CLOSED; a command for a leg that is gone is ignored. To keep
@@ -22,23 +23,27 @@ struct media;
 
 enum media_codec { MEDIA_PCMU, MEDIA_PCMA, MEDIA_OPUS };
 
-struct media_leg { uint32_t v; };   /* 0 is none */
-struct media_sound { uint32_t v; }; /* 0 is none */
+struct media_leg {
+	uint32_t v;
+}; /* 0 is none */
+struct media_sound {
+	uint32_t v;
+}; /* 0 is none */
 
 enum media_event_type {
-	MEDIA_EV_CONNECTED,  /* WebRTC: DTLS done, fingerprint compared; audio can flow */
-	MEDIA_EV_FAILED,     /* WebRTC setup failed: text in `why` */
-	MEDIA_EV_SILENT,     /* nothing received for media_conf.silent_ms (ICE consent, RTP) */
-	MEDIA_EV_HEARD,      /* receiving again */
-	MEDIA_EV_DTMF,       /* RFC 4733 event ended: digit */
-	MEDIA_EV_PLAYED,     /* the greeting has come to its end (music loops follow by themselves) */
-	MEDIA_EV_STATS,      /* once per second per leg when asked for */
-	MEDIA_EV_CLOSED,     /* handle is free; last counters in stats */
+	MEDIA_EV_CONNECTED, /* WebRTC: DTLS done, fingerprint compared; audio can flow */
+	MEDIA_EV_FAILED,    /* WebRTC setup failed: text in `why` */
+	MEDIA_EV_SILENT,    /* nothing received for media_conf.silent_ms (ICE consent, RTP) */
+	MEDIA_EV_HEARD,     /* receiving again */
+	MEDIA_EV_DTMF,      /* RFC 4733 event ended: digit */
+	MEDIA_EV_PLAYED, /* the greeting has come to its end (music loops follow by themselves) */
+	MEDIA_EV_STATS,  /* once per second per leg when asked for */
+	MEDIA_EV_CLOSED, /* handle is free; last counters in stats */
 };
 struct media_stats {
 	uint64_t rx_packets, tx_packets, rx_bytes, rx_lost, rx_bad; /* bad: SRTP auth, not RTP */
-	uint32_t jitter_us, rtt_us;   /* rtt 0: unknown */
-	uint32_t loss_permille;       /* over the last interval */
+	uint32_t jitter_us, rtt_us;                                 /* rtt 0: unknown */
+	uint32_t loss_permille;                                     /* over the last interval */
 };
 struct media_event {
 	enum media_event_type type;
@@ -50,14 +55,15 @@ struct media_event {
 typedef void(media_event_h)(const struct media_event *ev, void *arg);
 
 struct media_conf {
-	const char *bind;            /* IPv4 literal */
-	const char *advertise;       /* what SDP and ICE candidates carry */
-	uint16_t port_min, port_max; /* one UDP port per leg; RTP and RTCP share it for WebRTC and
-					trunks; plain RTP takes an even port, RTCP the odd one above */
-	uint32_t threads;            /* 1..8 */
+	const char *bind;      /* IPv4 literal */
+	const char *advertise; /* what SDP and ICE candidates carry */
+	uint16_t port_min,
+	    port_max;     /* one UDP port per leg; RTP and RTCP share it for WebRTC and
+			     trunks; plain RTP takes an even port, RTCP the odd one above */
+	uint32_t threads; /* 1..8 */
 	uint32_t legs_max;
-	uint32_t silent_ms;          /* default 7000: browsers check consent about every 2.3 s */
-	int opus_complexity;         /* 0..10 */
+	uint32_t silent_ms;  /* default 7000: browsers check consent about every 2.3 s */
+	int opus_complexity; /* 0..10 */
 };
 
 /* Starts the threads. event_h is called on the control thread's re loop (mqueue). errno;
@@ -65,6 +71,12 @@ struct media_conf {
 int media_start(struct media **ret_media, const struct media_conf *conf, media_event_h *event_h,
 		void *arg, char ret_why[256]);
 struct media *media_stop(struct media *media);
+/* Until this moment of mono_us() packets may be sent; looked at before each one, so that who slept
+ * past it sends nothing, not even what was under way. 0: no limit, as at the start. Comes into
+ * force behind the commands given before it: legs closed before are silent when the others speak
+ * again.
+ */
+void media_lease_set(struct media *m, uint64_t until_us);
 
 /* Sounds: any rate and channels libsndfile reads; decoded to 8 kHz mono once, kept as G.711. Shared
  * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread. */
@@ -81,51 +93,51 @@ int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted, struct 
  * dtmf_pt 0xff: none. May be called again (re-INVITE). Until then nothing is sent. Symmetric RTP:
  * if packets with a valid payload type arrive from another port of the same host, follow it. */
 struct media_remote {
-	uint32_t ip4;                /* host order */
+	uint32_t ip4; /* host order */
 	uint16_t port;
 	enum media_codec codec;
 	uint8_t pt, dtmf_pt;
-	bool send, recv;             /* a=sendrecv and so on */
-	uint8_t ptime_ms;            /* of sounds we play: 0 means 20; 40 and 60 halve and third the
-					packets of waiting callers, where the far end set no
-					a=ptime or a=maxptime below (RFC 3551 §4.2: it takes up to
-					200 ms) */
+	bool send, recv;  /* a=sendrecv and so on */
+	uint8_t ptime_ms; /* of sounds we play: 0 means 20; 40 and 60 halve and third the
+			     packets of waiting callers, where the far end set no
+			     a=ptime or a=maxptime below (RFC 3551 §4.2: it takes up to
+			     200 ms) */
 };
 int media_leg_remote(struct media *m, struct media_leg leg, const struct media_remote *remote);
 
 /* ---- SRTP trunk between two nodes; keys travel in GRANT and RINGING (AES_CM_128_HMAC_SHA1_80). */
 enum { MEDIA_KEY_LEN = 30 };
 struct media_trunk {
-	uint32_t ip4;                /* host order */
+	uint32_t ip4; /* host order */
 	uint16_t port;
 	uint32_t ssrc;
 	enum media_codec codec;
-	uint8_t key[MEDIA_KEY_LEN];  /* sender's direction */
+	uint8_t key[MEDIA_KEY_LEN]; /* sender's direction */
 };
 /* Makes our end: binds a port, mints SSRC and key, fills *ret_local for the message. */
-int media_leg_trunk(struct media *m, uint32_t group, enum media_codec codec,
-		    struct media_leg *ret, struct media_trunk *ret_local);
+int media_leg_trunk(struct media *m, uint32_t group, enum media_codec codec, struct media_leg *ret,
+		    struct media_trunk *ret_local);
 /* May be repeated; a new address is followed. EEXIST: another key than before (make a new leg: two
  * keys under one SSRC would have to agree on roll-over counters). EINVAL: another codec. */
-int media_leg_trunk_remote(struct media *m, struct media_leg leg,
-			   const struct media_trunk *remote);
+int media_leg_trunk_remote(struct media *m, struct media_leg leg, const struct media_trunk *remote);
 
 /* ---- WebRTC leg, ICE-lite responder. The node offers, the browser answers.
  * offer: SDP text (m=audio UDP/TLS/RTP/SAVPF, opus or PCMU first by codec, telephone-event, one
  * host candidate, ice-lite, setup:actpass, rtcp-mux). EINVAL with a reason for a bad answer. */
 enum { MEDIA_SDP_MAX = 4096 };
-int media_leg_webrtc(struct media *m, uint32_t group, enum media_codec codec,
-		     struct media_leg *ret, char ret_offer[MEDIA_SDP_MAX]);
+int media_leg_webrtc(struct media *m, uint32_t group, enum media_codec codec, struct media_leg *ret,
+		     char ret_offer[MEDIA_SDP_MAX]);
 int media_leg_webrtc_answer(struct media *m, struct media_leg leg, const char *answer,
 			    char ret_why[96]);
 /* The other side of it, for tests/tools/helio-agent: takes an offer, acts as ICE controlling peer
  * and DTLS client, writes the answer. */
-int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer,
-			  struct media_leg *ret, char ret_answer[MEDIA_SDP_MAX], char ret_why[96]);
+int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, struct media_leg *ret,
+			  char ret_answer[MEDIA_SDP_MAX], char ret_why[96]);
 
 /* ---- what a leg hears and says */
-/* Greeting once (0: none), then music for ever (0: silence). Replaces what was playing. On a leg with
- * a bridge it is heard instead of the other side (hold), until media_leg_quiet() or its end. */
+/* Greeting once (0: none), then music for ever (0: silence). Replaces what was playing. On a leg
+ * with a bridge it is heard instead of the other side (hold), until media_leg_quiet() or its end.
+ */
 int media_leg_play(struct media *m, struct media_leg leg, struct media_sound greeting,
 		   struct media_sound music);
 int media_leg_quiet(struct media *m, struct media_leg leg);

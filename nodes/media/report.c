@@ -62,6 +62,5 @@ void report_sweep(struct thread *t, struct leg *leg)
 	if (leg->guard && guard_protect_rtcp(leg->guard, t->tx, &len))
 		return;
 	const struct sockaddr_in *to = plain ? &leg->to_rtcp : &leg->to;
-	sendto(leg->fd[plain ? 1 : 0], t->tx, len, MSG_DONTWAIT, (const struct sockaddr *)to,
-	       sizeof(*to));
+	(void)leg_sendto(leg, leg->fd[plain ? 1 : 0], t->tx, len, to);
 }

@@ -109,7 +109,7 @@ void thread_set_playing(struct thread *t, struct leg *leg, bool on)
 /* Is any leg of this command still with another thread? */
 static bool in_transit(struct thread *t, const struct command *cmd)
 {
-	if (cmd->type == CMD_ADD || cmd->type == CMD_ADOPT)
+	if (cmd->type == CMD_ADD || cmd->type == CMD_ADOPT || cmd->type == CMD_LEASE)
 		return false;
 	return atomic_load(&cmd->leg->thread) != t ||
 	       (cmd->type == CMD_BRIDGE && atomic_load(&cmd->other->thread) != t);

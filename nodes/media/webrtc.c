@@ -118,7 +118,7 @@ static void fail(struct leg *leg, const char *why)
 static void send_datagram(const uint8_t *data, size_t len, void *arg)
 {
 	struct leg *leg = arg;
-	sendto(leg->fd[0], data, len, MSG_DONTWAIT, (struct sockaddr *)&leg->to, sizeof(leg->to));
+	(void)leg_sendto(leg, leg->fd[0], data, len, &leg->to);
 }
 
 static void on_dtls_open(struct thread *t, struct leg *leg)
@@ -227,8 +227,7 @@ static void on_request(struct thread *t, struct leg *leg, const struct sockaddr_
 	size_t n = ice_write_success(t->tx, m->tid, ntohl(from->sin_addr.s_addr),
 				     ntohs(from->sin_port), w->pwd);
 	if (n)
-		sendto(leg->fd[0], t->tx, n, MSG_DONTWAIT, (const struct sockaddr *)from,
-		       sizeof(*from));
+		(void)leg_sendto(leg, leg->fd[0], t->tx, n, from);
 	leg_heard_anything(t, leg);
 	validate(leg, from, m->use_candidate && !w->controlling);
 	maybe_connect(t, leg);
@@ -261,8 +260,7 @@ static void send_check(struct thread *t, struct leg *leg)
 	size_t n = ice_write_request(t->tx, w->tid, username, w->tie_breaker, PRIORITY, true,
 				     w->remote_pwd);
 	if (n)
-		sendto(leg->fd[0], t->tx, n, MSG_DONTWAIT, (struct sockaddr *)&w->target,
-		       sizeof(w->target));
+		(void)leg_sendto(leg, leg->fd[0], t->tx, n, &w->target);
 	w->next_us =
 	    t->now_us +
 	    (w->validated_len ? CONSENT_US * 4 / 5 + jitter % (CONSENT_US * 2 / 5) : CHECK_US);

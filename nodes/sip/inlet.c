@@ -26,6 +26,7 @@ enum {
 	/* Without a call there is nothing that the far end could miss; with one, libre's 900 s. */
 	IDLE_S = 120,
 	UDP_LAYER = 0,
+	TCP_LAYER = 0,
 	/* Half a second of a good trunk while the loop is busy with something else. */
 	UDP_BUFFER = 4 << 20,
 };
@@ -36,6 +37,7 @@ struct inlet {
 	struct guard_source *src;
 	uint32_t ip4;
 	struct tcp_conn *tc;
+	struct tcp_helper *gate;
 	tcp_estab_h *eh;
 	tcp_recv_h *rh;
 	tcp_close_h *ch;
@@ -55,6 +57,7 @@ static void inlet_destructor(void *arg)
 	if (i->src)
 		guard_conn_end(i->ua->guard, i->src);
 	mem_deref(i->in);
+	mem_deref(i->gate); /* before the connection that it hangs on */
 	mem_deref(i->tc);
 }
 
@@ -208,6 +211,22 @@ static accept_f *libre_accept(void)
 	return real;
 }
 
+static bool held(const struct sip_ua *ua)
+{
+	return ua->h.hold_h && ua->h.hold_h(ua->arg);
+}
+
+/* A stream with a hole is no stream: it ends, and the far end connects anew. */
+static bool tcp_out(int *err, struct mbuf *mb, void *arg)
+{
+	const struct inlet *i = arg;
+	(void)mb;
+	if (!held(i->ua))
+		return false;
+	*err = EPIPE;
+	return true;
+}
+
 static int watch(struct inlet *i, struct tcp_conn **ret, struct tcp_sock *ts)
 {
 	struct sip_ua *ua = i->ua;
@@ -218,6 +237,9 @@ static int watch(struct inlet *i, struct tcp_conn **ret, struct tcp_sock *ts)
 	if (err)
 		return err;
 	i->ip4 = sa_in(&peer);
+	err = tcp_register_helper(&i->gate, i->tc, TCP_LAYER, NULL, tcp_out, NULL, i);
+	if (err)
+		return err;
 	i->began_us = i->heard_us = mono_us();
 	if (ua->guard) {
 		i->src = guard_conn_begin(ua->guard, i->ip4, i->began_us);
@@ -254,11 +276,24 @@ int tcp_accept(struct tcp_conn **ret, struct tcp_sock *ts, tcp_estab_h *eh, tcp_
 
 /* ---- UDP ---- */
 
+/* true: libre sends no more of it, as if the network had lost it. */
+static bool udp_out(int *err, struct sa *dst, struct mbuf *mb, void *arg)
+{
+	(void)dst;
+	(void)mb;
+	if (!held(arg))
+		return false;
+	*err = 0;
+	return true;
+}
+
 static bool datagram(struct sa *src, struct mbuf *mb, void *arg)
 {
 	struct sip_ua *ua = arg;
 	struct sip_msg *msg;
 	size_t pos = mb->pos;
+	if (held(ua))
+		return true;
 	if (!sip_ua_gate(ua, sa_in(src), mono_us()))
 		return true;
 	if (mbuf_get_left(mb) <= 4)
@@ -279,7 +314,7 @@ void inlet_udp(struct sip_ua *ua, const struct sip_msg *msg)
 {
 	if (ua->gate || msg->tp != SIP_TRANSP_UDP || !msg->sock)
 		return;
-	if (!udp_register_helper(&ua->gate, msg->sock, UDP_LAYER, NULL, datagram, ua))
+	if (!udp_register_helper(&ua->gate, msg->sock, UDP_LAYER, udp_out, datagram, ua))
 		(void)udp_sockbuf_set(msg->sock, UDP_BUFFER);
 }
 

@@ -98,6 +98,9 @@ struct sip_ua_handlers {
 	/* A source address was locked out for so many seconds, or (0) is slowed down because it
 	 * floods; once a minute at most for each. For the log. May be NULL. */
 	void (*guard_h)(uint32_t ip4, uint32_t locked_s, const char *why, void *arg);
+	/* True: nothing may be sent, and what comes is not looked at (its sender repeats it). Asked
+	 * for each datagram, and each message to a connection that was made to us. May be NULL. */
+	bool (*hold_h)(void *arg);
 };
 
 /* What one source address may ask (nodes/sip/guard.h). Rates are per second and at least 1. */

@@ -127,7 +127,10 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], nodeArgs = [], passwordHash, extra = '', gatewayExtra = '' }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], nodeArgs = [], passwordHash, extra = '', gatewayExtra = '', machines = false }) {
+		// Each node of a site on a machine of its own: address .1, .2 …, with its own Redis and broker;
+		// the gateway on .9. A machine is lost when all of its processes are killed at once.
+		this.machines = machines
 		this.sites = sites
 		this.nodes = nodes
 		this.agents = agents
@@ -145,26 +148,30 @@ export class Cluster {
 		this.children = new Map()
 		this.lines = []
 	}
-	ip(site) { return `127.0.${this.base + this.sites.indexOf(site)}.1` }
-	gateway(site) { return `${this.ip(site)}:8080` }
-	queueUri(site, queue, node = 1) { return `sip:${queue}@${this.ip(site)}:${5058 + 2 * node}` }
+	ip(site, machine = 1) { return `127.0.${this.base + this.sites.indexOf(site)}.${machine}` }
+	gateway(site) { return `${this.ip(site, this.machines ? 9 : 1)}:8080` }
+	queueUri(site, queue, node = 1) {
+		return this.machines ? `sip:${queue}@${this.ip(site, node)}:5060` : `sip:${queue}@${this.ip(site)}:${5058 + 2 * node}`
+	}
+	brokers() { return this.machines ? this.nodes : 1 }
 
 	prepare() {
 		const sound = (name) => join(root, 'deploy/audio', name)
 		const site = (name, i) => {
 			const ip = this.ip(name)
-			const nodes = Array.from({ length: this.nodes }, (_, k) =>
-				`      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, metrics: ${9101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
+			const nodes = Array.from({ length: this.nodes }, (_, k) => this.machines
+				? `      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${this.ip(name, k + 1)}, mesh: 7101, metrics: 9101, sip: 5060, media_ports: 20000-23999, journal: ${this.ip(name, k + 1)}:6401${this.limits}}`
+				: `      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, metrics: ${9101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
 			return `  ${name}:
     number: ${i + 1}
     timezone: Europe/Oslo
     languages: [en]
     brokers:
-      ${name}-b1: {ordinal: 64, address: ${ip}, mesh: 7001, metrics: 9164}
+${Array.from({ length: this.brokers() }, (_, k) => `      ${name}-b${k + 1}: {ordinal: ${64 + k}, address: ${this.ip(name, k + 1)}, mesh: 7001, metrics: 9164}`).join('\n')}
     nodes:
 ${nodes.join('\n')}
     gateways:
-      ${name}-g1: {ordinal: 96, address: ${ip}, mesh: 7201, http: 8080, metrics: 9196${this.gatewayExtra}}
+      ${name}-g1: {ordinal: 96, address: ${this.machines ? this.ip(name, 9) : ip}, mesh: 7201, http: 8080, metrics: 9196${this.gatewayExtra}}
 `
 		}
 		const queues = Object.entries(this.queues).map(([name, text]) =>
@@ -221,8 +228,8 @@ ${queues.join('\n')}
 		this.children.set(name, entry)
 		return entry
 	}
-	redis() {
-		return this.launch('redis', 'redis-server', ['--bind', `127.0.${this.base}.1`, '--port', '6400', '--save', '', '--appendonly', 'no', '--dir', this.dir, '--daemonize', 'no'])
+	redis(name = 'redis', ip = `127.0.${this.base}.1`, port = 6400) {
+		return this.launch(name, 'redis-server', ['--bind', ip, '--port', `${port}`, '--save', '', '--appendonly', 'no', '--dir', this.dir, '--daemonize', 'no'])
 	}
 	daemon(role, name, extra = []) {
 		return this.launch(name, join(bin, `helio-${role}`), ['--config', this.config, '--name', name, ...extra])
@@ -230,7 +237,8 @@ ${queues.join('\n')}
 	async up() {
 		this.redis()
 		for (const s of this.sites) {
-			this.daemon('broker', `${s}-b1`)
+			for (let k = 1; k <= this.brokers(); k++) this.daemon('broker', `${s}-b${k}`)
+			for (let k = 1; this.machines && k <= this.nodes; k++) this.redis(`${s}${k}-redis`, this.ip(s, k), 6401)
 			for (let k = 1; k <= this.nodes; k++) this.daemon('node', `${s}${k}`, this.nodeArgs)
 			this.daemon('gateway', `${s}-g1`, this.gatewayArgs)
 		}
@@ -257,6 +265,12 @@ ${queues.join('\n')}
 	log(name) {
 		const file = join(this.dir, `${name}.log`)
 		return existsSync(file) ? readFileSync(file, 'utf8') : ''
+	}
+	// A whole machine at once.
+	async lose(site, machine) {
+		const names = [`${site}${machine}`, `${site}${machine}-redis`, `${site}-b${machine}`]
+		for (const name of names) this.signal(name, 'SIGKILL')
+		await Promise.all(names.map((name) => this.kill(name)))
 	}
 	// What a node says of itself (`helioctl status`).
 	node(name) { return this.ctl('status').daemons.find((d) => d.name === name) }
