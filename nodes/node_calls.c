@@ -135,10 +135,9 @@ static void call_gone(struct node *n, struct call *c, enum acd_cause cause)
 	(void)node_event(n, &ev);
 }
 
-static void incoming_h(struct sip_call *sip, const char *user, const char *caller,
-		       const char *caller_name, const struct sip_sdp *offer, void *arg)
+static void call_take(struct node *n, struct sip_call *sip, const char *user, const char *caller,
+		      const char *caller_name, const struct sip_sdp *offer)
 {
-	struct node *n = arg;
 	const struct conf_queue *q = conf_queue_by_name(n->conf, user);
 	if (!q) {
 		log_info("call.unknown_queue", "dialled=%s", log_quote(user));
@@ -171,6 +170,15 @@ static void incoming_h(struct sip_call *sip, const char *user, const char *calle
 		 conf_id_format(n->conf, id_str, c->id.v), q->name, log_number(caller));
 	if (!node_journal_put(n, c, view.cepoch))
 		calls_answer(n, id);
+}
+
+static void incoming_h(struct sip_call *sip, const char *user, const char *caller,
+		       const char *caller_name, const struct sip_sdp *offer, void *arg)
+{
+	struct node *n = arg;
+	media_hold(n->media);
+	call_take(n, sip, user, caller, caller_name, offer);
+	media_release(n->media);
 }
 
 void calls_answer(struct node *n, uint64_t id)

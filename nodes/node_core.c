@@ -262,10 +262,12 @@ enum acd_verdict node_event(struct node *n, struct acd_event *ev)
 		return ACD_OK;
 	}
 	n->stepping = true;
+	media_hold(n->media);
 	enum acd_verdict v = step_one(n, ev);
 	struct acd_event next;
 	while (pending_pop(n, &next))
 		(void)step_one(n, &next);
+	media_release(n->media);
 	n->stepping = false;
 	if (n->trace && trace_flush(n->trace)) {
 		log_error("trace.stopped", "err=%s", log_quote(strerror(errno)));

@@ -168,6 +168,7 @@ struct thread {
 	pthread_t id;
 	bool running;
 	int epoll, wake;
+	bool wake_due;        /* control thread: held commands wait for media_release() */
 	pthread_mutex_t lock; /* incoming, adopted, stop */
 	struct command_queue incoming, adopted;
 	bool stop;
@@ -208,6 +209,7 @@ struct media {
 	void *arg;
 	struct thread threads[THREADS_MAX];
 	uint32_t threads_len;
+	uint32_t held;      /* depth of media_hold() */
 	struct slot *slots; /* [1..legs_max] */
 	uint32_t slot_free;
 	struct dtls_identity *identity;

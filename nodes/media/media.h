@@ -78,6 +78,11 @@ struct media *media_stop(struct media *media);
  */
 void media_lease_set(struct media *m, uint64_t until_us);
 
+/* Between these (they nest) commands are only queued and then wake each media thread once: a call
+ * that comes gives it five in a row, and waking costs more than any of them. Control thread. */
+void media_hold(struct media *m);
+void media_release(struct media *m);
+
 /* Sounds: any rate and channels libsndfile reads; decoded to 8 kHz mono once, kept as G.711. Shared
  * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread. */
 int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256]);

@@ -48,17 +48,38 @@ static void push_to(struct thread *t, struct command_queue *q, struct command *c
 	pthread_mutex_lock(&t->lock);
 	queue_push(q, cmd);
 	pthread_mutex_unlock(&t->lock);
-	wake(t);
 }
 
 void thread_push(struct thread *t, struct command *cmd)
 {
 	push_to(t, &t->incoming, cmd);
+	if (t->m->held)
+		t->wake_due = true;
+	else
+		wake(t);
+}
+
+void media_hold(struct media *m)
+{
+	m->held++;
+}
+
+void media_release(struct media *m)
+{
+	helio_assert(m->held > 0);
+	if (--m->held)
+		return;
+	for (uint32_t i = 0; i < m->threads_len; i++) {
+		if (m->threads[i].wake_due)
+			wake(&m->threads[i]);
+		m->threads[i].wake_due = false;
+	}
 }
 
 void thread_adopt(struct thread *t, struct command *cmd)
 {
 	push_to(t, &t->adopted, cmd);
+	wake(t);
 }
 
 int thread_add_leg(struct thread *t, struct leg *leg)
