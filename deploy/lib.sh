@@ -38,7 +38,7 @@ quietly() {
 }
 
 packages_build="build-essential cmake ninja-build pkg-config ccache libzmq3-dev libczmq-dev
-	libhiredis-dev libsodium-dev libwebsockets-dev libre-dev librem-dev libopus-dev libsndfile1-dev
+	libhiredis-dev libsodium-dev libwebsockets-dev libwebsockets-evlib-ev libev-dev libre-dev librem-dev libopus-dev libsndfile1-dev
 	nanopb libnanopb-dev protobuf-compiler python3-protobuf libjansson-dev libfyaml-dev
 	libsqlite3-dev libical-dev tzdata libssl-dev libcmocka-dev ca-certificates"
 packages_run="redis-server iproute2 curl"

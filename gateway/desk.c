@@ -99,7 +99,7 @@ static int write_waiting(struct desk *d)
 		if (lws_write(d->wsi, f->data + LWS_PRE, f->len, LWS_WRITE_BINARY) < 0)
 			return -1;
 		drop_first(d);
-		if (lws_send_pipe_choked(d->wsi))
+		if (d->first && lws_send_pipe_choked(d->wsi))
 			break;
 	}
 	if (d->first) {

@@ -6,6 +6,7 @@
  *   link.c   the mesh and the admin socket as raw descriptors of the loop ──► relay.c
  *   metrics.c what Prometheus and /healthz are told
  *   tls.c    certificates of the http port
+ *   loop.c   libwebsockets on libev: ten thousand sockets without a poll() over all of them
  *   main.c   options, start, signals, end
  */
 #ifndef HELIO_GATEWAY_GATEWAY_H
@@ -50,6 +51,8 @@ struct gw_tls {
 	lws_sorted_usec_list_t sul;
 };
 
+struct gw_loop;
+
 struct gateway {
 	const struct conf *conf;
 	const struct conf_daemon *self;
@@ -58,6 +61,7 @@ struct gateway {
 	uint64_t started_us;
 	bool stopping;
 
+	struct gw_loop *loop;
 	struct lws_context *lws;
 	struct lws_vhost *vhost;
 	struct gw_assets *assets;
@@ -89,6 +93,16 @@ void gw_http_wipe(struct gateway *gw);
 int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		     size_t len);
 size_t gw_http_session_size(void);
+
+/* loop.c */
+int gw_loop_new(struct gw_loop **ret);
+/* Makes the context run on it. */
+void gw_loop_prepare(struct gw_loop *loop, struct lws_context_creation_info *info);
+/* Waits for something to happen and lets it be handled; a signal or a timer ends the wait. */
+void gw_loop_once(struct gw_loop *loop);
+/* A timer that was scheduled just now is looked at in the next turn. */
+void gw_loop_wake(struct gateway *gw);
+struct gw_loop *gw_loop_free(struct gw_loop *loop);
 
 /* tls.c */
 bool gw_tls_wanted(const struct gateway *gw);
@@ -129,8 +143,8 @@ void gw_health(struct metrics_health *h, void *gateway);
 /* Direction is '<' (from a browser) or '>' (to one). */
 void gw_dump(struct gateway *gw, char direction, uint64_t conn, const void *payload, size_t len);
 
-/* libwebsockets closes what it adopted, and the owner of fd closes its own: hence a duplicate. errno.
- * (link.c) */
+/* libwebsockets closes what it adopted, and the owner of fd closes its own: hence a duplicate.
+ * errno. (link.c) */
 int gw_adopt(struct gateway *gw, int fd, const char *protocol);
 
 static inline struct gateway *gw_of(struct lws *wsi)

@@ -52,6 +52,7 @@ static void drain(struct gateway *gw)
 		gw_relay_from_mesh(&gw->relay, &env, payload, len, mono_us());
 	}
 	schedule_drain(gw);
+	gw_loop_wake(gw);
 }
 
 static int to_node(uint16_t node, const GwFrame *head, const void *payload, size_t len, void *arg)
@@ -160,8 +161,9 @@ static json_t *admin_request(const char *cmd, const json_t *req, void *arg)
 	if (strcmp(cmd, "events") == 0)
 		return log_events_reply(req);
 	if (strcmp(cmd, "status") != 0)
-		return admin_error("a gateway does not know this command",
-				   "it knows: status, events. Calls, agents and queues are with the nodes");
+		return admin_error(
+		    "a gateway does not know this command",
+		    "it knows: status, events. Calls, agents and queues are with the nodes");
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)gw->conf->hash);
 	json_t *o =
 	    json_pack("{s:b, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:i, s:i, s:i, s:o, s:o}", "ok", 1,

@@ -15,6 +15,9 @@ enum {
 	STOP_US = 2000000,
 	HTTP_KEEPALIVE_S = 15,
 	HTTP_HEADERS_MAX = 4096,
+	/* Held by every connection, idle or not; a larger message comes in parts (desk.c). Nearly
+	 * all of a page's fit. */
+	DESK_RX_BYTES = 512,
 };
 
 struct options {
@@ -127,7 +130,7 @@ static const struct lws_protocols *protocols(void)
 {
 	static struct lws_protocols v[] = {
 	    {.name = "http", .callback = gw_http_callback},
-	    {.name = "heliograph.1", .callback = gw_desk_callback, .rx_buffer_size = GW_FRAME_MAX},
+	    {.name = "heliograph.1", .callback = gw_desk_callback, .rx_buffer_size = DESK_RX_BYTES},
 	    {.name = "mesh", .callback = gw_link_mesh_callback},
 	    {.name = "admin", .callback = gw_link_admin_callback},
 	    {.name = "metrics", .callback = gw_metrics_callback},
@@ -172,6 +175,7 @@ static int listen_http(struct gateway *gw, char why[256])
 	    .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 		       LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DISABLE_IPV6,
 	};
+	gw_loop_prepare(gw->loop, &info);
 	if (gw_tls_wanted(gw))
 		header[4].next = &header[5];
 	int err = gw_tls_prepare(gw, &info, why);
@@ -179,7 +183,9 @@ static int listen_http(struct gateway *gw, char why[256])
 		return err;
 	gw->lws = lws_create_context(&info);
 	if (!gw->lws) {
-		snprintf(why, 256, "libwebsockets does not start; see the lines above");
+		snprintf(why, 256,
+			 "libwebsockets does not start; see the lines above. Is its "
+			 "plugin installed (Debian: libwebsockets-evlib-ev)?");
 		return ENOMEM;
 	}
 	gw->vhost = lws_create_vhost(gw->lws, &info);
@@ -213,7 +219,9 @@ static int start(struct gateway *gw, const struct options *o, char why[256])
 		snprintf(why, 256, "%.200s: %s", o->dump, strerror(errno));
 		return errno;
 	}
-	err = gw_http_prepare(gw, why);
+	err = gw_loop_new(&gw->loop);
+	if (!err)
+		err = gw_http_prepare(gw, why);
 	if (!err)
 		err = gw_link_open(gw, why);
 	if (!err)
@@ -252,8 +260,7 @@ static void serve(struct gateway *gw)
 	lws_sorted_usec_list_t stop_sul = {0};
 	uint64_t stop_at_us = UINT64_MAX;
 	while (!(gw->stopping && (gw->relay.conns == 0 || mono_us() >= stop_at_us))) {
-		if (lws_service(gw->lws, 0) < 0)
-			break;
+		gw_loop_once(gw->loop);
 		if (reload_asked)
 			reload(gw);
 		if (stop_asked && !gw->stopping) {
@@ -283,6 +290,7 @@ static void finish(struct gateway *gw)
 	gw_tls_wipe(gw);
 	gw_link_close(gw);
 	gw_http_wipe(gw);
+	gw->loop = gw_loop_free(gw->loop);
 	if (gw->dump)
 		fclose(gw->dump);
 }

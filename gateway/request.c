@@ -64,7 +64,8 @@ int gw_query_name(const char *query, const char *key, char *ret_name, size_t siz
 	size_t key_len = strlen(key);
 	const char *value = NULL;
 	size_t value_len = 0;
-	/* libwebsockets joins the parts of a query by commas when it copies them; a name has none. */
+	/* libwebsockets joins the parts of a query by commas when it copies them; a name has none.
+	 */
 	for (const char *at = query; at && *at;) {
 		size_t len = strcspn(at, "&,");
 		if (len > key_len && memcmp(at, key, key_len) == 0 && at[key_len] == '=') {

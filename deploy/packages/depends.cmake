@@ -6,3 +6,5 @@ endforeach()
 string(APPEND CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS ", openssl, procps")
 # site-up, roll, rotate.
 string(APPEND CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS ", openssh-client, openssl, procps")
+# A plugin that libwebsockets loads by name (gateway/loop.c): shlibdeps does not see it.
+string(APPEND CPACK_DEBIAN_GATEWAY_PACKAGE_DEPENDS ", libwebsockets-evlib-ev")

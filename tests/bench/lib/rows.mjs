@@ -8,6 +8,12 @@ const targets = {
 	waiting_call_kb: { target: 32 },
 	calls_per_s_core: { target: 400, atLeast: true },
 	freed_agent_rering_p99_ms: { target: 20 },
+	sessions_per_gateway: { target: 10000, atLeast: true },
+	idle_session_kb: { target: 30 },
+	broadcast_10000_p99_ms: { target: 250 },
+	mass_return_s: { target: 5 },
+	waiting_1000_cpu_pct: { target: 12 },
+	waiting_1000_silent_cpu_pct: { target: 1 },
 	presence_updates_per_s: { target: 10000, atLeast: true },
 }
 

@@ -9,6 +9,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
+import { get as getSecure } from 'node:https'
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync, openSync, closeSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve, dirname } from 'node:path'
@@ -127,7 +128,7 @@ export class Cluster {
 		return c
 	}
 
-	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], nodeArgs = [], passwordHash, extra = '', gatewayExtra = '', machines = false }) {
+	constructor({ sites = ['oslo', 'manila'], nodes = 1, agents = [], base = 50, queues, plain = true, limits = '', journal = false, gatewayArgs = [], nodeArgs = [], passwordHash, extra = '', gatewayExtra = '', machines = false, tls = false, mediaPorts = undefined }) {
 		// Each node of a site on a machine of its own: address .1, .2 …, with its own Redis and broker;
 		// the gateway on .9. A machine is lost when all of its processes are killed at once.
 		this.machines = machines
@@ -143,6 +144,8 @@ export class Cluster {
 		this.passwordHash = passwordHash
 		this.extra = extra // more lines of the cluster file
 		this.gatewayExtra = gatewayExtra // more options of each gateway
+		this.tls = tls // gateways speak TLS, with a certificate of the test's own
+		this.mediaPorts = mediaPorts // "A-B" of the first node, of the second, …
 		this.dir = mkdtempSync(join(tmpdir(), 'helio-e2e-'))
 		this.config = join(this.dir, 'cluster.yaml')
 		this.children = new Map()
@@ -155,13 +158,20 @@ export class Cluster {
 	}
 	brokers() { return this.machines ? this.nodes : 1 }
 
+	certificate() {
+		const r = spawnSync('openssl', ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-keyout', join(this.dir, 'tls.key'), '-out', join(this.dir, 'tls.pem'),
+			'-subj', '/CN=desk.test', '-addext', `subjectAltName=${this.sites.map((s) => `IP:${this.gateway(s).split(':')[0]}`).join(',')}`, '-days', '30'], { encoding: 'utf8' })
+		if (r.status !== 0) throw new Error(`openssl: ${r.stderr}`)
+		this.gatewayExtra += `, tls: {cert: ${this.dir}/tls.pem, key: ${this.dir}/tls.key}`
+	}
 	prepare() {
+		if (this.tls) this.certificate()
 		const sound = (name) => join(root, 'deploy/audio', name)
 		const site = (name, i) => {
 			const ip = this.ip(name)
 			const nodes = Array.from({ length: this.nodes }, (_, k) => this.machines
 				? `      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${this.ip(name, k + 1)}, mesh: 7101, metrics: 9101, sip: 5060, media_ports: 20000-23999, journal: ${this.ip(name, k + 1)}:6401${this.limits}}`
-				: `      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, metrics: ${9101 + k}, sip: ${5060 + 2 * k}, media_ports: ${20000 + 4000 * k}-${23999 + 4000 * k}${this.limits}}`)
+				: `      ${name}${k + 1}: {ordinal: ${k + 1}, address: ${ip}, mesh: ${7101 + k}, metrics: ${9101 + k}, sip: ${5060 + 2 * k}, media_ports: ${this.mediaPorts?.[k] ?? `${20000 + 4000 * k}-${23999 + 4000 * k}`}${this.limits}}`)
 			return `  ${name}:
     number: ${i + 1}
     timezone: Europe/Oslo
@@ -250,11 +260,20 @@ ${queues.join('\n')}
 				if (e.code !== undefined) throw new Error(`${name} ended with ${e.code ?? e.signal}: ${this.log(name).slice(-3000)}`)
 			if (spawnSync(join(bin, 'helioctl'), ['status', '--config', this.config]).status !== 0) return false
 			for (const s of this.sites) {
-				const r = await fetch(`http://${this.gateway(s)}/healthz`).catch(() => null)
-				if (!r?.ok || (await r.json()).nodes_live !== this.sites.length * this.nodes) return false
+				if ((await this.healthz(s))?.nodes_live !== this.sites.length * this.nodes) return false
 			}
 			return true
 		}, ms)
+	}
+	// What a gateway says of itself; null: it does not, or is not well.
+	healthz(site) {
+		if (!this.tls) return fetch(`http://${this.gateway(site)}/healthz`).then((r) => (r.ok ? r.json() : null)).catch(() => null)
+		return new Promise((resolve) => {
+			getSecure(`https://${this.gateway(site)}/healthz`, { rejectUnauthorized: false, agent: false }, (r) => {
+				let body = ''
+				r.on('data', (d) => (body += d)).on('end', () => resolve(r.statusCode === 200 ? JSON.parse(body) : null))
+			}).on('error', () => resolve(null))
+		})
 	}
 	// For a test whose page does not try again: each gateway can send to each node of its site.
 	async reachable() {
@@ -297,9 +316,13 @@ ${queues.join('\n')}
 
 	agent(name, args = [], site = undefined) {
 		const home = site ?? this.agents.find((a) => a.name === name)?.site ?? this.sites[0]
-		const l = new Lines(join(bin, 'helio-agent'), ['--gateway', this.gateway(home), '--name', name, '--password-file', join(this.dir, 'password'), '--json', ...args])
+		const l = new Lines(join(bin, 'helio-agent'), ['--gateway', this.gateway(home), '--name', name, '--password-file', join(this.dir, 'password'), '--json', ...this.agentTls(), ...args])
 		this.lines.push(l)
 		return l
+	}
+	// What helio-agent needs to speak to gateways with TLS.
+	agentTls() {
+		return this.tls ? ['--ca', join(this.dir, 'tls.pem'), '--cluster-pub', join(this.dir, 'keys/cluster.pub')] : []
 	}
 	caller(site, queue, args = [], node = 1) {
 		const l = new Lines(join(bin, 'helio-caller'), ['--to', this.queueUri(site, queue, node), '--json', ...args])

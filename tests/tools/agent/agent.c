@@ -42,7 +42,7 @@ void agent_event(struct agent *a, enum agent_event ev, const char *name, json_t 
 /* Does as the options say: no script leads it, and it is not on its way out. */
 static bool stands(const struct agent *a)
 {
-	return !a->script && !a->quitting;
+	return !a->script && !a->quitting && !a->pool->o->rest;
 }
 
 /* ---- what an agent does ------------------------------------------------------------------- */
@@ -302,7 +302,7 @@ static void on_end(struct agent *a, const json_t *msg)
 static void on_taken_over(struct agent *a, const json_t *msg)
 {
 	(void)msg;
-	bool unasked = stands(a);
+	bool unasked = !a->script && !a->quitting;
 	a->quitting = true;
 	agent_event(a, EV_TAKEN_OVER, "taken_over", NULL);
 	if (unasked)
@@ -337,6 +337,8 @@ static void link_message(const char *type, const json_t *msg, void *arg)
 {
 	struct agent *a = arg;
 	a->seen_us = mono_us();
+	if (a->pool->o->waves && strcmp(type, "queues") == 0)
+		wave_seen();
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(messages); i++)
 		if (strcmp(messages[i].type, type) == 0)
 			messages[i].handle(a, msg);
@@ -381,6 +383,10 @@ static void connect_now(void *arg)
 	struct agent *a = arg;
 	struct link_conf conf = a->pool->link[a->gateway % a->pool->o->gateways];
 	conf.device = &a->device;
+	if (a->pool->o->from_n) {
+		uint32_t ip4 = sa_in(&a->pool->o->from) + (uint32_t)a->index % a->pool->o->from_n;
+		sa_set_in(&conf.local, ip4, 0);
+	}
 	a->connect_us = mono_us();
 	int err = link_open(&a->link, &conf, link_up, link_message, link_down, a);
 	if (err)
@@ -393,7 +399,7 @@ void agent_init(struct agent *a, struct pool *p, const char *name, size_t index)
 {
 	memset(a, 0, sizeof(*a));
 	a->pool = p;
-	a->gateway = index;
+	a->gateway = a->index = index;
 	a->backoff_ms = BACKOFF_MIN_MS;
 	a->listen_hz = p->o->listen_hz;
 	(void)str_copy(a->name, sizeof(a->name), name);

@@ -25,7 +25,10 @@ enum answer { ANSWER_ACCEPT, ANSWER_REJECT, ANSWER_IGNORE };
 struct options {
 	char gateway[GATEWAYS_MAX][64];
 	size_t gateways;
-	const char *site, *name, *pattern, *password_file, *cluster_pub, *script;
+	const char *site, *name, *pattern, *password_file, *cluster_pub, *script, *ca;
+	struct sa from; /* first source address */
+	uint32_t from_n;
+	bool waves, rest;
 	char password[256];
 	uint32_t agents, first;
 	enum audio audio;
@@ -69,6 +72,7 @@ struct pool;
 struct agent {
 	struct pool *pool;
 	char name[NAME_SIZE];
+	size_t index;   /* in the pool */
 	size_t gateway; /* which of --gateway; the next one after each failure */
 	struct seal_keypair device;
 	struct link *link;
@@ -91,6 +95,7 @@ struct agent {
 struct pool {
 	const struct options *o;
 	struct link_conf link[GATEWAYS_MAX];
+	struct tls *tls;
 	struct media *media;
 	int sink; /* AUDIO_NONE: a socket that nobody reads */
 	uint16_t sink_port;
@@ -132,6 +137,11 @@ struct script *script_free(struct script *s);
 bool script_names(const struct script *s, const char *agent);
 void script_start(struct agent *a);
 void script_event(struct agent *a, enum agent_event ev);
+
+/* wave.c: a message that the node sends to all of its pages at once */
+void wave_start(void);
+void wave_seen(void);
+void wave_stop(void);
 
 /* main.c: something that was asked for cannot happen any more. */
 void pool_fail(struct pool *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -16,6 +16,7 @@ enum {
 struct link {
 	struct link_conf conf;
 	struct tcp_conn *tcp;
+	struct tls_conn *tls;
 	struct tmr timer;
 	struct ws ws;
 	struct seal_handshake hs;
@@ -30,11 +31,18 @@ struct link {
 	void *arg;
 };
 
+/* TLS first: it is a helper on the connection. */
+static void cut(struct link *l)
+{
+	l->tls = mem_deref(l->tls);
+	l->tcp = mem_deref(l->tcp);
+}
+
 static void link_destroy(void *arg)
 {
 	struct link *l = arg;
 	tmr_cancel(&l->timer);
-	mem_deref(l->tcp);
+	cut(l);
 	ws_wipe(&l->ws);
 	seal_handshake_wipe(&l->hs);
 	seal_session_wipe(&l->seal);
@@ -44,7 +52,7 @@ struct link *link_close(struct link *l)
 {
 	if (l) {
 		l->over = true;
-		l->tcp = mem_deref(l->tcp);
+		cut(l);
 		mem_deref(l);
 	}
 	return NULL;
@@ -58,6 +66,7 @@ static void say_down(void *arg)
 	char why[sizeof(l->why)];
 	int code = l->code;
 	memcpy(why, l->why, sizeof(why));
+	cut(l);
 	mem_deref(l);
 	down_h(why, code, owner);
 }
@@ -69,7 +78,6 @@ static void fail(struct link *l, const char *why)
 		return;
 	l->over = true;
 	(void)str_copy(l->why, sizeof(l->why), why);
-	l->tcp = mem_deref(l->tcp);
 	tmr_start(&l->timer, 0, say_down, l);
 }
 
@@ -210,6 +218,8 @@ static void ws_opened(void *arg)
 static void tcp_received(struct mbuf *mb, void *arg)
 {
 	struct link *l = arg;
+	if (l->over)
+		return;
 	mem_ref(l); /* a handler may close us */
 	int err = ws_feed(&l->ws, mbuf_buf(mb), mbuf_get_left(mb), ws_opened, ws_message, l);
 	if (err) {
@@ -229,10 +239,10 @@ static void tcp_closed(int err, void *arg)
 static void tcp_established(void *arg)
 {
 	struct link *l = arg;
-	char request[WS_REQUEST_MAX], path[64], origin[80];
+	char request[WS_REQUEST_MAX], path[64], origin[96];
 	snprintf(path, sizeof(path), "/desk%s%s", l->conf.site ? "?site=" : "",
 		 l->conf.site ? l->conf.site : "");
-	snprintf(origin, sizeof(origin), "http://%s", l->conf.host);
+	snprintf(origin, sizeof(origin), "http%s://%s", l->conf.tls ? "s" : "", l->conf.host);
 	if (ws_request(&l->ws, l->conf.host, path, origin, "heliograph.1", request)) {
 		fail(l, "request too long");
 		return;
@@ -253,6 +263,38 @@ static void too_slow(void *arg)
 	fail(arg, "not sealed in time");
 }
 
+int link_tls(struct tls **ret, const char *ca_file)
+{
+	struct tls *tls = NULL;
+	int err = tls_alloc(&tls, TLS_METHOD_SSLV23, NULL, NULL);
+	if (!err)
+		err = tls_add_ca(tls, ca_file);
+	if (err)
+		mem_deref(tls);
+	else
+		*ret = tls;
+	return err;
+}
+
+static int dial(struct link *l)
+{
+	const struct link_conf *conf = &l->conf;
+	char ip[INET6_ADDRSTRLEN] = "";
+	int err =
+	    tcp_conn_alloc(&l->tcp, &conf->gateway, tcp_established, tcp_received, tcp_closed, l);
+	if (!err && sa_isset(&conf->local, SA_ADDR))
+		err = tcp_conn_bind(l->tcp, &conf->local);
+	if (!err)
+		err = tcp_conn_connect(l->tcp, &conf->gateway);
+	if (!err && conf->tls)
+		err = tls_start_tcp(&l->tls, conf->tls, l->tcp, 0);
+	if (!err && conf->tls)
+		err = sa_ntop(&conf->gateway, ip, sizeof(ip));
+	if (!err && conf->tls)
+		err = tls_set_verify_server(l->tls, ip);
+	return err;
+}
+
 int link_open(struct link **ret, const struct link_conf *conf, link_up_h *up_h, link_msg_h *msg_h,
 	      link_down_h *down_h, void *arg)
 {
@@ -266,8 +308,7 @@ int link_open(struct link **ret, const struct link_conf *conf, link_up_h *up_h, 
 	l->arg = arg;
 	tmr_init(&l->timer);
 	ws_init(&l->ws, FRAME_MAX);
-	int err =
-	    tcp_connect(&l->tcp, &conf->gateway, tcp_established, tcp_received, tcp_closed, l);
+	int err = dial(l);
 	if (err) {
 		mem_deref(l);
 		return err;

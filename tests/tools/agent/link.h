@@ -23,11 +23,17 @@ typedef void(link_down_h)(const char *why, int code, void *arg);
 
 struct link_conf {
 	struct sa gateway;
+	struct sa local;  /* where the connection comes from; unset: the kernel's choice */
+	struct tls *tls;  /* from link_tls(); NULL: no TLS */
 	char host[64];    /* "127.0.1.1:8080": Host and Origin */
 	const char *site; /* wanted; NULL: the gateway's own */
 	uint8_t cluster_pub[SEAL_KEY_LEN];
 	const struct seal_keypair *device;
 };
+
+/* TLS that trusts the authorities in ca_file (PEM). The chain is checked; an IP address in the
+ * place of a name is not compared. Free with mem_deref(), after the links. */
+int link_tls(struct tls **ret, const char *ca_file);
 
 int link_open(struct link **ret, const struct link_conf *conf, link_up_h *up_h, link_msg_h *msg_h,
 	      link_down_h *down_h, void *arg);

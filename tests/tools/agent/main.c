@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { FD_WANTED = 32768, FETCH_MS = 5000, RAMP_TICK_MS = 50, LEAVE_MS = 2000 };
@@ -154,6 +155,11 @@ static int prepare_gateways(struct pool *p)
 			return EINVAL;
 		}
 	}
+	if (o->ca && link_tls(&p->tls, o->ca)) {
+		fprintf(stderr, "helio-agent: --ca %s: no certificates can be read from it\n",
+			o->ca);
+		return EINVAL;
+	}
 	if (o->cluster_pub)
 		err = seal_file_read(o->cluster_pub, pub, sizeof(pub), false);
 	for (size_t i = 0; !o->cluster_pub && i < o->gateways; i++) {
@@ -164,8 +170,10 @@ static int prepare_gateways(struct pool *p)
 	if (err)
 		fprintf(stderr, "helio-agent: the cluster's key cannot be read from %s: %s\n",
 			o->cluster_pub ? o->cluster_pub : o->gateway[0], strerror(err));
-	for (size_t i = 0; i < o->gateways && !err; i++)
+	for (size_t i = 0; i < o->gateways && !err; i++) {
 		memcpy(p->link[i].cluster_pub, pub, sizeof(pub));
+		p->link[i].tls = p->tls;
+	}
 	return err;
 }
 
@@ -237,6 +245,16 @@ static void leave(struct pool *p)
 	tmr_cancel(&p->leave_tmr);
 }
 
+/* A socket a session, and one for its sound; the usual limit is 1,024. */
+static void files_allow(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FD_WANTED)
+		return;
+	files.rlim_cur = files.rlim_max < FD_WANTED ? files.rlim_max : FD_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int run(struct pool *p)
 {
 	char why[256] = "";
@@ -250,6 +268,8 @@ static int run(struct pool *p)
 	}
 	tmr_start(&p->end_tmr, p->o->duration_ms, time_is_up, p);
 	tmr_start(&p->ramp_tmr, 0, ramp, p);
+	if (p->o->waves)
+		wave_start();
 	err = re_main(on_signal);
 	tmr_cancel(&p->end_tmr);
 	tmr_cancel(&p->ramp_tmr);
@@ -268,6 +288,7 @@ int main(int argc, char **argv)
 		return status < 0 ? 0 : status;
 	if (o.script && script_load(&script, o.script))
 		return 2;
+	files_allow();
 	(void)fd_setsize(FD_WANTED);
 	if (libre_init() || seal_init())
 		return 1;
@@ -281,6 +302,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < pool.n; i++)
 		agent_stop(&pool.v[i]);
 	audio_stop(&pool);
+	wave_stop();
+	mem_deref(pool.tls);
 	if (!err)
 		report_summary(pool.n, ok, pool.why);
 	report_wipe();

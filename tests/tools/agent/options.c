@@ -78,6 +78,11 @@ static int set_media_address(struct options *o, const char *s)
 	return str_copy(o->media_address, sizeof(o->media_address), s);
 }
 
+static int set_from(struct options *o, const char *s)
+{
+	return sa_set_str(&o->from, s, 0);
+}
+
 static int set_media_ports(struct options *o, const char *s)
 {
 	return sscanf(s, "%hu-%hu", &o->port_min, &o->port_max) == 2 && o->port_min < o->port_max
@@ -107,6 +112,13 @@ static const struct row {
     {"password-file", "FILE", TEXT, AT(password_file), "its first line; the same for all"},
     {"cluster-pub", "FILE", TEXT, AT(cluster_pub),
      "pin this signing key (default: what the gateway's /cluster.json says)"},
+    {"ca", "FILE", TEXT, AT(ca),
+     "speak TLS and trust these authorities (PEM); --cluster-pub is needed then"},
+    {"from", "IP", OTHER, BY(set_from), "connect from this address ..."},
+    {"from-addresses", "N", NUMBER, AT(from_n), "... and the ones after it, agents spread over N"},
+    {"rest", NULL, FLAG, AT(rest), "sign in and never become ready"},
+    {"waves", NULL, FLAG, AT(waves),
+     "report how long each round of `queues` messages takes to reach everybody"},
     {"ramp", "N", NUMBER, AT(ramp_per_s), "sign-ins begun per second (default 20)"},
     {"audio", "plain|webrtc|none", OTHER, BY(set_audio),
      "plain needs allow_plain_agents (default webrtc); none hears nothing"},
@@ -212,6 +224,12 @@ static const char *problem(struct options *o)
 		return "--name-pattern needs exactly one %d; at most 20000 agents";
 	if (!o->ramp_per_s || !o->media_threads || o->media_threads > 8)
 		return "--ramp is at least 1, --media-threads 1 to 8";
+	if (o->ca && !o->cluster_pub)
+		return "--ca needs --cluster-pub: the signing key is not fetched over TLS";
+	if (sa_isset(&o->from, SA_ADDR) && !o->from_n)
+		o->from_n = 1;
+	if (o->from_n && !sa_isset(&o->from, SA_ADDR))
+		return "--from-addresses needs --from";
 	if (o->expect_heard && (!o->listen_hz || o->audio == AUDIO_NONE))
 		return "--expect-heard needs --listen and audio";
 	return NULL;

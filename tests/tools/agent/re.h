@@ -18,6 +18,7 @@
 #include <re/re_mem.h>
 #include <re/re_sys.h>
 #include <re/re_tcp.h>
+#include <re/re_tls.h>
 #include <re/re_tmr.h>
 
 #endif

@@ -123,6 +123,14 @@ static json_t *time_json(enum report_time t)
 			 "max", (double)v[n - 1] / 1000.0);
 }
 
+void report_wave(size_t n, double p50_ms, double p99_ms, double max_ms)
+{
+	print_object(json_pack("{s:I, s:s, s:I, s:f, s:f, s:f}", "at_ms",
+			       (json_int_t)((mono_us() - begin_us) / 1000), "event", "wave", "n",
+			       (json_int_t)n, "p50_ms", p50_ms, "p99_ms", p99_ms, "max_ms",
+			       max_ms));
+}
+
 void report_summary(size_t agents, bool ok, const char *why)
 {
 	json_t *o = json_pack("{s:s, s:b, s:s, s:I, s:I}", "event", "summary", "ok", ok, "why",

@@ -42,6 +42,8 @@ uint64_t report_counted(enum report_count c);
 void report_time(enum report_time t, uint64_t us);
 /* {"at_ms","mono_us","agent","event", …fields}; takes fields (may be NULL) over. */
 void report_event(const char *agent, const char *event, json_t *fields);
+/* Said also when events are not. */
+void report_wave(size_t n, double p50_ms, double p99_ms, double max_ms);
 void report_summary(size_t agents, bool ok, const char *why);
 void report_wipe(void);
 

@@ -1,0 +1,62 @@
+// Ten thousand signed-in pages on one gateway, with TLS, idle but for their pings: what each costs,
+// and how long a message to all of them takes to reach the last ones. One caller who waits makes
+// that message: every page is told the state of its queue every two seconds.
+import { cluster, stop, privateKb, cpuMs, daemons, seconds } from './lib/programs.mjs'
+import { Lines, until, bin } from '../e2e/lib/cluster.mjs'
+import { median } from './lib/rows.mjs'
+import { join } from 'node:path'
+
+const warm = 500, all = Number(process.env.SESSIONS ?? 10000), waves = 5
+const wanted = warm + all
+
+export default async function (rows) {
+	const c = await cluster({
+		sites: ['oslo'], nodes: 2, tls: true, base: 97,
+		agents: Array.from({ length: wanted }, (_, i) => ({ name: `s${i + 1}` })),
+		// Two nodes: each session has a leg, each leg two sockets, and a process 20,000 of them here.
+		limits: ', sessions_max: 6000', mediaPorts: ['10000-20999', '21000-31999'],
+		queues: { support: 'skills: [lang.en], ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]' },
+		gatewayArgs: ['--limit', `connections=${wanted + 500}`],
+	})
+	const gateway = [c.pid('oslo-g1')], nodes = [c.pid('oslo1'), c.pid('oslo2')]
+	const signIn = (first, n) => {
+		const l = new Lines(join(bin, 'helio-agent'), ['--gateway', c.gateway('oslo'), '--agents', String(n), '--first', String(first),
+			'--name-pattern', 's%d', '--password-file', join(c.dir, 'password'), '--ramp', '400', '--audio', 'none', '--rest',
+			'--from', '127.0.98.1', '--from-addresses', '200', '--duration', '300s', '--json', '--quiet', '--waves', ...c.agentTls()])
+		c.lines.push(l)
+		return l
+	}
+	const held = () => c.ctl('status').daemons.filter((d) => d.role === 'node').reduce((sum, d) => sum + d.sessions, 0)
+	const open = () => c.healthz('oslo').then((h) => h?.connections ?? 0)
+	const signedIn = (n, ms) => until(`${n} pages are signed in`, async () => (await seconds(1), held() === n && (await open()) === n), ms)
+
+	signIn(1, warm)
+	await signedIn(warm, 15000)
+	await seconds(1)
+	const before = { gateway: privateKb(gateway), nodes: privateKb(nodes) }
+	const began = performance.now()
+	const pages = signIn(warm + 1, all)
+	await signedIn(wanted, 90000)
+	const took = (performance.now() - began) / 1000
+	await seconds(3)
+	const grown = { gateway: (privateKb(gateway) - before.gateway) / all, nodes: (privateKb(nodes) - before.nodes) / all }
+	const cpu = cpuMs(daemons(c)), cpuGateway = cpuMs(gateway)
+	await seconds(4)
+	const idleCpu = (cpuMs(daemons(c)) - cpu) / 40, idleGateway = (cpuMs(gateway) - cpuGateway) / 40
+
+	c.caller('oslo', 'support', ['--seconds', '60'])
+	const whole = () => pages.events.filter((e) => e.event === 'wave' && e.n >= all)
+	const seen = whole().length
+	await until(`${waves} rounds of queues reached all`, () => whole().length >= seen + waves, 30000)
+	const rounds = whole().slice(seen)
+	rows.add('sessions_per_gateway', await open(), 'sessions')
+	rows.add('idle_session_kb', grown.gateway + grown.nodes, 'kB')
+	rows.add('idle_session_gateway_kb', grown.gateway, 'kB')
+	rows.add('idle_session_node_kb', grown.nodes, 'kB')
+	rows.add('broadcast_10000_p99_ms', median(rounds.map((w) => w.p99_ms)), 'ms')
+	rows.add('broadcast_10000_max_ms', Math.max(...rounds.map((w) => w.max_ms)), 'ms')
+	rows.add('idle_10000_cpu_pct', idleCpu, '% of a core')
+	rows.add('idle_10000_gateway_cpu_pct', idleGateway, '% of a core')
+	rows.add('sign_ins_per_s', all / took, '1/s')
+	await stop(c)
+}
