@@ -47,7 +47,7 @@ static uint32_t count_stages(const struct acd_conf *conf)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < conf->queues_n; i++)
-		n += 1u + conf->queues[i].relax_n;
+		n += 1u + conf->queues[i].relax_n + conf->queues[i].pref_n;
 	return n;
 }
 
@@ -93,6 +93,11 @@ static void cut_matcher(struct arena *a, struct acd *acd, const struct acd_conf 
 	cut_freelist(a, &acd->class_free, acd->classes_max);
 	cut_table(a, &acd->class_by_skills, acd->classes_max);
 	acd->links = cut(a, (size_t)acd->classes_max * acd->needs_n, sizeof(*acd->links));
+	acd->wants = false;
+	for (uint32_t i = 0; i < conf->queues_n; i++)
+		acd->wants |= conf->queues[i].wants;
+	cut_table(a, &acd->own_by_agent, acd->wants ? conf->calls_max : 0);
+	cut_table(a, &acd->free_by_agent, acd->wants ? conf->agents_max : 0);
 	acd->peers_n = 0;
 	for (uint32_t i = 0; conf->role == ACD_ROLE_BROKER && i < conf->brokers_n; i++)
 		acd->peers_n += site_of(conf->brokers[i]) != site_of(conf->self);
@@ -248,12 +253,19 @@ static void init_queues(struct acd *acd, const struct acd_conf *conf)
 			    .stage = (uint8_t)k,
 			    .stages = (uint8_t)(1 + c->relax_n),
 			    .first = n,
-			    .waits = c->overflow_timed || c->relax_n > 0 || c->ageing_ms > 0,
+			    .waits =
+				c->overflow_timed || c->relax_n > 0 || c->ageing_ms > 0 || c->wants,
 			    .needs = k == 0 ? able_needed(acd, c->skills, c->levels)
 					    : able_needed(acd, c->relax[k - 1].skills,
 							  c->relax[k - 1].levels)};
 		}
-		n += 1u + c->relax_n;
+		for (uint32_t k = 0; k < c->pref_n; k++) {
+			struct queue *pref = &acd->queues[n + 1 + c->relax_n + k];
+			*pref = acd->queues[n];
+			pref->stage = (uint8_t)(ACD_PREF_STAGE + k);
+			pref->needs.skills |= c->pref[k].bits;
+		}
+		n += 1u + c->relax_n + c->pref_n;
 	}
 	helio_assert(n == acd->queues_n);
 }
@@ -309,7 +321,13 @@ uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t
 {
 	uint32_t q = queue_find(acd, id);
 
-	return q != NIL && stage < acd->queues[q].stages ? q + stage : NIL;
+	if (q == NIL)
+		return NIL;
+	if (stage >= ACD_PREF_STAGE)
+		return stage - ACD_PREF_STAGE < acd->queues[q].conf->pref_n
+			   ? q + acd->queues[q].stages + stage - ACD_PREF_STAGE
+			   : NIL;
+	return stage < acd->queues[q].stages ? q + stage : NIL;
 }
 
 uint64_t acd_id_next(struct acd *acd)
@@ -333,6 +351,7 @@ static recv_fn *const receivers[ACD_MSG_TYPE_COUNT] = {
     [ACD_MSG_SYNC_END] = recv_sync_end,
     [ACD_MSG_ADVERT] = recv_advert,
     [ACD_MSG_AGENT_ADVERT] = recv_agent_advert,
+    [ACD_MSG_NEED] = recv_need,
     [ACD_MSG_RESERVE] = recv_reserve,
     [ACD_MSG_RESERVE_NACK] = recv_reserve_nack,
     [ACD_MSG_CLAIM] = recv_claim,
@@ -485,7 +504,8 @@ acd_time_us acd_deadline(const struct acd *acd)
 	if (!acd->started || acd->out_n > 0 || acd->round.on)
 		return acd->now;
 	if (acd->matching && acd->unheld &&
-	    (acd->dirty_needs.head != NIL || acd->dirty_classes.head != NIL))
+	    (acd->dirty_needs.head != NIL || acd->dirty_classes.head != NIL ||
+	     acd->asked.head != NIL))
 		return acd->now;
 	for (uint32_t i = 0; i < acd->stations_n; i++)
 		if (acd->stations[i].sync_on)

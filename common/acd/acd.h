@@ -47,6 +47,10 @@ enum {
 	ACD_RELAX_MAX = 4,      /* steps of relaxation of one queue */
 	ACD_LEVEL_MAX = 10,
 	ACD_LEVEL_STEPS_MAX = 64, /* distinct (skill, level above 1) in all queues together */
+	ACD_WANTS_MAX = 3,      /* steps before a caller is anybody's */
+	ACD_WANT_MAX_MS = 3600 * 1000, /* nobody waits longer for one person */
+	ACD_PREFS_MAX = 4,      /* kinds of agents that steps of one queue may ask for */
+	ACD_PREF_STAGE = 16,    /* stage of a queue's pref 0; smaller ones are relaxations */
 	ACD_GROUP_MAX = 8, /* offers of one call at the same time (ACD_PARTIES_MAX) */
 	ACD_WEIGHT_ONE = 100, /* weights of queues are in per cent */
 	ACD_WEIGHT_MAX = 1000,
@@ -123,6 +127,15 @@ enum acd_reason {
  *     broker(S) -> node(X)    PICK(o, call)                 granted to o if QUEUED, else NACK
  *     node(X)  <-> node(Y)    GRANT · RINGING · COMMIT · BRIDGED · KEEP · RELEASE · NACK
  */
+/* One step of what a caller asks for first, by age: until the sum of the steps so far has passed,
+ * nobody else may have it. No personal data: whose caller it is stays with the shell. */
+struct acd_want {
+	struct acd_agent_id agent; /* this one; else … */
+	uint32_t for_ms;           /* 0: no such step, nor any after it */
+	uint8_t pref;              /* … 1 + index in the queue's pref[] */
+	uint8_t site;              /* where the agent is signed in */
+};
+
 enum acd_msg_type {
 	ACD_MSG_NONE,
 	/* node -> brokers of its site; hints, made whole by DIGEST and SNAPSHOT */
@@ -139,8 +152,9 @@ enum acd_msg_type {
 	/* broker <-> broker */
 	ACD_MSG_ADVERT,        /* queue, version, age_us of head, priority, count waiting, wanted */
 	ACD_MSG_AGENT_ADVERT,  /* queue, version, count idle, age_us of the longest idle */
-	ACD_MSG_NEED,          /* not used: ADVERT.wanted, aimed at sites with idle agents, asks for
-				* the pull (F3, tests/sim/fair.c) */
+	ACD_MSG_NEED,          /* agent, queue, stage: a caller here wants this agent of your site:
+				* claim if it is idle; repeated while it lasts. (Agents in general
+				* are asked for by ADVERT.wanted: F3, tests/sim/fair.c) */
 	/* the claim */
 	ACD_MSG_RESERVE,       /* offer, agent, session, queue, site, peer = broker(S) to claim from */
 	ACD_MSG_RESERVE_NACK,  /* offer, agent, session, cause */
@@ -212,6 +226,7 @@ struct acd_msg {
 	uint8_t cause;         /* enum acd_cause */
 	uint8_t rank;          /* AGENT_UP */
 	uint8_t stage;         /* RESERVE, PICK, ADVERT, AGENT_ADVERT: relaxations that applied */
+	struct acd_want want[ACD_WANTS_MAX]; /* CALL_UP */
 };
 
 /* ------------------------------------------------------------------------------------------------
@@ -292,6 +307,7 @@ struct acd_event {
 	uint8_t cause;            /* enum acd_cause */
 	uint8_t reason;           /* enum acd_reason */
 	bool on;
+	struct acd_want want[ACD_WANTS_MAX]; /* CALL_ARRIVED, CALL_ADOPTED */
 };
 
 enum acd_fx_type {
@@ -387,6 +403,9 @@ struct acd_queue_conf {
 	uint8_t group_max;            /* RING_ALL: it rings at so many at once; 0 as ACD_GROUP_MAX */
 	uint16_t weight;              /* per cent: a free agent compares the heads of different queues
 				       * by age × weight within a priority class; 0 as 100 */
+	bool wants;                   /* its callers may ask for agents by steps */
+	uint8_t pref_n;
+	struct acd_skills pref[ACD_PREFS_MAX]; /* beside skills, for a step with that pref */
 	bool closed;                  /* was removed: takes no new callers, those in it are served */
 };
 
@@ -545,6 +564,10 @@ struct acd_why {
 	uint64_t overflow_in_us; /* until other sites may take it; 0: never, or now: `overflowing` */
 	bool overflowing;
 	uint64_t ewt_us;       /* as a newcomer's */
+	uint8_t want_step;     /* 1 to ACD_WANTS_MAX: only whom this step names may have it … */
+	struct acd_agent_id want_agent; /* … this agent, or … */
+	struct acd_skills want_skills;  /* … who has these skills, too … */
+	uint64_t want_left_us;          /* … for so long */
 };
 /* False if this core does not know the call. */
 bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, struct acd_why *ret);

@@ -169,6 +169,7 @@ struct call {
 	int64_t queued_at;
 	uint32_t parties_n;
 	struct acd_party party; /* the primary; consult and the rest come with transfers */
+	struct acd_want want[ACD_WANTS_MAX];
 	uint32_t group, group_n; /* GRANTED: further offers, see group.c; group: 1 + index, 0 none */
 	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue */
 	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
@@ -285,7 +286,10 @@ struct mcall {
 	int64_t queued_at;
 	uint64_t ewt_us; /* what was foretold when it came */
 	uint64_t version, mark;
-	struct hnode node;   /* in queue.young or .ripe while WAITING */
+	struct acd_want want[ACD_WANTS_MAX];
+	struct acd_agent_id own; /* nobody but this agent may have it now; else 0 */
+	uint32_t own_prev, own_next; /* others who want the same agent, while WAITING */
+	struct hnode node;   /* in queue.young, .ripe … while WAITING */
 	uint32_t prev, next; /* list of its mnode */
 };
 /* By what the idle agents of a class are ordered; a class keeps those orders that its needs use. */
@@ -296,6 +300,8 @@ struct magent {
 	int64_t idle_since, turn_at;
 	struct hnode node[ORDER_COUNT]; /* in cls.agents while free */
 	bool used, free;                /* free: in the heaps of its class */
+	bool asked;                     /* in acd.asked: somebody may want it in person */
+	uint32_t asked_next;
 	uint8_t rank;
 	uint32_t taken;
 	uint64_t talk_us;
@@ -349,6 +355,7 @@ struct queue {
 	uint64_t gap_us, ewt_error_us;
 	acd_time_us busy_since, served_at;
 	struct heap young, ripe; /* mcall WAITING; ripe: has waited overflow_after_ms */
+	struct heap own;         /* … want an agent in person: nobody else looks at them */
 	struct heap more;        /* … ring already, for more agents: after all who wait */
 	struct heap slots;       /* adverts of other sites that we may still claim from */
 	struct hnode node;       /* in need.queues while it has demand */
@@ -408,6 +415,7 @@ enum claim_phase { CLAIM_RESERVING, CLAIM_PICKING, CLAIM_SERVED };
 struct claim {
 	bool used;
 	bool more; /* the call rings already at others */
+	bool abroad; /* reserved because another site wants this very agent */
 	uint8_t phase;
 	struct acd_offer_id offer;
 	struct acd_session_id session;
@@ -516,6 +524,11 @@ struct acd {
 	uint32_t class_hand; /* where the search for a class out of use goes on */
 	uint64_t needs_mask; /* the skills that any queue asks for */
 	uint64_t score_mask; /* … those whose levels MOST_SKILLED weighs */
+	/* steps: none without a queue whose callers may ask */
+	bool wants;
+	struct table own_by_agent;    /* agent -> first mcall that wants it */
+	struct table free_by_agent;   /* agent -> its magent, while free */
+	struct dirty_list asked;      /* magents to look at */
 	struct dirty_list dirty_needs, dirty_classes;
 	uint32_t peers_n;
 	struct peer *peers;
@@ -560,6 +573,11 @@ uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t
 static inline uint32_t queue_last_stage(const struct queue *q)
 {
 	return q->first + q->stages - 1u;
+}
+/* … and after its stages the prefs. */
+static inline uint32_t queue_end(const struct queue *q)
+{
+	return q->first + q->stages + q->conf->pref_n;
 }
 
 /* --- outbox.c ------------------------------------------------------------------------------------
@@ -665,7 +683,7 @@ typedef enum acd_verdict recv_fn(struct acd *acd, struct acd_addr from, uint32_t
 recv_fn recv_call_up, recv_call_down, recv_agent_up, recv_agent_down, recv_digest, recv_sync_req,
     recv_sync_begin, recv_sync_end, recv_advert, recv_agent_advert, recv_reserve, recv_reserve_nack,
     recv_claim, recv_claim_nack, recv_pick, recv_pick_nack, recv_pick_ok, recv_grant, recv_ringing,
-    recv_commit, recv_bridged, recv_keep, recv_release, recv_released, recv_nack;
+    recv_need, recv_commit, recv_bridged, recv_keep, recv_release, recv_released, recv_nack;
 
 /* --- announce.c ----------------------------------------------------------------------------------
  */
@@ -739,6 +757,23 @@ bool less_turn(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_rank(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_link(const struct acd *acd, uint32_t a, uint32_t b);
 bool less_timer(const struct acd *acd, uint32_t a, uint32_t b);
+
+/* --- want.c --------------------------------------------------------------------------------------
+ */
+/* Which step it is in after its wait: 0 none, else from 1; *ret_until: at which age it ends. */
+uint32_t want_step(const struct acd_want want[], uint64_t age_us, uint64_t *ret_until_us);
+bool want_valid(const struct acd_want want[]);
+void want_call_in(struct acd *acd, uint32_t i);
+void want_call_out(struct acd *acd, uint32_t i);
+void want_agent_in(struct acd *acd, uint32_t i);
+void want_agent_out(struct acd *acd, uint32_t i);
+/* The best caller of the queue (NIL: of any) who wants this agent, who is able: NIL if none. */
+uint32_t want_best(const struct acd *acd, struct acd_agent_id agent, struct able has,
+		   uint32_t first_queue);
+bool want_match(struct acd *acd); /* false: nobody to look at */
+/* Asks the agent's site; true if it has to be asked again. */
+bool want_abroad(struct acd *acd, const struct mcall *c);
+void match_reserve(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q, struct acd_addr to);
 
 /* --- ewt.c ---------------------------------------------------------------------------------------
  */

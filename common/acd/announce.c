@@ -5,6 +5,8 @@
  */
 #include "common/acd/acd_internal.h"
 
+#include <string.h>
+
 uint64_t announce_hash(uint64_t id, uint64_t version)
 {
 	return mix64(id ^ mix64(version));
@@ -27,6 +29,7 @@ void call_up_msg(const struct acd *acd, const struct call *c, struct acd_msg *re
 	    .version = c->ann_version,
 	    .state = c->state,
 	};
+	memcpy(ret->want, c->want, sizeof(ret->want));
 }
 
 void agent_up_msg(const struct acd *acd, const struct agent *a, struct acd_msg *ret)

@@ -78,7 +78,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	uint64_t first = 64 + addr_ordinal(acd->self.v);
 	uint64_t cepoch = ev->msg.cepoch ? ev->msg.cepoch : first;
 
-	if (ev->call.v == 0 || ev->age_us > AGE_MAX_US || cepoch < first ||
+	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US || cepoch < first ||
 	    cepoch % 64 != first % 64)
 		return ACD_REFUSED_INVALID;
 	/* What comes back from the journal (with its age) was in the queue before it was closed. */
@@ -103,6 +103,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	c->priority = class_of(acd, queue, ev->priority);
 	c->queued_at = when(acd, ev->age_us);
 	c->cepoch = cepoch;
+	memcpy(c->want, ev->want, sizeof(c->want));
 	table_put(&acd->call_by_id, c->id.v, i);
 	acd->entered++;
 	call_tell(acd, i, ACD_STORY_QUEUED);

@@ -108,6 +108,17 @@ static void check_registers(const struct acd *acd)
 	helio_assert(acd->entered == ended + calls);     /* S5 */
 }
 
+/* Nobody who is wanted in person, and able, stays idle. */
+static void check_wanted(const struct acd *acd, uint32_t i)
+{
+	const struct magent *a = &acd->magents[i];
+
+	if (!acd->wants || !a->free || a->asked || !acd->unheld ||
+	    table_get(&acd->free_by_agent, a->id.v) != i)
+		return;
+	helio_assert(want_best(acd, a->id, acd->classes[a->cls].has, NIL) == NIL);
+}
+
 static void check_mirror(const struct acd *acd)
 {
 	uint32_t calls = 0, agents = 0;
@@ -123,6 +134,8 @@ static void check_mirror(const struct acd *acd)
 			helio_assert(heap_holds(&c->node) == (c->state == MCALL_WAITING));
 			helio_assert((c->claim == NIL) == (c->state == MCALL_WAITING));
 			helio_assert(c->claim == NIL || acd->claims[c->claim].mcall == i);
+			if (c->own.v && c->state == MCALL_WAITING)
+				helio_assert(table_get(&acd->own_by_agent, c->own.v) != NIL);
 			sum += announce_hash(c->id.v, c->version);
 			count++;
 			calls++;
@@ -132,6 +145,7 @@ static void check_mirror(const struct acd *acd)
 			const struct magent *a = &acd->magents[i];
 			helio_assert(a->used && a->mnode == n && a->prev == before);
 			helio_assert(a->free == (a->claim == NIL));
+			check_wanted(acd, i);
 			helio_assert(a->claim == NIL || acd->claims[a->claim].used);
 			sum += announce_hash(a->session.v, a->version);
 			count++;
@@ -151,6 +165,7 @@ static void check_queue(const struct acd *acd, uint32_t q)
 	heap_check(acd, HK_MCALL, &queue->young);
 	heap_check(acd, HK_MCALL, &queue->ripe);
 	heap_check(acd, HK_MCALL, &queue->more);
+	heap_check(acd, HK_MCALL, &queue->own);
 	heap_check(acd, HK_SLOT, &queue->slots);
 	helio_assert(heap_holds(&queue->node) ==
 		     (queue_waiting(queue) > 0 || queue->more.n > 0 || queue->slots.root != NIL));

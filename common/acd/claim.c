@@ -137,9 +137,11 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 static uint32_t claimable(const struct acd *acd, uint32_t q, const struct claim *cl)
 {
 	bool here = site_of(cl->node) == site_of(acd->self);
-	uint32_t best = NIL;
+	uint32_t best = acd->wants ? want_best(acd, cl->agent, cl->has, acd->queues[q].first) : NIL;
 
-	for (uint32_t at = acd->queues[q].first; at <= queue_last_stage(&acd->queues[q]); at++) {
+	if (best != NIL)
+		return best;
+	for (uint32_t at = acd->queues[q].first; at < queue_end(&acd->queues[q]); at++) {
 		if (!skilled(cl->has, acd->queues[at].needs))
 			continue;
 		uint32_t c = here ? queue_head(acd, at) : queue_head_abroad(acd, at);
@@ -214,7 +216,7 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 		pick(acd, i, c);
 		return ACD_OK;
 	}
-	struct claim wish = {.node = from, .has = has};
+	struct claim wish = {.node = from, .has = has, .agent = m->agent};
 	uint32_t c = claimable(acd, q, &wish);
 	if (c == NIL || (i = claim_new(acd, m->offer.v)) == NIL) {
 		claim_nack(acd, from, m->offer, q, ACD_CAUSE_QUEUE_EMPTY);

@@ -47,6 +47,11 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 	}
 	add(h, c->story_n);
 	add(h, c->ann_version);
+	for (unsigned k = 0; k < ACD_WANTS_MAX; k++) {
+		add(h, c->want[k].agent.v);
+		add(h, (uint64_t)c->want[k].for_ms << 16 | (uint64_t)c->want[k].pref << 8 |
+			   c->want[k].site);
+	}
 	add_timer(h, acd, TM_CALL, i);
 }
 
@@ -140,6 +145,11 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 		add(h, (uint64_t)c->more << 32 | (uint64_t)c->class << 24 |
 			   (uint64_t)c->ripe << 16 | (uint64_t)c->state << 8 | c->priority);
 		add(h, c->ewt_us);
+		add(h, c->own.v);
+		for (unsigned k = 0; k < ACD_WANTS_MAX; k++) {
+			add(h, c->want[k].agent.v);
+			add(h, (uint64_t)c->want[k].for_ms << 8 | c->want[k].pref);
+		}
 		add(h, (uint64_t)c->queue << 32 | c->mnode);
 		add(h, (uint64_t)c->claim << 32 | i);
 		add(h, (uint64_t)c->queued_at);
@@ -169,7 +179,8 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		const struct claim *cl = &acd->claims[i];
 		if (!cl->used)
 			continue;
-		add(h, (uint64_t)i << 8 | (uint64_t)cl->more << 4 | cl->phase);
+		add(h, (uint64_t)i << 8 | (uint64_t)cl->abroad << 5 | (uint64_t)cl->more << 4 |
+			   cl->phase);
 		add(h, cl->offer.v);
 		add(h, cl->session.v);
 		add(h, (uint64_t)cl->queue << 32 | cl->node.v);

@@ -34,36 +34,11 @@ static uint32_t claim_remote(struct acd *acd, struct claim *cl, struct queue *qu
 	return s % acd->peers_n;
 }
 
-/* Brings the agent to the head of the queue: RESERVE, naming the broker to claim from. */
-static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
+static void send_reserve(struct acd *acd, uint32_t ci, uint32_t q, struct acd_addr to)
 {
-	struct queue *queue = &acd->queues[q];
-	struct magent *a = &acd->magents[ai];
-	uint32_t ci = claim_new(acd, acd_id_next(acd));
+	const struct claim *cl = &acd->claims[ci];
+	const struct queue *queue = &acd->queues[q];
 
-	if (ci == NIL)
-		return false;
-	struct claim *cl = &acd->claims[ci];
-	struct acd_addr to = acd->self;
-	uint32_t c = queue_head(acd, q), s = queue->slots.root;
-	struct key local = c != NIL ? mcall_key(&acd->mcalls[c]) : (struct key){0};
-
-	cl->session = a->session;
-	cl->agent = a->id;
-	cl->node = acd->mnodes[a->mnode].addr;
-	cl->queue = q;
-	pool_agent_out(acd, ai);
-	a->claim = ci;
-	if (s != NIL && (c == NIL || key_less(&acd->slots[s].key, &local))) {
-		to = acd->peers[claim_remote(acd, cl, queue)].addr;
-	} else {
-		/* Spoken for: no other agent is brought to it. The claim takes the head all the
-		 * same, whichever that is when it arrives. */
-		pool_call_out(acd, c);
-		acd->mcalls[c].state = MCALL_SPOKEN;
-		acd->mcalls[c].claim = ci;
-		cl->mcall = c;
-	}
 	timer_set(acd, TM_CLAIM, ci, after_ms(acd, acd->tm.reserve_ms));
 	fx_send(acd, cl->node,
 		&(struct acd_msg){
@@ -76,6 +51,52 @@ static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
 		    .site = site_of(to),
 		    .peer = to,
 		});
+}
+
+static void take_agent(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q)
+{
+	struct magent *a = &acd->magents[ai];
+	struct claim *cl = &acd->claims[ci];
+
+	cl->session = a->session;
+	cl->agent = a->id;
+	cl->node = acd->mnodes[a->mnode].addr;
+	cl->queue = q;
+	pool_agent_out(acd, ai);
+	a->claim = ci;
+}
+
+void match_reserve(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q, struct acd_addr to)
+{
+	take_agent(acd, ai, ci, q);
+	send_reserve(acd, ci, q, to);
+}
+
+/* Brings the agent to the head of the queue: RESERVE, naming the broker to claim from. */
+static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
+{
+	struct queue *queue = &acd->queues[q];
+	uint32_t ci = claim_new(acd, acd_id_next(acd));
+
+	if (ci == NIL)
+		return false;
+	struct claim *cl = &acd->claims[ci];
+	struct acd_addr to = acd->self;
+	uint32_t c = queue_head(acd, q), s = queue->slots.root;
+	struct key local = c != NIL ? mcall_key(&acd->mcalls[c]) : (struct key){0};
+
+	take_agent(acd, ai, ci, q);
+	if (s != NIL && (c == NIL || key_less(&acd->slots[s].key, &local))) {
+		to = acd->peers[claim_remote(acd, cl, queue)].addr;
+	} else {
+		/* Spoken for: no other agent is brought to it. The claim takes the head all the
+		 * same, whichever that is when it arrives. */
+		pool_call_out(acd, c);
+		acd->mcalls[c].state = MCALL_SPOKEN;
+		acd->mcalls[c].claim = ci;
+		cl->mcall = c;
+	}
+	send_reserve(acd, ci, q, to);
 	return true;
 }
 
@@ -122,6 +143,8 @@ bool match_some(struct acd *acd)
 {
 	if (!acd->matching || !acd->unheld)
 		return false;
+	if (acd->wants && want_match(acd))
+		return true;
 	uint32_t cls = acd->dirty_classes.head;
 	if (cls != NIL) {
 		uint32_t d = best_need(acd, cls);

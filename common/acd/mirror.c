@@ -68,6 +68,7 @@ static void settle(struct acd *acd, uint32_t i)
 	acd_time_us next = UINT64_MAX;
 	uint32_t stage = 0;
 
+	c->own.v = 0;
 	c->priority = c->more ? UINT8_MAX : c->class;
 	if (!acd->queues[c->queue].waits)
 		return;
@@ -79,8 +80,25 @@ static void settle(struct acd *acd, uint32_t i)
 	stage = q->relax_n;
 #endif
 	c->queue = first + stage;
+	uint64_t until_us = 0;
+#ifdef ACD_MUTATE_WANT_ANYBODY
+	uint32_t step = 0;
+#else
+	uint32_t step = want_step(c->want, age(acd, c->queued_at), &until_us);
+#endif
+	if (step) {
+		(void)waited(acd, c, until_us / US_PER_MS, &next);
+		c->own = c->want[step - 1].agent;
+		uint32_t pref = c->want[step - 1].pref;
+		if (!c->own.v && pref <= q->pref_n)
+			c->queue = first + acd->queues[first].stages + pref - 1;
+		if (c->own.v && c->state == MCALL_WAITING && want_abroad(acd, c) &&
+		    after_ms(acd, acd->tm.advert_ms) < next)
+			next = after_ms(acd, acd->tm.advert_ms);
+	}
 #ifndef ACD_MUTATE_NO_AGEING
-	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0 && !c->more; ms += q->ageing_ms) {
+	for (uint64_t ms = q->ageing_ms; q->ageing_ms && c->priority > 0 && !c->more;
+	     ms += q->ageing_ms) {
 		if (!waited(acd, c, ms, &next))
 			break;
 		c->priority--;
@@ -107,6 +125,8 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	c->queue = queue;
 	c->class = m->priority;
 	c->more = m->state == ACD_CALL_GRANTED;
+	memcpy(c->want, m->want, sizeof(c->want));
+	c->own_prev = c->own_next = NIL;
 	c->queued_at = when(acd, m->age_us);
 	c->version = m->version;
 	c->claim = NIL;
@@ -283,7 +303,7 @@ enum acd_verdict mirror_agent_down(struct acd *acd, uint32_t node, const struct 
 	if (a->mnode != node || m->version < a->version)
 		return ACD_REFUSED_STALE;
 	/* Reserved by us for another site: the claim goes there directly, our part is done. */
-	if (a->claim != NIL && acd->claims[a->claim].slot != NIL)
+	if (a->claim != NIL && (acd->claims[a->claim].slot != NIL || acd->claims[a->claim].abroad))
 		claim_free(acd, a->claim);
 	mirror_remove_agent(acd, i);
 	return ACD_OK;

@@ -113,10 +113,16 @@ static bool same_need(const struct acd_relax *a, const struct acd_queue_conf *qa
 	       memcmp(&a->levels, &b->levels, sizeof(a->levels)) == 0;
 }
 
+/* The stages of a queue, then its prefs. */
 static struct acd_relax stage_of(const struct acd_queue_conf *q, uint32_t k)
 {
-	return k > 0 ? q->relax[k - 1]
-		     : (struct acd_relax){.skills = q->skills, .levels = q->levels};
+	struct acd_relax s = {.skills = q->skills, .levels = q->levels};
+
+	if (k > q->relax_n)
+		s.skills.bits |= q->pref[k - q->relax_n - 1].bits;
+	else if (k > 0)
+		s = q->relax[k - 1];
+	return s;
 }
 
 /* At most that many; a step asked for in two spellings is counted twice, which costs nothing. */
@@ -126,11 +132,13 @@ uint32_t pool_needs_count(const struct acd_conf *conf)
 
 	for (uint32_t i = 0; i < conf->queues_n; i++) {
 		const struct acd_queue_conf *q = &conf->queues[i];
-		for (uint32_t k = 0; k <= q->relax_n; k++) {
+		for (uint32_t k = 0; k <= (uint32_t)q->relax_n + q->pref_n; k++) {
 			struct acd_relax mine = stage_of(q, k);
 			bool before = false;
 			for (uint32_t j = 0; j <= i && !before; j++)
-				for (uint32_t l = 0; l <= conf->queues[j].relax_n; l++) {
+				for (uint32_t l = 0; l <= (uint32_t)conf->queues[j].relax_n +
+							      conf->queues[j].pref_n;
+				     l++) {
 					struct acd_relax other = stage_of(&conf->queues[j], l);
 					if (j == i && l >= k)
 						break;
@@ -162,6 +170,7 @@ void pool_init(struct acd *acd)
 		heap_init(&queue->young);
 		heap_init(&queue->ripe);
 		heap_init(&queue->more);
+		heap_init(&queue->own);
 		heap_init(&queue->slots);
 		heap_node_init(&queue->node);
 		uint32_t d = 0;
@@ -190,7 +199,7 @@ void pool_init(struct acd *acd)
 	helio_assert(n <= acd->needs_n);
 	acd->needs_n = n;
 	memset(acd->classes, 0, acd->classes_max * sizeof(*acd->classes));
-	acd->dirty_needs = acd->dirty_classes = (struct dirty_list){NIL, NIL};
+	acd->dirty_needs = acd->dirty_classes = acd->asked = (struct dirty_list){NIL, NIL};
 }
 
 /* --- demand --------------------------------------------------------------------------------------
@@ -232,6 +241,8 @@ static struct heap *heap_of(struct acd *acd, const struct mcall *c)
 {
 	struct queue *queue = &acd->queues[c->queue];
 
+	if (c->own.v)
+		return &queue->own;
 	return c->more ? &queue->more : c->ripe ? &queue->ripe : &queue->young;
 }
 
@@ -276,6 +287,10 @@ void pool_call_in(struct acd *acd, uint32_t i)
 	c->state = MCALL_WAITING;
 	c->claim = NIL;
 	heap_insert(acd, HK_MCALL, heap_of(acd, c), i);
+	if (c->own.v) {
+		want_call_in(acd, i);
+		return;
+	}
 	refresh(acd, c->queue);
 	pool_need_dirty(acd, queue->need);
 	if (!c->more)
@@ -287,6 +302,10 @@ void pool_call_out(struct acd *acd, uint32_t i)
 	struct mcall *c = &acd->mcalls[i];
 
 	heap_remove(acd, HK_MCALL, heap_of(acd, c), i);
+	if (c->own.v) {
+		want_call_out(acd, i);
+		return;
+	}
 	refresh(acd, c->queue);
 	advert_demand_changed(acd, c->queue);
 }
@@ -468,6 +487,7 @@ void pool_agent_in(struct acd *acd, uint32_t i)
 	if (first)
 		links_refresh(acd, a->cls, first);
 	class_dirty(acd, a->cls);
+	want_agent_in(acd, i);
 	acd->idle++;
 	for (uint32_t k = 0; k < c->links_n; k++) {
 		uint32_t d = link_of(acd, a->cls, k)->need;
@@ -483,6 +503,7 @@ void pool_agent_out(struct acd *acd, uint32_t i)
 	uint32_t first = 0;
 
 	a->free = false;
+	want_agent_out(acd, i);
 	for (uint32_t k = 0; k < ORDER_COUNT; k++) {
 		if (!(c->orders >> k & 1))
 			continue;

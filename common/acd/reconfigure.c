@@ -128,7 +128,8 @@ static void common_copy(struct acd *acd, const struct acd *old)
 	timers_copy(acd, old, TM_TICK, 1);
 	timers_copy(acd, old, TM_ISLAND, 1);
 	/* How fast a queue is served is learnt slowly: it is not forgotten. */
-	for (uint32_t q = 0; q < old->queues_n; q += old->queues[q].stages) {
+	for (uint32_t q = 0; q < old->queues_n;
+	     q += (uint32_t)old->queues[q].stages + old->queues[q].conf->pref_n) {
 		uint32_t to = translate(acd, old, q);
 		if (to == NIL)
 			continue;

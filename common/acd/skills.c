@@ -80,6 +80,8 @@ bool conf_levels_ok(const struct acd_conf *conf)
 		struct acd_skills skills = q->skills;
 		struct acd_levels levels = q->levels;
 		uint32_t after = 0;
+		if (q->pref_n > ACD_PREFS_MAX || (q->pref_n && !q->wants))
+			return false;
 		if (q->group_max > ACD_GROUP_MAX || q->weight > ACD_WEIGHT_MAX)
 			return false;
 		if (q->relax_n > ACD_RELAX_MAX || q->strategy >= ACD_STRATEGY_COUNT ||

@@ -41,6 +41,7 @@ static const struct row {
     [ACD_MSG_SYNC_END] = {FROM_OWN_NODE, F_VERSION},
     [ACD_MSG_ADVERT] = {FROM_PEER, F_QUEUE | F_VERSION},
     [ACD_MSG_AGENT_ADVERT] = {FROM_PEER, F_QUEUE | F_VERSION},
+    [ACD_MSG_NEED] = {FROM_PEER, F_AGENT | F_QUEUE},
     [ACD_MSG_RESERVE] = {FROM_MATCHER, F_OFFER | F_WHO | F_QUEUE},
     [ACD_MSG_RESERVE_NACK] = {FROM_OWN_NODE, F_OFFER | F_WHO | F_CAUSE},
     [ACD_MSG_CLAIM] = {FROM_CLAIMER, F_OFFER | F_WHO | F_QUEUE},
@@ -103,6 +104,12 @@ static bool owner_ok(struct acd_addr owner, const struct acd_msg *m)
 	       addr_site(id_addr(m->call.v)) == site_of(owner);
 }
 
+static bool stage_ok(uint8_t stage)
+{
+	return stage <= ACD_RELAX_MAX ||
+	       (stage >= ACD_PREF_STAGE && stage < ACD_PREF_STAGE + ACD_PREFS_MAX);
+}
+
 bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg *m)
 {
 	if ((unsigned)m->type >= ACD_MSG_TYPE_COUNT)
@@ -111,7 +118,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	if (!sender_ok(acd, from, row->sender) || !fields_ok(m, row->fields))
 		return false;
 	if (m->cause > ACD_CAUSE_FENCED || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
-	    m->talk_us > AGE_MAX_US || m->turn_us > AGE_MAX_US || m->stage > ACD_RELAX_MAX ||
+	    m->talk_us > AGE_MAX_US || m->turn_us > AGE_MAX_US || !stage_ok(m->stage) ||
 	    m->wrap_up_ms > WRAP_UP_MAX_MS || m->ring_timeout_ms > RING_MAX_MS)
 		return false;
 	/* Versions only grow; one near the end of its range would shut out all that follow. */
@@ -126,7 +133,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	if ((m->type == ACD_MSG_AGENT_UP || m->type == ACD_MSG_CLAIM) && !levels_valid(m->levels))
 		return false;
 	if (m->type == ACD_MSG_CALL_UP) /* a site announces only its own calls */
-		return addr_site(id_addr(m->call.v)) == site_of(from);
+		return addr_site(id_addr(m->call.v)) == site_of(from) && want_valid(m->want);
 	if (m->type == ACD_MSG_HOLD)
 		return m->state == ACD_AGENT_RINGING || m->state == ACD_AGENT_COMMITTED ||
 		       m->state == ACD_AGENT_TALKING;

@@ -123,9 +123,12 @@ static void broker_queue_view(const struct acd *acd, uint32_t q, acd_time_us now
 	uint32_t best = UINT32_MAX;
 
 	ret->idle = acd->needs[acd->queues[q].need].idle;
-	for (uint32_t at = q; at <= queue_last_stage(&acd->queues[q]); at++) {
-		uint32_t head = queue_head_waiting(acd, at);
-		ret->waiting += queue_waiting(&acd->queues[at]);
+	for (uint32_t at = q; at < queue_end(&acd->queues[q]); at++) {
+		uint32_t head = queue_head_waiting(acd, at), own = acd->queues[at].own.root;
+		ret->waiting += queue_waiting(&acd->queues[at]) + acd->queues[at].own.n;
+		if (own != NIL)
+			consider_head(acd, acd->mcalls[own].priority, acd->mcalls[own].queued_at,
+				      now, &best, ret);
 		if (head != NIL)
 			consider_head(acd, acd->mcalls[head].priority, acd->mcalls[head].queued_at,
 				      now, &best, ret);
@@ -142,7 +145,7 @@ bool acd_queue_next(const struct acd *acd, uint32_t *it, acd_time_us now,
 	if (*it >= acd->queues_n)
 		return false;
 	uint32_t q = *it;
-	*it += acd->queues[q].stages;
+	*it += (uint32_t)acd->queues[q].stages + acd->queues[q].conf->pref_n;
 	memset(ret, 0, sizeof(*ret));
 	ret->queue = acd->queues[q].conf->id;
 	if (acd->role == ACD_ROLE_NODE)

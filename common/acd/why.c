@@ -72,6 +72,17 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 		ret->ahead += o->used && o->state == MCALL_WAITING && !o->more && k != i &&
 			      acd->queues[o->queue].first == queue->first && less_mcall(acd, k, i);
 	}
+	uint64_t until_us = 0;
+	ret->want_step =
+	    (uint8_t)(c->more ? 0 : want_step(c->want, age(acd, c->queued_at), &until_us));
+	if (ret->want_step) {
+		const struct acd_want *want = &c->want[ret->want_step - 1];
+		int64_t end = c->queued_at + (int64_t)until_us;
+		ret->want_agent = want->agent;
+		if (!want->agent.v && want->pref <= queue->conf->pref_n)
+			ret->want_skills = queue->conf->pref[want->pref - 1];
+		ret->want_left_us = end > (int64_t)now ? (uint64_t)(end - (int64_t)now) : 0;
+	}
 	if (queue->stage < queue->conf->relax_n)
 		ret->relax_in_us = until(now, c, queue->conf->relax[queue->stage].after_ms);
 	if (queue->conf->overflow_timed && !c->ripe)

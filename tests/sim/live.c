@@ -21,8 +21,14 @@ static bool eligible(const struct sim *sim, const struct scall *c, const struct 
 
 	uint64_t after = queues_able_after(sim, c->queue, a);
 
-	if (after == UINT64_MAX || sim->now - c->arrived_at < after)
+	uint64_t waited = sim->now - c->arrived_at, agent = (uint64_t)(a - sim->agent);
+
+	if (after == UINT64_MAX || waited < after)
 		return false;
+	/* since long enough, too: steps begin and end */
+	for (uint64_t ago = 0; ago <= 2 * SEC && ago <= waited; ago += 100 * MS)
+		if (!queues_wanted(sim, c, (uint32_t)agent, waited - ago))
+			return false;
 	return here || q->overflow_no_idle ||
 	       (q->overflow_timed && sim->now - c->arrived_at > q->overflow_after_ms * MS);
 }

@@ -34,6 +34,8 @@ static void arrive(struct sim *sim)
 			       .call = {c->id},
 			       .queue = sim->queues[c->queue].id,
 			       .priority = c->priority};
+	queues_draw_wants(sim, c);
+	memcpy(ev.want, c->want, sizeof(ev.want));
 	story(sim, "%s: call %u arrives for queue %u", sim->daemon[d].name, c->number,
 	      sim->queues[c->queue].id.v);
 	enum acd_verdict v = sim_step(sim, d, &ev);

@@ -64,6 +64,9 @@ void queues_draw(struct sim *sim)
 			q->max_length = (uint32_t)rng_range(r, 2, 8);
 		if (one_in(r, 6))
 			q->max_wait_ms = (uint32_t)rng_range(r, 2000, 20000);
+		q->wants = one_in(r, 2);
+		for (q->pref_n = 0; q->wants && q->pref_n < 2 && one_in(r, 2); q->pref_n++)
+			q->pref[q->pref_n].bits = UINT64_C(1) << rng_below(r, 3);
 		if (one_in(r, 3))
 			q->weight = (uint16_t)rng_range(r, 20, 500);
 		if (one_in(r, 2))
@@ -108,4 +111,57 @@ uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age
 	uint64_t climbs = q->ageing_ms ? age_us / (q->ageing_ms * MS) : 0;
 
 	return climbs < class ? class - (uint32_t)climbs : 0;
+}
+
+void queues_draw_wants(struct sim *sim, struct scall *c)
+{
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
+	struct rng *r = &c->rng;
+	uint32_t n = 0;
+
+	if (!q->wants || one_in(r, 2))
+		return;
+	do {
+		uint32_t agent = (uint32_t)rng_below(r, sim->mix.agents);
+		struct acd_want *w = &c->want[n++];
+		w->for_ms = (uint32_t)rng_range(r, 200, 3000);
+		if (q->pref_n > 0 && one_in(r, 3)) {
+			w->pref = (uint8_t)rng_range(r, 1, q->pref_n);
+		} else {
+			w->agent.v = agent + 1;
+			w->site = (uint8_t)sim->agent[agent].site;
+		}
+	} while (n < ACD_WANTS_MAX && one_in(r, 2));
+}
+
+static const struct acd_want *step_at(const struct scall *c, uint64_t age_us)
+{
+	uint64_t until = 0;
+
+	for (uint32_t k = 0; k < ACD_WANTS_MAX && c->want[k].for_ms; k++) {
+		until += c->want[k].for_ms * MS;
+		if (age_us < until)
+			return &c->want[k];
+	}
+	return NULL;
+}
+
+bool queues_wanted(const struct sim *sim, const struct scall *c, uint32_t agent, uint64_t age_us)
+{
+	const struct acd_want *w = step_at(c, age_us);
+	const struct acd_queue_conf *q = &sim->queues[c->queue];
+
+	if (!w)
+		return true;
+	if (w->agent.v)
+		return w->agent.v == agent + 1;
+	return able(&sim->agent[agent],
+		    (struct acd_skills){q->skills.bits | q->pref[w->pref - 1].bits}, q->levels);
+}
+
+bool queues_in_person(const struct scall *c, uint32_t agent, uint64_t age_us)
+{
+	const struct acd_want *w = step_at(c, age_us);
+
+	return w && w->agent.v == agent + 1;
 }

@@ -80,8 +80,13 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 	bool here = a->site == site;
 	uint32_t mine = more ? UINT8_MAX : queues_class(sim, c, sim->now - c->arrived_at + delta);
 
+	uint32_t agent = (uint32_t)(a - sim->agent);
+	uint64_t had = sim->now - c->arrived_at;
 	if (sim->unfair || !sim->calm || sim->now < sim->mix.calm_at + 5 * SEC)
 		return;
+	if (queues_in_person(c, agent, had > delta ? had - delta : 0) ||
+	    queues_in_person(c, agent, had))
+		return; /* who asks for somebody in person comes first there */
 	for (uint32_t i = 0; i < sim->calls_n; i++) {
 		struct scall *o = &sim->call[i];
 		if (!o->live || o->state != ACD_CALL_QUEUED || o->state_at + delta > sim->now ||
@@ -97,6 +102,10 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 		/* abroad go only those whose wait is long enough; when nobody is idle here, which
 		 * is the site's own to judge, others too */
 		if (!here && !(q->overflow_timed && waited >= q->overflow_after_ms * MS))
+			continue;
+		if (!queues_wanted(sim, o, agent, waited) ||
+		    !queues_wanted(sim, o, agent, waited + delta) ||
+		    !queues_wanted(sim, o, agent, waited + delta / 2))
 			continue;
 		if (first && able <= waited && ++o->overtaken > IN_FLIGHT)
 			sim_fail(sim,
@@ -287,6 +296,13 @@ static void check_skill(struct sim *sim, const struct scall *c, const struct sag
 		sim_fail(sim, "S8: agent %u is not skilled for call %u", who_n, c->number);
 	for (uint32_t s = 1; s <= SITES; s++)
 		jumps += jumps_at(sim, s);
+	uint64_t slack = 2 * SEC + waited / 100;
+	if (sim->calm && sim->now > sim->mix.calm_at + 5 * SEC && jumps == 0 &&
+	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited) &&
+	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited + waited / 100) &&
+	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited > slack ? waited - slack : 0))
+		sim_fail(sim, "S8: call %u asks for another than agent %u after %llu ms", c->number,
+			 who_n, (unsigned long long)(waited / MS));
 	if (sim->calm && sim->now > sim->mix.calm_at + 5 * SEC && jumps == 0 &&
 	    after > waited + waited / 100)
 		sim_fail(sim,

@@ -116,6 +116,7 @@ struct scall {
 	uint8_t state, outcome;
 	uint64_t offer[ACD_GROUP_MAX]; /* of the present grant; more than one: RING_ALL */
 	uint32_t offers_n;
+	struct acd_want want[ACD_WANTS_MAX];
 	uint32_t bridges, overtaken;
 	acd_time_us arrived_at, state_at;
 	uint8_t priority;
@@ -274,6 +275,11 @@ void people_calm(struct sim *sim);
 void queues_draw(struct sim *sim);
 /* After how long a wait the agent may have a caller of that queue; UINT64_MAX: never. */
 uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a);
+/* May the agent (from 0) have that caller after so long a wait, as far as its steps say? */
+bool queues_wanted(const struct sim *sim, const struct scall *c, uint32_t agent, uint64_t age_us);
+/* Is it asked for in person? */
+bool queues_in_person(const struct scall *c, uint32_t agent, uint64_t age_us);
+void queues_draw_wants(struct sim *sim, struct scall *c);
 /* The priority class after waiting so long. */
 uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us);
 
