@@ -36,6 +36,11 @@ void wire_acd_to_pb(Acd *dst, const struct acd_msg *src)
 	dst->taken = src->taken;
 	dst->rank = src->rank;
 	dst->stage = src->stage;
+	while (dst->want_count < ACD_WANTS_MAX && src->want[dst->want_count].for_ms) {
+		const struct acd_want *w = &src->want[dst->want_count];
+		dst->want[dst->want_count++] = (Want){
+		    .agent = w->agent.v, .pref = w->pref, .for_ms = w->for_ms, .site = w->site};
+	}
 	if (src->levels.w[0] | src->levels.w[1] | src->levels.w[2] | src->levels.w[3]) {
 		dst->levels_count = HELIO_ARRAY_LEN(src->levels.w);
 		memcpy(dst->levels, src->levels.w, sizeof(src->levels.w));
@@ -45,6 +50,14 @@ void wire_acd_to_pb(Acd *dst, const struct acd_msg *src)
 /* A year: no call waits longer and no agent is idle longer, and sums of ages cannot overflow. */
 static const uint64_t age_max_us = 366ull * 24 * 3600 * 1000000;
 
+static bool wants_in_range(const Acd *src)
+{
+	for (pb_size_t i = 0; i < src->want_count; i++)
+		if (src->want[i].pref > UINT8_MAX || src->want[i].site > UINT8_MAX)
+			return false;
+	return src->want_count <= ACD_WANTS_MAX;
+}
+
 static bool in_range(const Acd *src)
 {
 	return src->type > ACD_MSG_NONE && src->type < ACD_MSG_TYPE_COUNT &&
@@ -53,7 +66,7 @@ static bool in_range(const Acd *src)
 	       src->cause <= ACD_CAUSE_FENCED && src->age_us <= age_max_us &&
 	       src->idle_us <= age_max_us && src->talk_us <= age_max_us &&
 	       src->turn_us <= age_max_us && src->rank <= UINT8_MAX && src->stage <= UINT8_MAX &&
-	       (src->levels_count == 0 || src->levels_count == 4);
+	       (src->levels_count == 0 || src->levels_count == 4) && wants_in_range(src);
 }
 
 int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
@@ -89,6 +102,11 @@ int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
 	    .rank = (uint8_t)src->rank,
 	    .stage = (uint8_t)src->stage,
 	};
+	for (pb_size_t w = 0; w < src->want_count; w++)
+		dst->want[w] = (struct acd_want){.agent = {src->want[w].agent},
+						 .pref = (uint8_t)src->want[w].pref,
+						 .for_ms = src->want[w].for_ms,
+						 .site = (uint8_t)src->want[w].site};
 	if (src->levels_count)
 		memcpy(dst->levels.w, src->levels, sizeof(dst->levels.w));
 	return 0;
