@@ -184,8 +184,9 @@ static json_t *cmd_drain(struct node *n, const json_t *req)
 	if (!json_is_boolean(on))
 		return admin_error("drain needs \"on\": true or false", "helioctl drain NODE");
 	node_drain(n, json_is_true(on));
-	return json_pack("{sb sb sI}", "ok", 1, "draining", n->draining, "calls",
-			 (json_int_t)n->calls_n);
+	return json_pack("{sb sb sI sI sI}", "ok", 1, "draining", n->draining, "calls",
+			 (json_int_t)n->calls_n, "sessions", (json_int_t)desk_sessions(n->desk),
+			 "to_move", (json_int_t)desk_to_move(n->desk));
 }
 
 /* helioctl agent force: who may reach this socket may decide. */
@@ -263,5 +264,6 @@ void node_drain(struct node *n, bool on)
 	if (n->ua)
 		sip_ua_drain(n->ua, on);
 	(void)node_event(n, &ev);
+	desk_drain(n->desk, on);
 	log_info(on ? "drain.on" : "drain.off", "calls=%u", (unsigned)n->calls_n);
 }

@@ -83,6 +83,10 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 	case Envelope_wrap_tag:
 		calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition, env->body.wrap.note);
 		break;
+	case Envelope_node_status_tag:
+		if (addr_is_node(from))
+			desk_peer_status(n->desk, from, env->body.node_status.draining);
+		break;
 	case Envelope_session_claim_tag:
 		if (addr_is_node(from))
 			desk_claim(n->desk, from, &env->body.session_claim);

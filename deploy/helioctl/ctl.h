@@ -60,6 +60,7 @@ int cmd_records(struct ctl *ctl);
 int cmd_id(struct ctl *ctl);
 int cmd_why(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
+int cmd_undrain(struct ctl *ctl);
 int cmd_events(struct ctl *ctl);
 int cmd_config_targets(struct ctl *ctl);
 int cmd_config_check(struct ctl *ctl);

@@ -55,12 +55,16 @@ static const struct ctl_command commands[] = {
 	 "waits. A call that has ended has a record instead: `helioctl id CALL`.\n\n"
 	 "  helioctl why oslo1-2f-91",
 	 NULL, 1, 1, true, false, cmd_why},
-	{"drain", "NODE", "no new calls and sign-ins for a node, until undone",
-	 "Calls in hand go on. With --wait it shows how many are left, and ends when none is, and\n"
-	 "when no agent of this node talks, so that the node may be stopped.\n\n"
+	{"drain", "NODE|SITE", "no new calls and sign-ins for a node, or for all of a site",
+	 "Calls in hand go on. Pages without a call are sent to other nodes over three seconds, the\n"
+	 "others after their call. With --wait it shows what is left, and ends when nothing is: then\n"
+	 "the node may be stopped. Until `helioctl undrain`, or a restart.\n\n"
 	 "  helioctl drain oslo1 --wait 30m\n"
-	 "  helioctl drain oslo1 --undo",
+	 "  helioctl drain oslo --wait 1h",
 	 cmd_drain_options, 1, 1, true, false, cmd_drain},
+	{"undrain", "NODE|SITE", "takes calls and sign-ins again",
+	 "  helioctl undrain oslo1",
+	 NULL, 1, 1, true, false, cmd_undrain},
 	{"config check", "[FILE]", "is the configuration right? every problem, with its remedy",
 	 "Reads the cluster file and agents.yaml as the daemons do. Each problem is printed as\n"
 	 "FILE:LINE:COLUMN: KEY: what was found; allowed: …; remedy. Exit code 1 if there is one;\n"

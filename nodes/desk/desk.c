@@ -191,6 +191,7 @@ int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256])
 		desk_close(d);
 		return err;
 	}
+	moves_open(d);
 	tmr_start(&d->tmr, DESK_TICK_MS, tick_h, d);
 	*ret_desk = d;
 	return 0;
@@ -234,6 +235,7 @@ struct desk *desk_close(struct desk *d)
 		return NULL;
 	tmr_cancel(&d->tmr);
 	tmr_cancel(&d->tmr_news);
+	moves_close(d);
 	walls_close(d);
 	passwords_close(d->passwords);
 	if (d->links)

@@ -60,6 +60,13 @@ enum desk_forced desk_force_here(struct desk *desk, uint64_t agent, enum desk_fo
 void desk_force(struct desk *desk, uint16_t from, const Force *force);
 void desk_forced(struct desk *desk, const Forced *forced);
 
+/* What a node says of itself: can pages go there? */
+void desk_peer_status(struct desk *desk, uint16_t from, bool draining);
+/* Draining began or ended: idle pages are told to go elsewhere, spread over some seconds, those in
+ * a call after it and its wrap-up. Nobody is told while there is no other node that takes them. */
+void desk_drain(struct desk *desk, bool on);
+/* Sessions that will be told yet; 0 too when there is nowhere to go. */
+uint32_t desk_to_move(const struct desk *desk);
 /* Every page is told to connect again (close code 1012): another node may have its session by now.
  */
 void desk_move_all(struct desk *desk);

@@ -78,6 +78,7 @@ struct session {
 	uint64_t wrap_call, wrap_offer; /* what a `wrap` message is about */
 	uint16_t wrap_owner;
 	uint32_t wrap_queue; /* of the call that is wrapped up */
+	uint64_t move_us;    /* draining: when its page is told to go elsewhere; 0: not yet drawn */
 	bool wall_on;        /* the page of this supervisor shows the floor */
 	struct wall_page wall;
 	uint64_t wall_due_us; /* when it may be told again */
@@ -88,6 +89,7 @@ struct session {
 struct peer {
 	uint32_t boot;
 	uint64_t heard_us;
+	bool takes; /* sessions: it neither drains nor is full, by its last status */
 };
 
 struct desk {
@@ -100,7 +102,7 @@ struct desk {
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
 	uint8_t ticket_key[SEAL_KEY_LEN];
-	struct tmr tmr, tmr_wall, tmr_news;
+	struct tmr tmr, tmr_wall, tmr_news, tmr_move;
 	struct list news; /* sessions whose state changed within the last DESK_NEWS_MS */
 	uint64_t ticks;
 	struct login_guard guard;
@@ -138,7 +140,8 @@ void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, vo
 struct session *session_find(const struct desk *d, uint64_t id);
 struct session *session_by_agent(const struct desk *d, uint64_t agent);
 /* Signs the agent in on this link, or gives the link the agent's session that is here already. */
-void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc);
+/* ready: its person wanted calls at a node that has not got the session any more. */
+void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc, bool ready);
 void session_link_lost(struct session *s);
 void session_send(struct session *s, json_t *msg);
 void session_state_send(struct session *s);
@@ -162,6 +165,10 @@ bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint
 void claim_say_taken(struct session *s);
 /* Ends a session that yielded in its wrap-up, once that is over. */
 void claims_tick(struct desk *d);
+
+/* desk_move.c: a draining node empties itself */
+void moves_open(struct desk *d);
+void moves_close(struct desk *d);
 
 /* desk_wall.c: what supervisors see */
 void wall_request(struct link *l, const json_t *msg);

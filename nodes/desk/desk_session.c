@@ -243,7 +243,7 @@ static void link_attach(struct session *s, struct link *l)
 	l->state = LINK_IN;
 }
 
-void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc)
+void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc, bool ready)
 {
 	struct desk *d = l->desk;
 	struct session *s = session_by_agent(d, agent->id);
@@ -255,6 +255,10 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 		link_send(l, json_pack("{ss ss si}", "t", "denied", "why",
 				       d->n->draining ? "draining" : "full", "retry_ms", 1000));
 		return;
+	}
+	if (fresh && ready) { /* as soon as it can be heard */
+		s->ready_again = true;
+		s->media_lost_us = mono_us();
 	}
 	bool same_page = keep_rtc && s->leg.v && s->media_up && !s->plain;
 	link_attach(s, l);

@@ -18,7 +18,7 @@ import {
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import { WallStore } from './wall/store';
 import {
-	initialState, pageState, readyBlock, reduce, type Action, type Cluster, type State,
+	initialState, pageState, readyBlock, reduce, wantsCalls, type Action, type Cluster, type State,
 } from './state';
 
 /** again: the page comes back by itself, and takes the desk from no newer one. */
@@ -274,7 +274,7 @@ export class App {
 			const { again } = this.credentials;
 			this.link?.send({
 				t: 'resume', ticket: ticket.ticket, session: again ? tabSession() : ticket.session,
-				audio: 'webrtc', lang, keep_rtc: this.leg.up, again,
+				audio: 'webrtc', lang, keep_rtc: this.leg.up, again, ready: wantsCalls(this.state),
 			});
 		} else {
 			const { name, password } = this.credentials;
@@ -285,6 +285,14 @@ export class App {
 	private onMessage(m: FromNode): void {
 		if (m.t === 'wall') {
 			this.wall.take(m, this.now());
+			return;
+		}
+		if (m.t === 'move') {
+			// The node empties itself: any other one takes us in, with the same ticket.
+			const ticket = loadTicket();
+			if (this.state.phase !== 'desk' || !ticket) return;
+			saveTicket({ ...ticket, node: '' });
+			this.link?.renew();
 			return;
 		}
 		if (m.t === 'force_done') {

@@ -30,7 +30,7 @@ export type ToNode =
 	| { t: 'login'; name: string; password: string; audio: 'webrtc'; lang: string }
 	| {
 		t: 'resume'; ticket: string; session: string; audio: 'webrtc'; lang: string;
-		keep_rtc: boolean; again: boolean;
+		keep_rtc: boolean; again: boolean; ready: boolean;
 	}
 	| { t: 'rtc.answer'; sdp: string }
 	| { t: 'ready' }
@@ -96,6 +96,7 @@ export type FromNode =
 	| { t: 'queues'; queues: QueueFigures[] }
 	| { t: 'stats'; lossPermille: number; jitterMs: number; rttMs: number }
 	| { t: 'taken_over'; finish: boolean }
+	| { t: 'move' }
 	| { t: 'forced'; what: ForceWhat; by: string }
 	| { t: 'force_done'; agent: string; what: string; ok: boolean; why: string }
 	| WallMessage
@@ -256,6 +257,8 @@ export function parseFromNode(json: string): FromNode | null {
 			t: 'stats', lossPermille: count(m.loss_permille), jitterMs: count(m.jitter_ms),
 			rttMs: count(m.rtt_ms),
 		};
+	case 'move':
+		return { t: 'move' };
 	case 'taken_over':
 		return { t: 'taken_over', finish: m.finish === true };
 	case 'forced': {

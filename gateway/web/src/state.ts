@@ -329,6 +329,7 @@ function onMessage(state: State, m: FromNode, at: number): State {
 	case 'forced':
 		return notice(state, 'info', `forced_${m.what}`, m.by, '', at);
 	case 'force_done': // said in the floor's dialog
+	case 'move':       // the link's business
 	case 'wall': // kept beside the state: src/wall/store.ts
 	case 'pong':
 		return state;
@@ -586,6 +587,13 @@ export function readyBlock(state: State): Block | null {
 	if (state.mic.status !== 'ok') return `mic_${state.mic.status}`;
 	if (state.leg.status === 'none' || state.leg.status === 'connecting') return 'leg_connecting';
 	return state.leg.status === 'down' ? 'leg_down' : null;
+}
+
+/** Did this person want calls, now or after the one in hand? Told to a node that does not know us. */
+export function wantsCalls(state: State): boolean {
+	const now = state.desk.state;
+	if (now === 'idle' || now === 'reserved' || now === 'ringing') return true;
+	return (now === 'committed' || now === 'talking' || now === 'wrap') && !state.afterCall;
 }
 
 export type Quality = 'good' | 'fair' | 'poor' | 'lost';

@@ -52,3 +52,7 @@ test('a note is cut to what a record holds, in bytes, between characters', () =>
 	assert.equal(cut, 'ж'.repeat(255));
 	assert.equal(noteThatFits('😀'.repeat(200)), '😀'.repeat(127));
 });
+
+test('a node may send us to another one', () => {
+	assert.deepEqual(parseFromNode('{"t":"move"}'), { t: 'move' });
+});

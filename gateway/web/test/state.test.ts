@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
 import {
-	initialState, lineFigures, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, type Action, type State,
+	initialState, lineFigures, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, wantsCalls, type Action, type State,
 } from '../src/state';
 
 /** A desk that lives through messages and presses, at times of the test's choosing. */
@@ -285,4 +285,12 @@ test('a wrap-up that comes back after a reload has its offer, and one that could
 	assert.equal(d.s.wrap?.saved, 'sent');
 	d.say({ t: 'error', what: 'wrap', why: '', remedy: '' });
 	assert.equal(d.s.wrap?.saved, 'dirty');
+});
+
+test('who wanted calls still wants them at another node; who did not, does not', () => {
+	const s = initialState();
+	const at = (state: State['desk']['state'], afterCall: State['afterCall'] = null): boolean =>
+		wantsCalls({ ...s, desk: { ...s.desk, state }, afterCall });
+	assert.deepEqual([at('idle'), at('ringing'), at('talking'), at('wrap')], [true, true, true, true]);
+	assert.deepEqual([at('not_ready'), at('talking', 'break'), at('off')], [false, false, false]);
 });

@@ -309,6 +309,28 @@ static void on_taken_over(struct agent *a, const json_t *msg)
 		pool_fail(a->pool, "%s was taken over by another page", a->name);
 }
 
+/* Connects anew, to whichever node the gateway chooses. Not from within a message of the old link.
+ */
+static void move_now(void *arg)
+{
+	struct agent *a = arg;
+	a->link = link_close(a->link);
+	a->sealed = a->in = false;
+	tmr_cancel(&a->act_tmr);
+	tmr_cancel(&a->ready_tmr);
+	tmr_cancel(&a->ping_tmr);
+	a->lost_us = mono_us();
+	connect_now(a);
+}
+
+static void on_move(struct agent *a, const json_t *msg)
+{
+	(void)msg;
+	agent_event(a, EV_NONE, "move", NULL);
+	if (!a->quitting)
+		tmr_start(&a->connect_tmr, 0, move_now, a);
+}
+
 static void on_forced(struct agent *a, const json_t *msg)
 {
 	agent_event(a, EV_NONE, "forced",
@@ -330,7 +352,7 @@ static const struct {
     {"welcome", on_welcome}, {"denied", on_denied}, {"state", on_state},
     {"media", on_media},     {"ring", on_ring},     {"ring_end", on_ring_end},
     {"talk", on_talk},       {"end", on_end},       {"taken_over", on_taken_over},
-    {"error", on_error},     {"forced", on_forced},
+    {"error", on_error},     {"forced", on_forced}, {"move", on_move},
 };
 
 static void link_message(const char *type, const json_t *msg, void *arg)
@@ -367,9 +389,10 @@ static void link_up(const char *node, void *arg)
 	report_time(TIME_SEAL, a->login_us - a->connect_us);
 	if (a->ticket[0])
 		link_send(a->link,
-			  json_pack("{s:s, s:s, s:s, s:s, s:b}", "t", "resume", "ticket", a->ticket,
-				    "session", a->session, "audio", audio_name(o->audio),
-				    "keep_rtc", o->audio == AUDIO_WEBRTC && a->leg_connected));
+			  json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "t", "resume", "ticket",
+				    a->ticket, "session", a->session, "audio", audio_name(o->audio),
+				    "keep_rtc", o->audio == AUDIO_WEBRTC && a->leg_connected,
+				    "ready", strcmp(a->state, "idle") == 0));
 	else
 		link_send(a->link, json_pack("{s:s, s:s, s:s, s:s, s:s}", "t", "login", "name",
 					     a->name, "password", o->password, "audio",

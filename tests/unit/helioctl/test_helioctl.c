@@ -390,6 +390,11 @@ static void a_node_is_drained_and_taken_back(void **state)
 	ctl("status");
 	not_said("draining");
 	assert_int_equal(ctl("drain b1"), 2);
+	assert_int_equal(ctl("drain n1"), 0);
+	assert_int_equal(ctl("undrain n1"), 0);
+	ctl("status");
+	not_said("draining");
+	assert_int_equal(ctl("drain nowhere"), 2);
 }
 
 static void watch_with_json_gives_one_object_a_line_until_interrupted(void **state)
