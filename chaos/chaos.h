@@ -10,6 +10,9 @@ struct lab_conf;
 enum { EXIT_HELD = 0, EXIT_DEVIATED = 1, EXIT_USAGE_ = 2, EXIT_INCONCLUSIVE = 3, EXIT_ABORTED = 4 };
 
 int cmd_lab(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_functions(int argc, char **argv);
 
 /* ---- places.c: where the programs and sounds are ------------------------------------------------
  */

@@ -8,6 +8,9 @@ static const struct command {
 	const char *name, *what;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+    {"plan", "what an experiment would do, and who is at risk", cmd_plan},
+    {"run", "does an experiment in a lab of its own, and judges", cmd_run},
+    {"functions", "what experiments can ask for", cmd_functions},
     {"lab", "three sites of two machines on this host: up, status, down", cmd_lab},
 };
 

@@ -43,9 +43,8 @@ uint64_t journal_begun_us(const struct journal *j)
 void journal_put(struct journal *j, const char *type, uint64_t at_us, json_t *o)
 {
 	uint64_t at = at_us ? at_us : mono_us();
-	json_t *line =
-	    json_pack("{sf sI ss}", "t", ((double)at - (double)j->begun_us) / 1e6, "mono_us",
-		      (json_int_t)at, "type", type);
+	json_t *line = json_pack("{sf sI ss}", "t", ((double)at - (double)j->begun_us) / 1e6,
+				 "mono_us", (json_int_t)at, "type", type);
 	json_object_update_missing(line, o);
 	json_decref(o);
 	(void)json_dumpf(line, j->file, JSON_COMPACT | JSON_REAL_PRECISION(9));

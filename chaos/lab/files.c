@@ -76,7 +76,7 @@ static int put_agents(struct lab *lab, FILE *f)
 		fprintf(f,
 			"  load%u: {display: \"Load %u\", site: %s, language: en, codec: pcmu, "
 			"skills: [lang.en], password: \"%s\"}\n",
-			i, i, lab_site_name((i - 1) % LAB_SITES), hash);
+			i, i, lab_site_name(lab_agent_site(&lab->conf, i)), hash);
 	return 0;
 }
 

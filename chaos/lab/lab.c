@@ -51,6 +51,21 @@ int lab_site_find(const char *name)
 	return -1;
 }
 
+uint32_t lab_agent_first(const struct lab_conf *c, uint32_t site, uint32_t *ret_n)
+{
+	uint32_t from = c->agents * site / LAB_SITES, to = c->agents * (site + 1) / LAB_SITES;
+	*ret_n = to - from;
+	return from + 1;
+}
+
+uint32_t lab_agent_site(const struct lab_conf *c, uint32_t i)
+{
+	uint32_t site = 0, n;
+	while (site + 1 < LAB_SITES && lab_agent_first(c, site + 1, &n) <= i)
+		site++;
+	return site;
+}
+
 int lab_fail(struct lab *lab, int err, const char *fmt, ...)
 {
 	va_list ap;

@@ -64,7 +64,7 @@ struct lab_proc {
 	char *argv[LAB_ARGS_MAX];
 	pid_t pid;        /* 0: not running */
 	bool wanted;      /* an end that nobody asked for is reported */
-	bool again;      /* start it as soon as it has ended */
+	bool again;       /* start it as soon as it has ended */
 	uint32_t lives;   /* how often it was started; its trace and log carry it */
 	uint32_t unasked; /* ends that nobody asked for */
 	int status;       /* of the last end, as from waitpid() */
@@ -101,6 +101,9 @@ static inline uint32_t lab_machine_site(uint32_t m)
 {
 	return m / LAB_PER_SITE;
 }
+/* Agent i (1 …) has its home here; the first agent of a site, and how many. */
+uint32_t lab_agent_site(const struct lab_conf *c, uint32_t i);
+uint32_t lab_agent_first(const struct lab_conf *c, uint32_t site, uint32_t *ret_n);
 #define LAB_WORLD_IP "10.9.0.1"
 
 struct lab {

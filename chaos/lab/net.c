@@ -84,7 +84,7 @@ static int world(struct lab *lab)
 	int err = batch(lab, "helio-world", text);
 	if (!err)
 		err = lab_run(lab, "ip netns exec helio-world sysctl -qw net.ipv4.ip_forward=0 "
-				   "net.ipv4.ip_local_port_range='20000 60999'");
+				   "net.ipv4.ip_local_port_range='20000 39999'");
 	return err;
 }
 

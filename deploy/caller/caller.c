@@ -23,6 +23,7 @@ const char *caller_event_name(enum caller_event_type type)
 	case CALLER_HEARD: return "heard";
 	case CALLER_AUDIO: return "audio";
 	case CALLER_ENDED: return "ended";
+	case CALLER_GAP: return "gap";
 	}
 	return "?";
 }
@@ -52,6 +53,9 @@ void caller_say(struct leg *leg, const struct caller_event *ev)
 	uint64_t now = mono_us();
 	e.call = leg->index;
 	e.at_ms = (uint32_t)((now - leg->start_us) / 1000);
+	e.mono_us = now;
+	e.started_us = leg->start_us;
+	e.answered_us = leg->answer_us;
 	if (e.type == CALLER_ANSWERED) {
 		c->result->answered++;
 		max_set(&c->result->answer_ms_max, now - leg->start_us);

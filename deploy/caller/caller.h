@@ -39,6 +39,8 @@ enum caller_event_type {
 	CALLER_HEARD, /* the tone, for the first time: hz, level */
 	CALLER_AUDIO, /* first packet of any sound */
 	CALLER_ENDED, /* status 0: by us as planned; else see status and text */
+	CALLER_GAP,   /* sound is back after gap_ms without a packet, 300 ms or more; also once
+		       * after three seconds of silence, with lasting */
 };
 struct caller_event {
 	enum caller_event_type type;
@@ -47,6 +49,11 @@ struct caller_event {
 	uint16_t status;  /* ENDED before the answer: SIP status, 408 also for silence */
 	bool by_far_end;  /* ENDED: their BYE */
 	double hz, level; /* HEARD: share of the window's energy, 0 … 1 */
+	/* CLOCK_MONOTONIC of this machine: now, of the INVITE, of the answer (0: none) */
+	uint64_t mono_us, started_us, answered_us;
+	uint32_t gap_ms;       /* GAP: this one; ENDED: the longest, its last silence included */
+	bool lasting;          /* GAP: and still silent */
+	uint64_t gap_began_us; /* when that one began */
 	char text[80];    /* reason phrase or error */
 };
 typedef void(caller_event_h)(const struct caller_event *ev, void *arg);

@@ -19,6 +19,8 @@ enum {
 	VOICE_MAX = RATE * 600, /* ten minutes of speech */
 	CALLS_MAX = 2000,
 	PT_DTMF = 101,
+	GAP_MS = 300, /* a silence that a person takes for a fault */
+	GAP_LASTING_MS = 3000,
 };
 /* A steady tone puts all its energy into one bin; codecs and a mixed-in second party take some. */
 #define HEARD_LEVEL 0.5
@@ -60,6 +62,8 @@ struct leg {
 	bool talked;
 	struct keys keys;
 	uint64_t start_us, answer_us, sent_frames;
+	uint64_t packet_us, gap_us, gap_began_us; /* the last packet; the longest silence */
+	bool gap_told; /* that it lasts */
 	int16_t window[WINDOW];
 	uint32_t window_n;
 };

@@ -25,12 +25,26 @@ static void leg_destructor(void *arg)
 	mem_deref(leg->rtp);
 }
 
+/* A packet, or the end: how long it was silent until now. In microseconds. */
+static uint64_t silence_end(struct leg *leg)
+{
+	uint64_t now = mono_us(), gap = leg->packet_us ? now - leg->packet_us : 0;
+	if (gap > leg->gap_us) {
+		leg->gap_us = gap;
+		leg->gap_began_us = leg->packet_us;
+	}
+	return gap;
+}
+
 static void leg_end(struct leg *leg, uint16_t status, bool by_far_end, const char *text)
 {
 	struct caller_event ev = {.type = CALLER_ENDED, .status = status, .by_far_end = by_far_end};
 	if (leg->ended)
 		return;
 	leg->ended = true;
+	silence_end(leg);
+	ev.gap_ms = (uint32_t)(leg->gap_us / 1000);
+	ev.gap_began_us = leg->gap_began_us;
 	leg->sess = mem_deref(leg->sess); /* CANCEL or BYE, if there is anything left to end */
 	(void)str_copy(ev.text, sizeof(ev.text), text);
 	caller_say(leg, &ev);
@@ -67,6 +81,15 @@ static void rtp_handler(const struct sa *src, struct mbuf *mb, void *arg)
 	    (hdr.pt != CALLER_PCMU && hdr.pt != CALLER_PCMA))
 		return;
 	c->result->rtp_received++;
+	uint64_t silent = silence_end(leg);
+	if (silent >= GAP_MS * 1000u) {
+		struct caller_event ev = {.type = CALLER_GAP,
+					  .gap_ms = (uint32_t)(silent / 1000),
+					  .gap_began_us = leg->packet_us};
+		caller_say(leg, &ev);
+	}
+	leg->packet_us = mono_us();
+	leg->gap_told = false;
 	if (!leg->audio) {
 		leg->audio = true;
 		say(leg, CALLER_AUDIO, 0, "");
@@ -133,6 +156,15 @@ void leg_tick(struct leg *leg, uint64_t now_us)
 		if (now_us - leg->start_us > (uint64_t)within * 1000000u)
 			leg_end(leg, 408, false, "No answer in time");
 		return;
+	}
+	if (leg->packet_us && !leg->gap_told && now_us > leg->packet_us &&
+	    now_us - leg->packet_us >= GAP_LASTING_MS * 1000u) {
+		struct caller_event ev = {.type = CALLER_GAP,
+					  .gap_ms = (uint32_t)((now_us - leg->packet_us) / 1000),
+					  .gap_began_us = leg->packet_us,
+					  .lasting = true};
+		leg->gap_told = true;
+		caller_say(leg, &ev);
 	}
 	uint64_t due = (now_us - leg->answer_us) / (PTIME_MS * 1000u);
 	if (due > leg->sent_frames + CATCH_UP_FRAMES)

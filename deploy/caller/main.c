@@ -69,6 +69,18 @@ static void event_json(const struct caller_event *ev)
 {
 	json_t *o = json_pack("{s:s, s:i, s:i}", "event", caller_event_name(ev->type), "call",
 			      (int)ev->call, "at_ms", (int)ev->at_ms);
+	(void)json_object_set_new(o, "mono_us", json_integer((json_int_t)ev->mono_us));
+	(void)json_object_set_new(o, "started_us", json_integer((json_int_t)ev->started_us));
+	if (ev->type == CALLER_GAP || ev->type == CALLER_ENDED) {
+		(void)json_object_set_new(o, "gap_ms", json_integer(ev->gap_ms));
+		(void)json_object_set_new(o, "gap_began_us",
+					  json_integer((json_int_t)ev->gap_began_us));
+	}
+	if (ev->lasting)
+		(void)json_object_set_new(o, "lasting", json_true());
+	if (ev->type == CALLER_ENDED && ev->answered_us)
+		(void)json_object_set_new(o, "answered_us",
+					  json_integer((json_int_t)ev->answered_us));
 	if (ev->status)
 		(void)json_object_set_new(o, "status", json_integer(ev->status));
 	if (ev->type == CALLER_ENDED)
@@ -94,6 +106,8 @@ static void event_handler(const struct caller_event *ev, void *arg)
 	       caller_event_name(ev->type));
 	if (ev->type == CALLER_HEARD)
 		printf("  %.0f Hz, %.0f %% of the energy", ev->hz, ev->level * 100);
+	if (ev->type == CALLER_GAP)
+		printf("  silent for %u ms", ev->gap_ms);
 	if (ev->type == CALLER_ENDED)
 		printf("  by %s", ev->by_far_end ? "the far end" : "us");
 	if (ev->status >= 300)

@@ -1,0 +1,152 @@
+/*
+ * One run of an experiment: a lab, load on it, the method, and what was seen.
+ *
+ *   run.c     the phases, one after the other; pumps the others while it waits
+ *   watch.c   asks every node and broker each second; a canary says when we were starved ourselves
+ *   people.c  what callers and agents say (they write lines of JSON, which are followed)
+ *   method.c  does one step: a fault, a probe, a wait, a process
+ *   ledger.c  the books at the end: every caller has exactly one record
+ *
+ * One thread; whoever waits calls drill_pump().
+ */
+#ifndef HELIO_CHAOS_DRILL_H
+#define HELIO_CHAOS_DRILL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "chaos/drill/experiment.h"
+#include "chaos/drill/journal.h"
+#include "chaos/lab/client.h"
+#include "chaos/lab/lab.h"
+
+enum {
+	DRILL_REASONS_MAX = 32,
+	DRILL_CALLS_MAX = 4000,
+	DRILL_TAILS_MAX = 64,
+	DRILL_DAEMONS = LAB_MACHINES * 2,
+	DRILL_FAULTS_MAX = 256,
+	CANARY_MS = 20,
+	SAMPLE_MS = 1000,
+	REPLY_MS = 250,   /* how long a sample waits for answers */
+	STARVED_MS = 250, /* our own timer so late: what we saw of others is our own doing */
+};
+
+enum verdict { HELD, DEVIATED, INCONCLUSIVE, ABORTED };
+const char *verdict_name(enum verdict v);
+
+struct drill_node {
+	bool up, island, draining, journal, presence;
+	uint32_t calls, waiting, talking, ringing, sessions, idle, unprotected;
+	uint64_t entered, ended;
+};
+struct drill_daemon {
+	char name[LAB_NAME_SIZE];
+	uint32_t machine;
+	bool is_node;
+	void *sock;        /* zsock_t */
+	uint32_t expected; /* answers that are still to come */
+	uint64_t asked_us;
+	struct drill_node now, next; /* as of the last sample; being filled */
+};
+
+struct drill_call {
+	uint32_t tail, index; /* who said so */
+	uint64_t started_us, answered_us, ended_us;
+	bool far;
+	uint16_t status;
+	uint32_t gap_ms;
+	uint64_t gap_began_us;
+};
+
+struct drill_tail {
+	char path[LAB_PATH_SIZE];
+	char node[LAB_NAME_SIZE]; /* whom these callers dialled; "" for agents */
+	int fd;
+	size_t n;
+	char buf[8192];
+};
+
+struct drill_fault {
+	uint32_t id;
+	char step[64];
+	char kind[32];
+	bool bitten, healed;
+};
+
+struct drill {
+	const struct experiment *e;
+	const char *file, *out;
+	char lab_dir[64];
+	uint64_t seed;
+	struct lab_conf lab_conf;
+	struct journal *journal;
+	struct lab_client *lab;
+	pid_t keeper;
+	volatile sig_atomic_t *stop; /* Ctrl-C */
+	bool quiet, keeper_gone, aborted;
+
+	struct drill_daemon daemon[DRILL_DAEMONS];
+	uint64_t next_sample_us, take_us;
+	uint32_t lag_ms, lag_worst_ms;
+	uint64_t cpu[3]; /* busy, steal, all: as /proc/stat said last */
+	double busy, steal;
+
+	struct drill_tail tail[DRILL_TAILS_MAX];
+	uint32_t tails_n, spawns;
+	struct drill_call call[DRILL_CALLS_MAX];
+	uint32_t calls_n;
+	uint32_t answered, ended_n, far_n, refused, hangups, talks;
+	uint32_t gap_ms, gap_second_ms;
+	struct {
+		uint64_t since_us; /* 0: has a link */
+		bool known;
+	} agent[2048];
+	uint32_t agents_away, agent_away_ms;
+
+	struct drill_fault fault[DRILL_FAULTS_MAX];
+	uint32_t faults_n;
+	char stopped[128]; /* which stop condition held */
+
+	enum verdict verdict;
+	char reason[DRILL_REASONS_MAX][256];
+	uint32_t reasons_n;
+};
+
+/* run.c. The run's folder is made. Exit code as in chaos.h. */
+int drill_run(struct drill *d);
+/* Looks after everything until then, or until all shall stop. */
+void drill_pump(struct drill *d, uint64_t until_us);
+bool drill_stopping(const struct drill *d);
+/* A worse verdict stays. */
+void drill_judge(struct drill *d, enum verdict v, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void drill_phase(struct drill *d, const char *phase);
+void drill_say(const struct drill *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* watch.c */
+int watch_open(struct drill *d);
+void watch_close(struct drill *d);
+void watch_step(struct drill *d, uint64_t now_us);
+/* Of the last sample; site, node: NULL is everywhere. */
+double drill_metric(const struct drill *d, const char *name, const char *site, const char *node);
+
+/* people.c */
+int people_agents(struct drill *d); /* starts them */
+int people_callers(struct drill *d, uint32_t callers, double hold_s, const char *node);
+void people_follow(struct drill *d);
+int people_stop_callers(struct drill *d);
+uint32_t people_live(const struct drill *d);
+
+/* method.c. 0, or an errno with why[256]. */
+int method_step(struct drill *d, const struct step *s, json_t **ret_value, char why[256]);
+/* All probes of the hypothesis; true if each holds. Writes what they saw if tell. */
+bool method_steady(struct drill *d, const char *when, bool tell);
+void method_fault_event(struct drill *d, const json_t *event);
+
+/* ledger.c */
+void ledger_make(struct drill *d);
+
+#endif

@@ -1,0 +1,69 @@
+/* What an experiment may ask for, one row a function. */
+#include "chaos/drill/experiment.h"
+
+#include <string.h>
+
+#include "common/base/base.h"
+
+#define TARGET                           \
+	{                                \
+		"target", ARG_TEXT, true \
+	}
+#define FOR                              \
+	{                                \
+		"for", ARG_NUMBER, false \
+	}
+
+/* clang-format off */
+static const struct func table[] = {
+	{"kill", FUNC_FAULT, "kill -9 of daemons by name or pattern; started again after `for` seconds", {TARGET, FOR}},
+	{"restart", FUNC_FAULT, "SIGTERM, and started again when it has ended", {TARGET}},
+	{"freeze", FUNC_FAULT, "SIGSTOP, SIGCONT after `for` seconds", {TARGET, FOR}},
+	{"slow", FUNC_FAULT, "runs only `percent` of the time", {TARGET, FOR, {"percent", ARG_NUMBER, true}}},
+	{"machine_lost", FUNC_FAULT, "a machine's cable and power, both at once", {TARGET, FOR}},
+	{"suspend", FUNC_FAULT, "all of a machine stands still, as a virtual machine does", {TARGET, FOR}},
+	{"unplug", FUNC_FAULT, "a machine's cable", {TARGET, FOR}},
+	{"cut", FUNC_FAULT, "nothing passes between a site and the others, or between from and to", {{"target", ARG_TEXT, false}, {"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"one_way", ARG_BOOL, false}, FOR}},
+	{"link", FUNC_FAULT, "what the lines do: delay, jitter in ms; loss, dup, reorder in percent", {{"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"delay", ARG_NUMBER, false}, {"jitter", ARG_NUMBER, false}, {"loss", ARG_NUMBER, false}, {"dup", ARG_NUMBER, false}, {"reorder", ARG_NUMBER, false}, FOR}},
+	{"disk_full", FUNC_FAULT, "not a byte fits on a machine's disk (lab: {disks: true})", {TARGET, FOR}},
+	{"clock_jump", FUNC_FAULT, "a machine's wall clock jumps by_s seconds (lab: {clock: true})", {TARGET, FOR, {"by_s", ARG_NUMBER, true}}},
+	{"redis_flush", FUNC_FAULT, "FLUSHALL", {TARGET}},
+	{"redis_failover", FUNC_FAULT, "SENTINEL FAILOVER, asked of a Sentinel", {TARGET}},
+	{"heal", FUNC_HEAL, "ends the fault of an earlier step, by its name; without: all", {{"step", ARG_TEXT, false}}},
+	{"drain", FUNC_CTL, "helioctl drain of a node", {TARGET}},
+	{"undrain", FUNC_CTL, "takes calls again", {TARGET}},
+	{"callers", FUNC_CALLERS, "more callers, spread over the nodes or all at `node`", {{"callers", ARG_NUMBER, true}, {"hold", ARG_NUMBER, false}, {"node", ARG_TEXT, false}}},
+	{"wait", FUNC_WAIT, "until a metric lies between at_least and at_most, within so many seconds", {{"metric", ARG_TEXT, true}, {"site", ARG_TEXT, false}, {"node", ARG_TEXT, false}, {"at_least", ARG_NUMBER, false}, {"at_most", ARG_NUMBER, false}, {"within", ARG_NUMBER, true}}},
+#define METRIC(name, what) {name, FUNC_METRIC, what, {{"site", ARG_TEXT, false}, {"node", ARG_TEXT, false}}}
+	METRIC("waiting", "callers who wait in a queue"),
+	METRIC("talking", "callers who talk to an agent"),
+	METRIC("ringing", "callers who are offered to an agent"),
+	METRIC("calls", "calls in the system"),
+	METRIC("sessions", "agents signed in"),
+	METRIC("idle", "agents who are free"),
+	METRIC("daemons_up", "nodes and brokers that answer"),
+	METRIC("island", "nodes that match for themselves"),
+	METRIC("unprotected", "calls taken without the journal's word, since the nodes' start"),
+	METRIC("callers_live", "callers who are in a call, as they see it"),
+	METRIC("lost", "callers who were cut off so far"),
+	METRIC("refused", "callers who were never answered so far"),
+	METRIC("talks", "talks that began so far, as agents see it"),
+	METRIC("gap_ms", "the longest silence that a caller has heard so far"),
+	METRIC("agents_away", "agents whose page has no link"),
+	METRIC("agent_away_ms", "the longest time that a page was without a link so far"),
+};
+/* clang-format on */
+
+const struct func *func_table(size_t *ret_n)
+{
+	*ret_n = HELIO_ARRAY_LEN(table);
+	return table;
+}
+
+const struct func *func_find(const char *name)
+{
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
