@@ -238,6 +238,7 @@ static void on_ring(struct agent *a, const json_t *msg)
 	set_id(a->offer, msg, "offer");
 	set_id(a->call, msg, "call");
 	if (!again) {
+		a->talk_us = 0; /* one offer at a time: what was talked before died with its node */
 		report_count(COUNT_RINGS);
 		if (a->idle_us)
 			report_time(TIME_FREED_RING, mono_us() - a->idle_us);
