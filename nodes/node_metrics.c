@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTCOMES = ACD_OUTCOME_FAILED + 1, CAUSES = ACD_CAUSE_FENCED + 1 };
+enum { OUTCOMES = ACD_OUTCOME_FAILED + 1, CAUSES = ACD_CAUSE_CLOSED + 1 };
 
 struct queue_counts {
 	uint64_t entered, requeued, answered, within, ended[OUTCOMES];

@@ -149,6 +149,8 @@ static size_t layout(struct acd *acd, unsigned char *mem, const struct acd_conf 
 	acd->queue_next = cut(&a, acd->queues_n, sizeof(*acd->queue_next));
 	acd->needs = cut(&a, acd->needs_n, sizeof(*acd->needs));
 	cut_table(&a, &acd->queue_by_id, acd->confs_n);
+	hours_init(acd, conf);
+	acd->hours = cut(&a, (size_t)acd->confs_n * acd->sites_n, sizeof(*acd->hours));
 	cut_node(&a, acd, conf);
 	cut_matcher(&a, acd, conf);
 	cut_timers(&a, acd, conf);
@@ -297,6 +299,7 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	init_queues(acd, conf);
 	init_neighbours(acd, conf);
 	pool_init(acd);
+	hours_start(acd);
 	return acd;
 }
 
@@ -404,7 +407,8 @@ static enum acd_verdict ev_drain(struct acd *acd, const struct acd_event *ev)
 
 static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 {
-	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && acd->role != ACD_ROLE_NODE)
+	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && ev->type != ACD_EV_HOURS &&
+	    acd->role != ACD_ROLE_NODE)
 		return ACD_REFUSED_STATE;
 	switch (ev->type) {
 	case ACD_EV_TIME: return ACD_OK;
@@ -429,6 +433,7 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_CALL_ADOPTED:
 	case ACD_EV_CALL_FENCED:
 	case ACD_EV_AGENT_SEEN: return ACD_REFUSED_STATE;
+	case ACD_EV_HOURS: return ev_hours(acd, ev);
 	case ACD_EV_TYPE_COUNT: break;
 	}
 	return ACD_REFUSED_INVALID;

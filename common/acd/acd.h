@@ -71,6 +71,17 @@ enum acd_strategy {
 
 enum acd_role { ACD_ROLE_NODE = 1, ACD_ROLE_BROKER = 2 };
 
+/* What becomes of the callers of a queue that is closed at every site. */
+enum acd_closed {
+	ACD_CLOSED_WAIT,      /* they wait until somebody opens */
+	ACD_CLOSED_REFUSE,    /* new ones are refused (CLOSED), who waits ends as failed(closed) */
+	ACD_CLOSED_ANNOUNCE,  /* told so for closed_after_ms, then failed(closed) */
+	ACD_CLOSED_CALLBACK,  /* they end as callback … */
+	ACD_CLOSED_VOICEMAIL, /* … as voicemail: the shell keeps the task, from FX_CALL ENDED */
+	ACD_CLOSED_COUNT,
+};
+enum { ACD_OPEN = 1000 }; /* permille: the full weight of a site for a queue */
+
 enum acd_call_state {
 	ACD_CALL_NONE, ACD_CALL_QUEUED, ACD_CALL_GRANTED, ACD_CALL_BRIDGED, ACD_CALL_AWAIT_AGENT,
 	ACD_CALL_ENDED,
@@ -107,6 +118,7 @@ enum acd_cause {
 	ACD_CAUSE_FORCED,          /* a person said so (supervisor, helioctl) */
 	ACD_CAUSE_LIMIT,
 	ACD_CAUSE_FENCED,          /* another node owns this call now, under a larger cepoch */
+	ACD_CAUSE_CLOSED,          /* by its hours the queue is closed at every site */
 };
 
 /* A node may hold both registers of one offer, so an address does not tell who speaks. */
@@ -285,6 +297,10 @@ enum acd_event_type {
 				   * to await somebody; sign-ins of this node the core sees itself. */
 	/* node: the configuration says something else of who is signed in */
 	ACD_EV_AGENT_SKILLS,      /* session, skills, levels, rank; for the next call */
+	/* node and broker: opening hours. queue, site, permille (0: closed there, ACD_OPEN: open,
+	 * between: it hands over), age_us: until it opens or closes, 0: not known. At the start for
+	 * each queue that has hours and each site, then at each change. */
+	ACD_EV_HOURS,
 	ACD_EV_TYPE_COUNT,
 };
 
@@ -306,6 +322,8 @@ struct acd_event {
 	uint8_t priority;
 	uint8_t cause;            /* enum acd_cause */
 	uint8_t reason;           /* enum acd_reason */
+	uint8_t site;
+	uint16_t permille;
 	bool on;
 	struct acd_want want[ACD_WANTS_MAX]; /* CALL_ARRIVED, CALL_ADOPTED */
 };
@@ -368,6 +386,7 @@ enum acd_verdict {
 	ACD_REFUSED_LIMIT,      /* full: the shell answers 503 or "try another node" */
 	ACD_REFUSED_DRAINING,
 	ACD_REFUSED_INVALID,    /* a message that no honest peer sends */
+	ACD_REFUSED_CLOSED,     /* by its hours the queue is closed at every site */
 };
 
 /* ------------------------------------------------------------------------------------------------ */
@@ -407,6 +426,10 @@ struct acd_queue_conf {
 	uint8_t pref_n;
 	struct acd_skills pref[ACD_PREFS_MAX]; /* beside skills, for a step with that pref */
 	bool closed;                  /* was removed: takes no new callers, those in it are served */
+	bool overflow_closed;         /* to any open site while this one is closed, and in part while
+				       * it hands over */
+	uint8_t closed_to;            /* enum acd_closed */
+	uint32_t closed_after_ms;     /* ANNOUNCE: the call ends then */
 };
 
 struct acd_timers {                /* each with its why in acd_timers_default() */
@@ -517,6 +540,8 @@ struct acd_queue_view {               /* broker: the whole site; node: its own *
 	uint32_t remote_waiting;      /* advertised by other sites (broker) */
 	uint64_t ewt_us;              /* matcher: what a newcomer is likely to wait */
 	uint64_t ewt_error_us;        /* … and by how much that was wrong lately, on average */
+	uint16_t permille;            /* this site's weight; 0: closed here */
+	bool closed_everywhere;
 };
 
 /* Why a call waits and what was tried: acd_why(). */
@@ -528,6 +553,7 @@ enum acd_why_code {
 	ACD_WHY_OTHERS_FIRST,  /* able agents are idle, but earlier callers get them first */
 	ACD_WHY_SPOKEN,        /* an agent is being reserved or has been asked for */
 	ACD_WHY_NOT_WAITING,   /* granted, bridged …: `state` */
+	ACD_WHY_CLOSED,        /* this site is closed for its queue: closed_here and the rest */
 };
 enum acd_story_code {
 	ACD_STORY_NONE,
@@ -537,6 +563,7 @@ enum acd_story_code {
 	ACD_STORY_BACK,        /* cause: back to the queue, with its place */
 	ACD_STORY_AWAIT,       /* the agent's side went silent */
 	ACD_STORY_ADOPTED,     /* taken back from the journal, or over from a neighbour */
+	ACD_STORY_CLOSED,      /* its queue closed everywhere while it waited */
 };
 struct acd_story {
 	uint8_t code, cause, stage, strategy;
@@ -568,6 +595,10 @@ struct acd_why {
 	struct acd_agent_id want_agent; /* … this agent, or … */
 	struct acd_skills want_skills;  /* … who has these skills, too … */
 	uint64_t want_left_us;          /* … for so long */
+	bool closed_here, closed_everywhere;
+	uint64_t opens_in_us;  /* closed_here: until it opens; 0: not known */
+	uint8_t other_site;    /* closed_here: one that is open, or the next to open; 0: none */
+	uint64_t other_in_us;  /* … until it closes, or opens; 0: not known */
 };
 /* False if this core does not know the call. */
 bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, struct acd_why *ret);

@@ -163,6 +163,7 @@ struct call {
 	bool announced;
 	bool told_more; /* … as one that rings already (group.c) */
 	bool ringing; /* GRANTED: RINGING came, no more GRANTs */
+	bool closing; /* QUEUED: closed everywhere, ends at the deadline */
 	struct acd_call_id id;
 	uint32_t queue;
 	uint64_t cepoch;
@@ -171,7 +172,7 @@ struct call {
 	struct acd_party party; /* the primary; consult and the rest come with transfers */
 	struct acd_want want[ACD_WANTS_MAX];
 	uint32_t group, group_n; /* GRANTED: further offers, see group.c; group: 1 + index, 0 none */
-	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue */
+	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue; closing: the end */
 	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
 	uint64_t ann_version;
 	uint32_t story_n; /* lines so far; line i is at i % ACD_STORY_MAX */
@@ -366,6 +367,10 @@ struct queue {
 	acd_time_us advert_at, idle_advert_at; /* not before */
 	acd_time_us quick_at;    /* an advert of new callers alone: not before */
 	uint32_t fresh;          /* callers who came since our last ADVERT */
+	/* hours.c, the same for all stages */
+	uint16_t open_here;      /* permille; 0: its agents get none of these callers */
+	bool shut;               /* closed at every site */
+	uint32_t open_abroad;    /* brokers of sites that are open */
 };
 struct need {
 	struct able needs;
@@ -445,6 +450,12 @@ struct peer {
 	struct acd_addr addr; /* a broker of another site */
 };
 
+/* --- hours.c: what the shell said of a queue at a site ---------------------------------------- */
+struct site_hours {
+	acd_time_us until; /* it opens or closes then; 0: not known */
+	uint16_t permille;
+};
+
 struct dirty_list {
 	uint32_t head, tail;
 };
@@ -482,6 +493,11 @@ struct acd {
 	uint32_t *queue_next;
 	struct need *needs;
 	struct table queue_by_id;
+
+	/* hours.c */
+	uint32_t sites_n;                    /* sites with a broker, and the own one */
+	uint8_t site_no[ACD_SITES_MAX + 1];  /* from 1; 0: not one of them */
+	struct site_hours *hours;            /* confs_n × sites_n */
 
 	/* node */
 	struct call *calls;
@@ -767,13 +783,29 @@ void want_call_in(struct acd *acd, uint32_t i);
 void want_call_out(struct acd *acd, uint32_t i);
 void want_agent_in(struct acd *acd, uint32_t i);
 void want_agent_out(struct acd *acd, uint32_t i);
-/* The best caller of the queue (NIL: of any) who wants this agent, who is able: NIL if none. */
+/* The best caller of the queue (NIL: of any that is open here) who wants this agent, who is able: NIL if none. */
 uint32_t want_best(const struct acd *acd, struct acd_agent_id agent, struct able has,
 		   uint32_t first_queue);
 bool want_match(struct acd *acd); /* false: nobody to look at */
+void want_hours_changed(struct acd *acd); /* a queue has opened here */
 /* Asks the agent's site; true if it has to be asked again. */
 bool want_abroad(struct acd *acd, const struct mcall *c);
 void match_reserve(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q, struct acd_addr to);
+
+/* --- hours.c -------------------------------------------------------------------------------------
+ */
+void hours_init(struct acd *acd, const struct acd_conf *conf); /* counts the sites */
+void hours_start(struct acd *acd);
+enum acd_verdict ev_hours(struct acd *acd, const struct acd_event *ev);
+uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site);
+/* Who waits in it ends now, by its rule … */
+bool hours_end_call(const struct acd *acd, uint32_t q);
+enum acd_outcome hours_outcome(const struct acd *acd, uint32_t q);
+void hours_why(const struct acd *acd, uint32_t q, acd_time_us now, struct acd_why *ret);
+void hours_copy(struct acd *acd, const struct acd *old);
+/* pool.c, advert.c: what they remember of that stage is looked at anew. */
+void pool_hours_changed(struct acd *acd, uint32_t q);
+void advert_hours_changed(struct acd *acd, uint32_t q);
 
 /* --- ewt.c ---------------------------------------------------------------------------------------
  */

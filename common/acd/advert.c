@@ -37,13 +37,20 @@ static bool idle_alive(const struct acd *acd, const struct slot *s)
 	       acd->now <= s->idle_heard + acd->tm.digest_ms * US_PER_MS * IDLE_RENEWALS_LOST;
 }
 
-static bool overflows(const struct acd *acd, const struct queue *queue)
+/* The queue may send callers to other sites, and its idle agents may be wanted by them. */
+static bool may_overflow(const struct acd *acd, const struct queue *queue)
 {
 	const struct acd_queue_conf *c = queue->conf;
 
 	return acd->role == ACD_ROLE_BROKER && acd->peers_n > 0 &&
 	       (c->overflow_no_idle || c->overflow_timed || c->overflow_longer ||
-		c->overflow_ewt_ms);
+		c->overflow_ewt_ms || c->overflow_closed);
+}
+
+/* … and one of them is open. */
+static bool overflows(const struct acd *acd, const struct queue *queue)
+{
+	return queue->open_abroad > 0 && may_overflow(acd, queue);
 }
 
 /* Nobody here can take them, or there are too many: all may go abroad, not only those who have
@@ -52,9 +59,17 @@ static bool all_may_go(const struct acd *acd, const struct queue *queue)
 {
 	const struct acd_queue_conf *c = queue->conf;
 
-	return (c->overflow_no_idle && acd->needs[queue->need].idle == 0) ||
+	return (c->overflow_no_idle && (queue->open_here == 0 || acd->needs[queue->need].idle == 0)) ||
+	       (c->overflow_closed && queue->open_here == 0) ||
 	       (c->overflow_longer && queue_waiting_all(acd, queue->first) > c->overflow_longer) ||
 	       (c->overflow_ewt_ms && ewt_us(acd, queue->first) > c->overflow_ewt_ms * US_PER_MS);
+}
+
+/* It hands over, and callers who wait go with it: of them as many parts in a thousand as its weight
+ * has lost, so that none is left when it closes. */
+static bool hands_over(const struct queue *queue)
+{
+	return queue->conf->overflow_closed && queue->open_here < ACD_OPEN;
 }
 
 /* How many callers of the queue other sites may take now. */
@@ -62,7 +77,14 @@ static uint32_t on_offer(const struct acd *acd, const struct queue *queue)
 {
 	if (!overflows(acd, queue))
 		return 0;
-	return all_may_go(acd, queue) ? queue_waiting(queue) : queue->ripe.n;
+	uint32_t waiting = queue_waiting(queue), ripe = queue->ripe.n;
+	if (all_may_go(acd, queue))
+		return waiting;
+	if (!hands_over(queue))
+		return ripe;
+	uint32_t part =
+	    (uint32_t)(((uint64_t)waiting * (ACD_OPEN - queue->open_here) + ACD_OPEN - 1) / ACD_OPEN);
+	return part > ripe ? part : ripe;
 }
 
 uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
@@ -71,7 +93,8 @@ uint32_t queue_head_abroad(const struct acd *acd, uint32_t q)
 
 	if (!overflows(acd, queue))
 		return NIL;
-	return all_may_go(acd, queue) ? queue_head_waiting(acd, q) : queue->ripe.root;
+	return all_may_go(acd, queue) || hands_over(queue) ? queue_head_waiting(acd, q)
+							   : queue->ripe.root;
 }
 
 static void arm(struct acd *acd, enum timer_kind kind, uint32_t q, acd_time_us not_before)
@@ -114,12 +137,30 @@ void advert_caller_came(struct acd *acd, uint32_t q)
 void advert_idle_changed(struct acd *acd, uint32_t need)
 {
 	for (uint32_t q = acd->needs[need].first_queue; q != NIL; q = acd->queue_next[q]) {
-		if (!overflows(acd, &acd->queues[q]))
+		if (!may_overflow(acd, &acd->queues[q]))
 			continue;
 		arm(acd, TM_IDLE_ADVERT, q, acd->queues[q].idle_advert_at);
 		if (queue_waiting(&acd->queues[q]) > 0)
 			advert_demand_changed(acd, q);
 	}
+}
+
+/* Who was told of callers or of idle agents hears what holds now. */
+void advert_hours_changed(struct acd *acd, uint32_t q)
+{
+	struct queue *queue = &acd->queues[q];
+
+	if (!may_overflow(acd, queue))
+		return;
+	arm(acd, TM_IDLE_ADVERT, q, queue->idle_advert_at);
+	if (queue->told > 0 || on_offer(acd, queue) > 0)
+		arm(acd, TM_ADVERT, q, queue->advert_at);
+}
+
+/* Idle agents of ours that may answer it. */
+static uint32_t idle_here(const struct acd *acd, const struct queue *queue)
+{
+	return queue->open_here > 0 ? acd->needs[queue->need].idle : 0;
 }
 
 /* Renewal of what still holds. */
@@ -162,33 +203,69 @@ static void settle_site(struct acd *acd, uint32_t q, uint32_t peer, uint32_t wan
 	slot_of(acd, q, peer)->want = want;
 }
 
-/* quick: only sites with idle agents are asked. */
-static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t turn, bool quick)
+static uint16_t weight_of(const struct acd *acd, uint32_t q, uint32_t peer)
 {
-	uint32_t left = count, p;
+	return hours_weight(acd, q, site_of(acd->peers[peer].addr));
+}
 
-#ifdef ACD_MUTATE_ASK_NOBODY
-	left = 0;
-#endif
-	for (p = 0; p < acd->peers_n; p++)
-		slot_of(acd, q, p)->want = UINT32_MAX;
+/* Those with idle agents: as many as they have, or less of them while the site hands over … */
+static uint32_t ask_idle(struct acd *acd, uint32_t q, uint32_t left)
+{
+	uint32_t p;
+
 	while (left > 0 && (p = longest_idle_site(acd, q)) != NIL) {
-		uint32_t idle = slot_of(acd, q, p)->idle_count;
-		uint32_t want = idle < left ? idle : left;
+		uint64_t idle = slot_of(acd, q, p)->idle_count;
+		uint32_t part = (uint32_t)((idle * weight_of(acd, q, p) + ACD_OPEN - 1) / ACD_OPEN);
+		uint32_t want = part < left ? part : left;
 		settle_site(acd, q, p, want);
 		left -= want;
 	}
-	for (p = 0; p < acd->peers_n; p++)
+	/* … and then all they have: nobody waits while an agent of an open site is idle. */
+	for (p = 0; left > 0 && p < acd->peers_n; p++) {
+		struct slot *s = slot_of(acd, q, p);
+		if (s->want == UINT32_MAX || s->want == 0)
+			continue;
+		uint32_t more = s->idle_count - s->want;
+		more = more < left ? more : left;
+		s->want += more;
+		left -= more;
+	}
+	return left;
+}
+
+/* The rest in turn, by their weight, so that whoever gets free first need not ask. */
+static void ask_in_turn(struct acd *acd, uint32_t q, uint32_t left, uint64_t turn)
+{
+	uint64_t sum = 0, passed = 0, given = 0;
+
+	for (uint32_t p = 0; p < acd->peers_n; p++)
+		sum += weight_of(acd, q, p);
+	if (sum == 0)
+		return;
+	/* Rounded up, so that a single caller is asked for by the first in turn. */
+	for (uint32_t k = 0; k < acd->peers_n; k++) {
+		uint32_t at = (uint32_t)((k + turn) % acd->peers_n);
+		passed += weight_of(acd, q, at);
+		uint64_t until = (left * passed + sum - 1) / sum;
+		slot_of(acd, q, at)->want += (uint32_t)(until - given);
+		given = until;
+	}
+}
+
+/* quick: only sites with idle agents are asked. */
+static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t turn, bool quick)
+{
+#ifdef ACD_MUTATE_ASK_NOBODY
+	count = 0;
+#endif
+	for (uint32_t p = 0; p < acd->peers_n; p++)
+		slot_of(acd, q, p)->want = weight_of(acd, q, p) > 0 ? UINT32_MAX : 0;
+	uint32_t left = ask_idle(acd, q, count);
+	for (uint32_t p = 0; p < acd->peers_n; p++)
 		if (slot_of(acd, q, p)->want == UINT32_MAX)
 			slot_of(acd, q, p)->want = 0;
-	if (quick)
-		return;
-	/* The rest in turn, so that whoever gets free first need not ask. */
-	uint32_t each = left / acd->peers_n, extra = left % acd->peers_n;
-	for (p = 0; p < acd->peers_n; p++) {
-		uint32_t at = (uint32_t)((p + turn) % acd->peers_n);
-		slot_of(acd, q, at)->want += each + (p < extra);
-	}
+	if (!quick)
+		ask_in_turn(acd, q, left, turn);
 }
 
 /* --- sending
@@ -197,7 +274,7 @@ static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t tur
 void advert_timer(struct acd *acd, uint32_t q, bool idle)
 {
 	struct queue *queue = &acd->queues[q];
-	uint32_t count = idle ? acd->needs[queue->need].idle : on_offer(acd, queue);
+	uint32_t count = idle ? idle_here(acd, queue) : on_offer(acd, queue);
 	uint32_t *told = idle ? &queue->told_idle : &queue->told;
 	bool quick = !idle && acd->now < queue->advert_at;
 

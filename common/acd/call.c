@@ -48,7 +48,9 @@ static void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enu
 	acd->queues[c->queue].queued +=
 	    (state == ACD_CALL_QUEUED) - (uint32_t)(c->state == ACD_CALL_QUEUED);
 	c->state = (uint8_t)state;
-	if (state == ACD_CALL_QUEUED && max_wait)
+	if (state == ACD_CALL_QUEUED && hours_end_call(acd, c->queue))
+		timer_set(acd, TM_CALL, i, c->closing ? c->deadline : acd->now);
+	else if (state == ACD_CALL_QUEUED && max_wait)
 		timer_set(acd, TM_CALL, i, max_wait_at(c, max_wait));
 	fx->call = c->id;
 	fx->call_state = c->state;
@@ -88,6 +90,9 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 		return ACD_REFUSED_DRAINING;
 	if (call_find(acd, ev->call) != NIL)
 		return ACD_REFUSED_STATE;
+	if (hours_end_call(acd, queue) && acd->queues[queue].conf->closed_to == ACD_CLOSED_REFUSE &&
+	    !ev->age_us)
+		return ACD_REFUSED_CLOSED;
 	uint32_t max_length = acd->queues[queue].conf->max_length;
 	if (max_length && acd->queues[queue].queued >= max_length)
 		return ACD_REFUSED_LIMIT;
@@ -117,7 +122,7 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 
 	if (i == NIL)
 		return ACD_REFUSED_UNKNOWN;
-	if (ev->cause == ACD_CAUSE_NONE || ev->cause > ACD_CAUSE_FENCED)
+	if (ev->cause == ACD_CAUSE_NONE || ev->cause > ACD_CAUSE_CLOSED)
 		return ACD_REFUSED_INVALID;
 	const struct call *c = &acd->calls[i];
 	enum acd_outcome outcome = ACD_OUTCOME_FAILED;
@@ -181,7 +186,7 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 	    .session = pick->session,
 	    .node = pick->node,
 	};
-	c->ringing = false;
+	c->ringing = c->closing = false;
 	struct acd_story *s = call_tell(acd, i, ACD_STORY_GRANTED);
 	s->idle_us = pick->idle_us;
 	s->stage = pick->stage;
@@ -228,6 +233,48 @@ static void keep(struct acd *acd, uint32_t i)
 	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.keep_ms));
 }
 
+/* Closed everywhere: it is told so, then it ends by its queue's rule; or it opens before that. */
+static void closing_timer(struct acd *acd, uint32_t i)
+{
+	struct call *c = &acd->calls[i];
+	const struct acd_queue_conf *q = acd->queues[c->queue].conf;
+
+	if (c->closing && acd->now >= c->deadline) {
+		call_end(acd, i, hours_outcome(acd, c->queue), ACD_CAUSE_CLOSED);
+		return;
+	}
+	if (!c->closing) {
+		c->closing = true;
+		c->deadline =
+		    after_ms(acd, q->closed_to == ACD_CLOSED_ANNOUNCE ? q->closed_after_ms : 0);
+		call_tell(acd, i, ACD_STORY_CLOSED);
+		call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_CLOSED, ACD_OUTCOME_NONE);
+		return;
+	}
+	timer_set(acd, TM_CALL, i, c->deadline);
+}
+
+static void queued_timer(struct acd *acd, uint32_t i)
+{
+	struct call *c = &acd->calls[i];
+	uint32_t max_wait = acd->queues[c->queue].conf->max_wait_ms;
+
+	if (hours_end_call(acd, c->queue)) {
+		closing_timer(acd, i);
+		return;
+	}
+	if (max_wait && acd->now >= max_wait_at(c, max_wait)) {
+		call_end(acd, i, ACD_OUTCOME_FAILED, ACD_CAUSE_TIMEOUT);
+		return;
+	}
+	if (c->closing) { /* somebody has opened: music again */
+		c->closing = false;
+		call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
+	} else if (max_wait) {
+		timer_set(acd, TM_CALL, i, max_wait_at(c, max_wait));
+	}
+}
+
 /* GRANT again or give up; KEEP, and notice that nobody answers. */
 void call_timer(struct acd *acd, uint32_t i)
 {
@@ -260,9 +307,7 @@ void call_timer(struct acd *acd, uint32_t i)
 		else
 			keep(acd, i);
 		return;
-	case ACD_CALL_QUEUED: /* max_wait_ms */
-		call_end(acd, i, ACD_OUTCOME_FAILED, ACD_CAUSE_TIMEOUT);
-		return;
+	case ACD_CALL_QUEUED: queued_timer(acd, i); return;
 	case ACD_CALL_NONE:
 	case ACD_CALL_ENDED: break;
 	}

@@ -12,8 +12,11 @@ static void check_call(const struct acd *acd, uint32_t i)
 	helio_assert(c->state > ACD_CALL_NONE && c->state < ACD_CALL_ENDED);
 	helio_assert(c->parties_n == (with_agent ? 1 : 0)); /* S2 */
 	helio_assert((c->party.offer.v != 0) == with_agent);
-	helio_assert(timer_on(acd, TM_CALL, i) ==
-		     (with_agent || acd->queues[c->queue].conf->max_wait_ms > 0)); /* L2 */
+	/* L2. What was set when a queue closed may still fire after it has opened. */
+	bool ends = acd->queues[c->queue].conf->max_wait_ms > 0 || hours_end_call(acd, c->queue);
+	helio_assert(timer_on(acd, TM_CALL, i) || !(with_agent || ends));
+	helio_assert(!timer_on(acd, TM_CALL, i) || with_agent || ends ||
+		     acd->queues[c->queue].conf->closed_to != ACD_CLOSED_WAIT);
 	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
 	helio_assert(c->queue < acd->queues_n);
 	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED ||
@@ -168,7 +171,8 @@ static void check_queue(const struct acd *acd, uint32_t q)
 	heap_check(acd, HK_MCALL, &queue->own);
 	heap_check(acd, HK_SLOT, &queue->slots);
 	helio_assert(heap_holds(&queue->node) ==
-		     (queue_waiting(queue) > 0 || queue->more.n > 0 || queue->slots.root != NIL));
+		     (queue->open_here > 0 &&
+		      (queue_waiting(queue) > 0 || queue->more.n > 0 || queue->slots.root != NIL)));
 	for (uint32_t p = 0; p < acd->peers_n; p++) {
 		const struct slot *s = &acd->slots[(size_t)q * acd->peers_n + p];
 		helio_assert(heap_holds(&s->node) == (s->budget > 0));
@@ -212,8 +216,9 @@ static void check_matcher(const struct acd *acd)
 		if (acd->unheld && !need->dirty && acd->dirty_classes.head == NIL &&
 		    need->links.root != NIL)
 			for (uint32_t q = need->first_queue; q != NIL; q = acd->queue_next[q])
-				helio_assert(queue_waiting(&acd->queues[q]) == 0 &&
-					     acd->queues[q].more.n == 0);
+				helio_assert(acd->queues[q].open_here == 0 ||
+					     (queue_waiting(&acd->queues[q]) == 0 &&
+					      acd->queues[q].more.n == 0));
 	}
 }
 

@@ -137,8 +137,12 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 static uint32_t claimable(const struct acd *acd, uint32_t q, const struct claim *cl)
 {
 	bool here = site_of(cl->node) == site_of(acd->self);
-	uint32_t best = acd->wants ? want_best(acd, cl->agent, cl->has, acd->queues[q].first) : NIL;
+	uint32_t best = NIL;
 
+	if (hours_weight(acd, acd->queues[q].first, site_of(cl->node)) == 0)
+		return NIL; /* closed there */
+	if (acd->wants)
+		best = want_best(acd, cl->agent, cl->has, acd->queues[q].first);
 	if (best != NIL)
 		return best;
 	for (uint32_t at = acd->queues[q].first; at < queue_end(&acd->queues[q]); at++) {

@@ -25,8 +25,8 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 
 	add(h, i);
 	add(h, c->id.v);
-	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->announced << 1 |
-		   c->ringing);
+	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->closing << 2 |
+		   (uint64_t)c->announced << 1 | c->ringing);
 	add(h, c->queue);
 	add(h, c->cepoch);
 	add(h, (uint64_t)c->queued_at);
@@ -211,6 +211,14 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		add(h, queue->fresh);
 		add_timer(h, acd, TM_ADVERT, q);
 		add_timer(h, acd, TM_IDLE_ADVERT, q);
+	}
+	for (size_t i = 0; i < (size_t)acd->confs_n * acd->sites_n; i++) {
+		const struct site_hours *x = &acd->hours[i];
+		if (x->permille == ACD_OPEN && !x->until)
+			continue; /* nothing was said of it */
+		add(h, i);
+		add(h, x->permille);
+		add(h, x->until);
 	}
 	for (size_t i = 0; i < (size_t)acd->queues_n * acd->peers_n; i++) {
 		const struct slot *s = &acd->slots[i];

@@ -20,7 +20,7 @@ uint64_t ewt_us(const struct acd *acd, uint32_t q)
 	const struct queue *first = &acd->queues[acd->queues[q].first];
 	uint32_t waiting = queue_waiting_all(acd, q);
 
-	if (waiting == 0 && acd->needs[first->need].idle > 0)
+	if (waiting == 0 && first->open_here > 0 && acd->needs[first->need].idle > 0)
 		return 0;
 	uint64_t gap = first->gap_us;
 	/* Nobody has been served for longer than usual: it is at least that slow now. */

@@ -60,6 +60,7 @@ const char *acd_cause_name(uint8_t cause)
 	    [ACD_CAUSE_FORCED] = "forced",
 	    [ACD_CAUSE_LIMIT] = "limit",
 	    [ACD_CAUSE_FENCED] = "fenced",
+	    [ACD_CAUSE_CLOSED] = "closed",
 	};
 	return NAME(names, cause);
 }
@@ -132,6 +133,7 @@ const char *acd_why_name(uint8_t code)
 	    [ACD_WHY_OTHERS_FIRST] = "others_first",
 	    [ACD_WHY_SPOKEN] = "agent_asked",
 	    [ACD_WHY_NOT_WAITING] = "not_waiting",
+	    [ACD_WHY_CLOSED] = "closed",
 	};
 	return NAME(names, code);
 }
@@ -143,6 +145,7 @@ const char *acd_story_name(uint8_t code)
 	    [ACD_STORY_GRANTED] = "granted", [ACD_STORY_BRIDGED] = "bridged",
 	    [ACD_STORY_BACK] = "back",       [ACD_STORY_AWAIT] = "await_agent",
 	    [ACD_STORY_ADOPTED] = "adopted",
+	    [ACD_STORY_CLOSED] = "closed",
 	};
 	return NAME(names, code);
 }

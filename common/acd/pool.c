@@ -252,14 +252,15 @@ static void refresh(struct acd *acd, uint32_t q)
 	struct queue *queue = &acd->queues[q];
 	struct heap *h = &acd->needs[queue->need].queues;
 	struct key best = {0};
-	uint32_t head = queue_head(acd, q);
-	bool any = false;
+	/* Where it is closed our agents get none of them; other sites may claim them. */
+	bool open = queue->open_here > 0, any = false;
+	uint32_t head = open ? queue_head(acd, q) : NIL;
 
 	if (head != NIL) {
 		best = mcall_key(&acd->mcalls[head]);
 		any = true;
 	}
-	if (queue->slots.root != NIL) {
+	if (open && queue->slots.root != NIL) {
 		const struct key *slot = &acd->slots[queue->slots.root].key;
 		if (!any || key_less(slot, &best))
 			best = *slot;
@@ -277,6 +278,13 @@ static void refresh(struct acd *acd, uint32_t q)
 		heap_insert(acd, HK_QUEUE, h, q);
 	else if (!same)
 		heap_update(acd, HK_QUEUE, h, q);
+}
+
+void pool_hours_changed(struct acd *acd, uint32_t q)
+{
+	refresh(acd, q);
+	if (acd->queues[q].open_here > 0)
+		pool_need_dirty(acd, acd->queues[q].need);
 }
 
 void pool_call_in(struct acd *acd, uint32_t i)

@@ -74,6 +74,15 @@ static void calls_copy(struct acd *acd, const struct acd *old)
 	freelist_copy(&acd->member_free, &old->member_free);
 	memcpy(acd->members, old->members, old->member_free.max * sizeof(*old->members));
 	timers_copy(acd, old, TM_MEMBER, old->member_free.max);
+	/* How long one may wait, and what closing means, may be another now: looked at anew. */
+	for (uint32_t i = 0; i < old->call_free.max; i++)
+		if (acd->calls[i].used && acd->calls[i].state == ACD_CALL_QUEUED) {
+			const struct acd_queue_conf *q = acd->queues[acd->calls[i].queue].conf;
+			if (q->max_wait_ms || q->closed_to != ACD_CLOSED_WAIT)
+				timer_set(acd, TM_CALL, i, acd->now);
+			else
+				timer_stop(acd, TM_CALL, i);
+		}
 }
 
 static void agents_copy(struct acd *acd, const struct acd *old)
@@ -154,6 +163,7 @@ struct acd *acd_reconfigure(void *mem, const struct acd *old, const struct acd_c
 	helio_assert(acd->mnodes_n == old->mnodes_n && acd->stations_n == old->stations_n &&
 		     acd->peers_n == old->peers_n);
 	common_copy(acd, old);
+	hours_copy(acd, old);
 	if (acd->role == ACD_ROLE_NODE)
 		node_copy(acd, old);
 	else if (acd->started)

@@ -117,7 +117,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	const struct row *row = &rows[m->type];
 	if (!sender_ok(acd, from, row->sender) || !fields_ok(m, row->fields))
 		return false;
-	if (m->cause > ACD_CAUSE_FENCED || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
+	if (m->cause > ACD_CAUSE_CLOSED || m->age_us > AGE_MAX_US || m->idle_us > AGE_MAX_US ||
 	    m->talk_us > AGE_MAX_US || m->turn_us > AGE_MAX_US || !stage_ok(m->stage) ||
 	    m->wrap_up_ms > WRAP_UP_MAX_MS || m->ring_timeout_ms > RING_MAX_MS)
 		return false;

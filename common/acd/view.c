@@ -148,6 +148,8 @@ bool acd_queue_next(const struct acd *acd, uint32_t *it, acd_time_us now,
 	*it += (uint32_t)acd->queues[q].stages + acd->queues[q].conf->pref_n;
 	memset(ret, 0, sizeof(*ret));
 	ret->queue = acd->queues[q].conf->id;
+	ret->permille = acd->queues[q].open_here;
+	ret->closed_everywhere = acd->queues[q].shut;
 	if (acd->role == ACD_ROLE_NODE)
 		node_queue_view(acd, q, now, ret);
 	else

@@ -130,6 +130,7 @@ uint32_t want_best(const struct acd *acd, struct acd_agent_id agent, struct able
 		if (skilled(has, acd->queues[acd->mcalls[i].queue].needs) &&
 		    (first_queue == NIL ||
 		     acd->queues[acd->mcalls[i].queue].first == first_queue) &&
+		    (first_queue != NIL || acd->queues[acd->mcalls[i].queue].open_here > 0) &&
 		    (best == NIL || less_mcall(acd, i, best)))
 			best = i;
 	return best;
@@ -138,6 +139,14 @@ uint32_t want_best(const struct acd *acd, struct acd_agent_id agent, struct able
 static bool able(const struct acd *acd, uint32_t ai, uint32_t q)
 {
 	return skilled(acd->classes[acd->magents[ai].cls].has, acd->queues[q].needs);
+}
+
+void want_hours_changed(struct acd *acd)
+{
+	for (uint32_t i = 0; acd->wants && i < acd->magent_free.max; i++)
+		if (acd->magents[i].used && acd->magents[i].free &&
+		    table_get(&acd->own_by_agent, acd->magents[i].id.v) != NIL)
+			ask(acd, i);
 }
 
 bool want_match(struct acd *acd)
@@ -189,7 +198,8 @@ enum acd_verdict recv_need(struct acd *acd, struct acd_addr from, uint32_t boot,
 	if (q == NIL)
 		return ACD_REFUSED_UNKNOWN;
 	uint32_t ai = acd->wants ? table_get(&acd->free_by_agent, m->agent.v) : NIL;
-	if (ai == NIL || !acd->matching || !acd->unheld || !able(acd, ai, q))
+	if (ai == NIL || !acd->matching || !acd->unheld || !able(acd, ai, q) ||
+	    acd->queues[q].open_here == 0)
 		return ACD_REFUSED_STATE;
 	uint32_t ci = claim_new(acd, acd_id_next(acd));
 	if (ci == NIL)

@@ -90,8 +90,11 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 	ret->overflowing =
 	    queue_head_abroad(acd, c->queue) != NIL &&
 	    (c->ripe || queue_head_abroad(acd, c->queue) == queue_head_waiting(acd, c->queue));
+	hours_why(acd, queue->first, now, ret);
 	if (c->state != MCALL_WAITING) {
 		ret->code = ACD_WHY_SPOKEN;
+	} else if (ret->closed_here) {
+		ret->code = ACD_WHY_CLOSED;
 	} else if (ret->able > 0) {
 		ret->code = ret->ahead > 0 ? ACD_WHY_OTHERS_FIRST : ACD_WHY_MATCHING;
 	} else if (ret->idle > 0) {

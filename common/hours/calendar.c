@@ -110,7 +110,7 @@ static void components(struct reading *r, const struct ics_lines *lines)
 	const char *open[DEPTH_MAX];
 	unsigned depth = 0;
 
-	for (size_t i = 0; i < lines->n; i++) {
+	for (size_t i = 0; i < lines->n && !r->stop; i++) {
 		const struct ics_line *l = &lines->list[i];
 		if (!strcmp(l->name, "BEGIN")) {
 			if (depth == DEPTH_MAX ||
@@ -141,7 +141,7 @@ static void components(struct reading *r, const struct ics_lines *lines)
 			property(r, &text, l);
 		}
 	}
-	if (depth)
+	if (depth && !r->stop)
 		tell(r->teller, lines->n ? lines->list[lines->n - 1].no : 1, false,
 		     "the file was cut off: export it again", "END:%.40s is missing",
 		     open[depth - 1]);

@@ -284,6 +284,16 @@ static void until_settle(struct hours_event *e)
 	rule->until = time_ical(until);
 }
 
+/* Nothing after it is read: to see that a rule gives nothing takes libical a second. */
+static bool empty_rule(struct reading *r, const struct ics_line *l)
+{
+	tell(r->teller, l->no, false,
+	     "no day fits it: compare UNTIL, BYDAY and BYMONTHDAY with DTSTART",
+	     "an empty rule: it never occurs");
+	r->stop = true;
+	return false;
+}
+
 static bool rule_read(struct reading *r, const struct ics_line *l, struct hours_event *e)
 {
 	/* RSCALE would bring other calendars by way of ICU; nobody's hours need them. */
@@ -313,6 +323,9 @@ static bool rule_read(struct reading *r, const struct ics_line *l, struct hours_
 		return false;
 	}
 	until_settle(e);
+	/* libical would look for one all the same, up to the year 2582. */
+	if (!icaltime_is_null_time(e->rule->until) && time_local(e->rule->until) < e->start)
+		return empty_rule(r, l);
 	return true;
 }
 
@@ -338,10 +351,8 @@ static bool rule_check(struct reading *r, const struct ics_line *l, const struct
 	}
 	walk_end(&w);
 	if (n == 0)
-		tell(r->teller, l->no, false,
-		     "no day fits it: compare UNTIL, BYDAY and BYMONTHDAY with DTSTART",
-		     "an empty rule: it never occurs");
-	else if (n > 366 * HOURS_A_DAY_MAX)
+		return empty_rule(r, l);
+	if (n > 366 * HOURS_A_DAY_MAX)
 		tell(r->teller, l->no, false, "remove BYMINUTE and BYSECOND",
 		     "too many occurrences: more than %d a day", HOURS_A_DAY_MAX);
 	else if (first != e->start)

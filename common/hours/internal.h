@@ -77,7 +77,7 @@ struct reading {
 	struct hours_calendar *calendar;
 	struct teller *teller;
 	const char *site_zone, *calendar_zone; /* calendar_zone: X-WR-TIMEZONE, NULL if absent */
-	bool holidays, no_memory;
+	bool holidays, no_memory, stop;
 };
 /* The zone, loaded once; NULL is told at that line. */
 const struct hours_zone *reading_zone(struct reading *r, int line, const char *name);

@@ -52,7 +52,8 @@ static const char *cause_text(uint8_t cause)
 	case ACD_CAUSE_QUEUE_EMPTY:
 	case ACD_CAUSE_DRAINING:
 	case ACD_CAUSE_LIMIT:
-	case ACD_CAUSE_FENCED: break;
+	case ACD_CAUSE_FENCED:
+	case ACD_CAUSE_CLOSED: break;
 	}
 	return acd_cause_name(cause);
 }

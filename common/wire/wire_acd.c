@@ -63,7 +63,7 @@ static bool in_range(const Acd *src)
 	return src->type > ACD_MSG_NONE && src->type < ACD_MSG_TYPE_COUNT &&
 	       src->node <= UINT16_MAX && src->peer <= UINT16_MAX && src->site <= ACD_SITES_MAX &&
 	       src->priority <= UINT8_MAX && src->state <= ACD_AGENT_GRACE &&
-	       src->cause <= ACD_CAUSE_FENCED && src->age_us <= age_max_us &&
+	       src->cause <= ACD_CAUSE_CLOSED && src->age_us <= age_max_us &&
 	       src->idle_us <= age_max_us && src->talk_us <= age_max_us &&
 	       src->turn_us <= age_max_us && src->rank <= UINT8_MAX && src->stage <= UINT8_MAX &&
 	       (src->levels_count == 0 || src->levels_count == 4) && wants_in_range(src);

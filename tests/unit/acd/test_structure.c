@@ -179,7 +179,7 @@ static void every_value_has_a_name_and_no_other_has(void **state)
 		assert_string_not_equal(acd_agent_state_name(i), "?");
 	for (uint8_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
 		assert_string_not_equal(acd_outcome_name(i), "?");
-	for (uint8_t i = 0; i <= ACD_CAUSE_FENCED; i++)
+	for (uint8_t i = 0; i <= ACD_CAUSE_CLOSED; i++)
 		assert_string_not_equal(acd_cause_name(i), "?");
 	for (uint8_t i = 0; i <= ACD_REASON_FORCED; i++)
 		assert_string_not_equal(acd_reason_name(i), "?");

@@ -90,7 +90,7 @@ static void a_value_out_of_its_range_is_refused(void **state)
 	    {&bad.site, 256},
 	    {&bad.priority, 256},
 	    {&bad.state, ACD_AGENT_GRACE + 1},
-	    {&bad.cause, ACD_CAUSE_FENCED + 1},
+	    {&bad.cause, ACD_CAUSE_CLOSED + 1},
 	};
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(table); i++) {
 		bad = good;
