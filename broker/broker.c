@@ -124,6 +124,12 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 	err = broker_metrics_open(b, why);
 	if (err)
 		return err;
+	*ret_what = "hours";
+	err = broker_hours_open(b);
+	if (err) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
 	/* The first deadline, and whatever the core wants to say at its start. */
 	struct acd_event ev = {.type = ACD_EV_TIME};
 	broker_event(b, &ev);
@@ -132,6 +138,7 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 
 static void broker_close(struct broker *b)
 {
+	broker_hours_close(b);
 	broker_metrics_close(b);
 	broker_admin_close(b);
 	broker_mesh_close(b);

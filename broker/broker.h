@@ -22,6 +22,7 @@
 #include <czmq.h>
 
 struct admin;
+struct broker_hours;
 
 enum {
 	/* Messages before timers and the admin socket get their turn: under a millisecond's work.
@@ -76,6 +77,7 @@ struct broker {
 	struct metrics_server *metrics; /* NULL: no metrics: in the configuration */
 	struct metrics_acd acd_messages;
 	struct broker_queue_watch *watched; /* per queue of conf */
+	struct broker_hours *hours;
 	struct {
 		uint64_t events, refused, bad_acd, not_ours, pending_dropped;
 	} counters;
@@ -110,6 +112,10 @@ int broker_metrics_open(struct broker *b, char ret_why[256]);
 void broker_metrics_close(struct broker *b);
 /* Once a tick: does rule L1 hold here? */
 void broker_metrics_tick(struct broker *b);
+
+/* broker_hours.c: tells the core who is open, first of all and at each change. */
+int broker_hours_open(struct broker *b);
+void broker_hours_close(struct broker *b);
 
 /* broker_admin.c */
 int broker_admin_open(struct broker *b, char ret_why[256]);

@@ -134,6 +134,11 @@ static int node_open(struct node *n, const char **what, char why[256])
 		snprintf(why, 256, "%s", strerror(err));
 		return err;
 	}
+	*what = "hours";
+	if ((err = node_hours_open(n))) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
 	*what = "journal"; /* late: it opens the SIP port once it was read */
 	if ((err = node_journal_open(n, why)))
 		return err;
@@ -147,6 +152,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 static void node_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_stop);
+	node_hours_close(n);
 	node_metrics_close(n);
 	node_neighbour_close(n);
 	calls_close(n);

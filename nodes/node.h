@@ -34,6 +34,7 @@ struct desk;
 struct journal;
 struct neighbour;
 struct node_wall;
+struct node_hours;
 struct node_metrics;
 struct trace;
 
@@ -79,6 +80,7 @@ struct node {
 	struct desk *desk;
 	struct node_wall *wall;
 	struct neighbour *neighbour;
+	struct node_hours *hours;
 	struct node_metrics *metrics;
 
 	struct hash *calls;  /* struct call by id */
@@ -129,6 +131,7 @@ struct call {
 	bool accepted, over;
 	struct le moving_le; /* the caller is to be told where we hear it now */
 	bool fenced;         /* another node owns it now: not a word, not a record */
+	bool told_closed; /* hears that the queue is closed */
 	char disposition[32];
 	char *note;
 };
@@ -155,6 +158,10 @@ void calls_not_returned(struct node *n, const struct call_back *back);
 /* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered.
  */
 void calls_goodbye(struct node *n);
+
+/* node_hours.c: tells the core who is open, before the first call and at each change. */
+int node_hours_open(struct node *n);
+void node_hours_close(struct node *n);
 void calls_close(struct node *n);
 struct call *node_call_find(const struct node *n, uint64_t id);
 void calls_fx(struct node *n, const struct acd_fx *fx);

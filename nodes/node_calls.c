@@ -89,7 +89,7 @@ static void sounds_load(struct node *n)
 	uint64_t until = mono_us() + SOUNDS_AT_START_MS * 1000u;
 	for (uint32_t i = 0; i < n->conf->queues_n && mono_us() < until; i++) {
 		const struct conf_queue *q = &n->conf->queues[i];
-		const char *path[] = {q->greeting, q->music};
+		const char *path[] = {q->greeting, q->music, q->closed_announcement};
 		for (size_t k = 0; k < HELIO_ARRAY_LEN(path); k++) {
 			struct media_sound s;
 			if (*path[k] && media_sound_load(n->media, &s, path[k], why))
@@ -97,6 +97,18 @@ static void sounds_load(struct node *n)
 					 log_quote(path[k]), log_quote(why));
 		}
 	}
+}
+
+/* Once: the call ends after that (closed_after:). Then silence, not music. */
+static void say_closed(struct node *n, struct call *c)
+{
+	struct media_sound s = {0}, none = {0};
+	char why[256];
+	if (*c->queue->closed_announcement &&
+	    media_sound_load(n->media, &s, c->queue->closed_announcement, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->closed_announcement),
+			 log_quote(why));
+	(void)media_leg_play(n->media, c->leg, s, none);
 }
 
 /* Music, preceded by the greeting the first time. A queue without files waits in silence. */
@@ -154,9 +166,15 @@ static void call_take(struct node *n, struct sip_call *sip, const char *user, co
 	c->codec = offer->codec;
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED, .call = c->id, .queue = {q->id}};
 	uint64_t id = c->id.v;
-	if (node_event(n, &ev) != ACD_OK) {
+	enum acd_verdict verdict = node_event(n, &ev);
+	if (verdict != ACD_OK) {
 		c->sip = NULL;
 		call_free(n, c);
+		if (verdict == ACD_REFUSED_CLOSED) {
+			log_info("call.closed", "queue=%s", q->name);
+			(void)sip_call_reject(sip, 480, "Temporarily Unavailable", 0);
+			return;
+		}
 		(void)sip_call_reject(sip, 503, "Service Unavailable", RETRY_AFTER_S);
 		return;
 	}
@@ -197,7 +215,9 @@ void calls_answer(struct node *n, uint64_t id)
 		return;
 	}
 	remote_set(n, c, &sip_call_dialog(c->sip)->remote_sdp);
-	if (view.state == ACD_CALL_QUEUED || view.state == ACD_CALL_GRANTED)
+	if (c->told_closed)
+		say_closed(n, c);
+	else if (view.state == ACD_CALL_QUEUED || view.state == ACD_CALL_GRANTED)
 		music_on(n, c, true);
 }
 
@@ -525,6 +545,20 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 		 (unsigned long long)(c->wait_us / 1000));
 }
 
+/* Its queue is closed everywhere, or open again. */
+static void call_told(struct node *n, struct call *c, bool closed)
+{
+	if (c->told_closed == closed)
+		return;
+	c->told_closed = closed;
+	if (!c->accepted)
+		return; /* calls_answer() looks at it */
+	if (closed)
+		say_closed(n, c);
+	else
+		music_on(n, c, false);
+}
+
 void calls_fx(struct node *n, const struct acd_fx *fx)
 {
 	struct call *c = node_call_find(n, fx->call.v);
@@ -540,6 +574,7 @@ void calls_fx(struct node *n, const struct acd_fx *fx)
 			(void)media_unbridge(n->media, c->leg);
 			music_on(n, c, false);
 		}
+		call_told(n, c, fx->cause == ACD_CAUSE_CLOSED);
 		break;
 	case ACD_CALL_GRANTED:
 		c->offers++;

@@ -391,6 +391,8 @@ void check_all(struct reader *r)
 	check_agents(r);
 	settle_tenants(r);
 	/* After an error, warnings would guess from half a picture. */
-	if (!r->problems.errors)
+	if (!r->problems.errors) {
 		warn_all(r);
+		check_hours(r);
+	}
 }

@@ -7,6 +7,7 @@
 
 #include "common/acd/acd.h"
 #include "common/base/base.h"
+#include "common/conf/options.h"
 
 struct conf *conf_free(struct conf *conf)
 {
@@ -14,6 +15,7 @@ struct conf *conf_free(struct conf *conf)
 		return NULL;
 	free(conf->daemons);
 	free(conf->queues);
+	conf_calendars_free(conf);
 	free(conf->agents);
 	free(conf);
 	return NULL;
@@ -178,6 +180,9 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .ring_timeout_ms = q->ring_timeout_ms,
 		    .group_max = q->group_max,
 		    .weight = (uint16_t)q->weight,
+		    .overflow_closed = q->overflow_closed,
+		    .closed_to = q->closed_to,
+		    .closed_after_ms = q->closed_after_ms,
 		    .closed = q->closed,
 		};
 		memcpy(list[i].relax, q->relax, sizeof(q->relax));

@@ -25,6 +25,7 @@ enum {
 	CONF_TRUNKS_MAX = 64,
 	CONF_TUNNELS_MAX = 32,     /* a Redis and a Sentinel of each of 16 sites */
 	CONF_USER_SIZE = 32,
+	CONF_CALENDARS_MAX = 256,  /* different ones; queues share them */
 };
 
 enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
@@ -69,6 +70,21 @@ struct conf_site {
 	uint32_t first, daemons_n;      /* range in conf->daemons */
 };
 
+struct hours_calendar;
+struct hours_zone;
+
+/* When a site answers: one calendar of hours, and one of holidays that subtract. */
+struct conf_calendar {
+	char file[CONF_PATH_SIZE], holidays_file[CONF_PATH_SIZE]; /* absolute; holidays: "" = none */
+	char timezone[48];              /* of the site */
+	struct hours_calendar *open, *holidays; /* open NULL: files were not read (fuzzing) */
+	struct hours_zone *zone;        /* NULL: shown in UTC */
+};
+struct conf_hours {
+	uint8_t site;                   /* its number */
+	uint16_t calendar;              /* in conf->calendars */
+};
+
 struct conf_queue {
 	char name[CONF_NAME_SIZE];      /* the user part of the dialled SIP URI */
 	char display[64];
@@ -88,6 +104,15 @@ struct conf_queue {
 	uint32_t sl_within_ms, sl_target_pct;
 	char greeting[CONF_PATH_SIZE];  /* absolute after load; "" = none */
 	char music[CONF_PATH_SIZE];
+	/* Opening hours by site; none: always open everywhere. With some, a site that is not named
+	 * does not answer this queue. */
+	uint32_t hours_n;
+	struct conf_hours hours[CONF_SITES_MAX];
+	uint32_t ramp_ms;               /* hand-over, see common/conf/hours.h */
+	bool overflow_closed;           /* closed_site: to any_open */
+	uint8_t closed_to;              /* enum acd_closed */
+	uint32_t closed_after_ms;       /* how long the announcement is played */
+	char closed_announcement[CONF_PATH_SIZE];
 	bool closed;                    /* conf_live(): removed from the file while daemons ran */
 	int line;                       /* of its definition, for messages */
 };
@@ -162,6 +187,9 @@ struct conf {
 	struct conf_daemon *daemons;    /* grouped by site, in order of file */
 	struct conf_queue *queues;
 	char skills[CONF_SKILLS_MAX][CONF_NAME_SIZE]; /* sorted by name */
+	uint32_t calendars_n;
+	uint64_t calendars_hash;        /* of their bytes; in hash, too */
+	struct conf_calendar *calendars;
 	struct conf_agent *agents;      /* sorted by id */
 };
 

@@ -16,7 +16,7 @@ struct text {
 	mode_t mode;
 };
 
-static int text_read(struct text *ret, const char *path)
+static int text_read(struct text *ret, const char *path, size_t max)
 {
 	struct stat st;
 	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -27,7 +27,7 @@ static int text_read(struct text *ret, const char *path)
 		err = errno;
 	else if (!S_ISREG(st.st_mode))
 		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-	else if (st.st_size > YAML_BYTES_MAX)
+	else if ((uint64_t)st.st_size > max)
 		err = EFBIG;
 	char *bytes = err ? NULL : malloc((size_t)st.st_size + 1);
 	if (!err && !bytes)
@@ -53,7 +53,19 @@ static int text_read(struct text *ret, const char *path)
 	return 0;
 }
 
-static uint64_t hash_bytes(uint64_t h, const char *p, size_t n)
+int conf_text_read(const char *path, size_t max, char **ret_text, size_t *ret_len)
+{
+	struct text t;
+	int err = text_read(&t, path, max);
+
+	if (err)
+		return err;
+	*ret_text = t.bytes;
+	*ret_len = t.len;
+	return 0;
+}
+
+uint64_t conf_hash_bytes(uint64_t h, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ (uint8_t)p[i]) * 1099511628211u;
@@ -144,7 +156,7 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 	section_read(r, SECTION_ROOT, r->root, r->root, c);
 	r->problems.name[PROBLEM_AGENTS] = *c->agents_file ? c->agents_file : "agents.yaml";
 	if (!agents && *c->agents_file) {
-		int failed = text_read(&from_disk, c->agents_file);
+		int failed = text_read(&from_disk, c->agents_file, YAML_BYTES_MAX);
 		if (failed)
 			file_bad(r, PROBLEM_AGENTS, failed);
 		else
@@ -156,9 +168,12 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 		check_all(r);
 	if (agents) {
 		agents_mode_check(r, agents->mode);
-		c->hash =
-		    hash_bytes(hash_bytes(14695981039346656037u, cluster->bytes, cluster->len),
-			       agents->bytes, agents->len);
+		c->hash = conf_hash_bytes(
+		    conf_hash_bytes(14695981039346656037u, cluster->bytes, cluster->len),
+		    agents->bytes, agents->len);
+		if (c->calendars_n)
+			c->hash = conf_hash_bytes(c->hash, (const char *)&c->calendars_hash,
+						  sizeof(c->calendars_hash));
 	}
 	if (!err && !r->problems.errors)
 		err = r->no_memory ? ENOMEM : tables_move(r);
@@ -221,7 +236,7 @@ int conf_load_text(struct conf **ret_conf, const char *path, const char *text, s
 int conf_load(struct conf **ret_conf, const char *path, FILE *err)
 {
 	struct text cluster = {0};
-	int rc = text_read(&cluster, path);
+	int rc = text_read(&cluster, path, YAML_BYTES_MAX);
 
 	if (rc) {
 		if (err)

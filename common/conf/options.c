@@ -106,6 +106,10 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "max_length",         OPT_U32,      "0",           "so many may wait at one node, more are refused (503); 0: no limit", AT(struct conf_queue, max_length), 0, 20000, NULL, NULL},
 	{SECTION_QUEUE,  "max_wait",           OPT_MS,       "0s",          "then the call ends, recorded as failed (timeout); 0s: never", AT(struct conf_queue, max_wait_ms), 0, 86400000, NULL, NULL},
 	{SECTION_QUEUE,  "missed_limit",       OPT_U32,      "1",           "an agent who misses so many in a row goes to not ready", AT(struct conf_queue, missed_limit), 1, 10, NULL, NULL},
+	{SECTION_QUEUE,  "hours",              OPT_READ,     "",            "opening hours by site, as iCalendar files; a site that is not named does not answer; none: always open", 0, 0, 0, "{oslo: office-oslo.ics, manila: {open: office-manila.ics, holidays: philippines.ics}}", read_hours},
+	{SECTION_QUEUE,  "ramp",               OPT_MS,       "0s",          "hand-over: a site's share of other sites' callers falls in the last so long before it closes and rises in the first after it has opened", AT(struct conf_queue, ramp_ms), 0, 14400000, NULL, NULL},
+	{SECTION_QUEUE,  "closed_announcement", OPT_SOUND,   "",            "audio file for callers of a queue that is closed everywhere (to: announce)", AT(struct conf_queue, closed_announcement), 0, 0, NULL, NULL},
+	{SECTION_QUEUE,  "closed_after",       OPT_MS,       "10s",         "how long it is played; then the call ends", AT(struct conf_queue, closed_after_ms), 1000, 120000, NULL, NULL},
 
 	{SECTION_QUEUE,  "ring_at_once",       OPT_U8,       "8",           "with strategy: ring_all: a call rings at so many agents at the same time; who accepts first has it", AT(struct conf_queue, group_max), 2, ACD_GROUP_MAX, NULL, NULL},
 	{SECTION_QUEUE,  "weight",             OPT_PERCENT,  "100%",        "an agent of several queues takes the caller whose wait, times this, is longest; within a priority class", AT(struct conf_queue, weight), 10, ACD_WEIGHT_MAX, NULL, NULL},
@@ -114,11 +118,14 @@ static const struct option table[] = {
 	{SECTION_LEVEL,  "answer_within",      OPT_MS,       "20s",         "answered within this time counts as good", AT(struct conf_queue, sl_within_ms), 1000, 3600000, NULL, NULL},
 	{SECTION_LEVEL,  "target",             OPT_PERCENT,  "80%",         "share of calls to be answered in time", AT(struct conf_queue, sl_target_pct), 1, 100, NULL, NULL},
 
-	{SECTION_OVERFLOW, "when",             OPT_WORD,     "",            "a condition", AT(struct raw_overflow, when), 0, 0, "no_idle_here, queue_longer, ewt, closed_everywhere", NULL},
+	{SECTION_OVERFLOW, "when",             OPT_WORD,     "",            "a condition", AT(struct raw_overflow, when), 0, 0, "no_idle_here, queue_longer, ewt, closed_site, closed_everywhere", NULL},
 	{SECTION_OVERFLOW, "after",            OPT_READ,     "",            "this long in the queue", 0, 0, 86400000, "a duration", read_after},
 	{SECTION_OVERFLOW, "longer_than",      OPT_U32,      "0",           "with when: queue_longer: more than so many wait", AT(struct raw_overflow, longer_than), 0, 1000000, NULL, NULL},
 	{SECTION_OVERFLOW, "above",            OPT_MS,       "0s",          "with when: ewt: a newcomer is likely to wait longer", AT(struct raw_overflow, ewt_above_ms), 0, 86400000, NULL, NULL},
-	{SECTION_OVERFLOW, "to",               OPT_WORD,     NULL,          "where to", AT(struct raw_overflow, to), 0, 0, "any_open, callback, voicemail", NULL},
+	{SECTION_OVERFLOW, "to",               OPT_WORD,     NULL,          "where to", AT(struct raw_overflow, to), 0, 0, "any_open, announce, refuse, callback, voicemail", NULL},
+
+	{SECTION_HOURS,  "open",               OPT_PATH,     NULL,          "iCalendar file of the hours", AT(struct conf_calendar, file), 0, 0, NULL, NULL},
+	{SECTION_HOURS,  "holidays",           OPT_READ,     "",            "iCalendar file whose events are all closed", 0, 0, 0, "a path of at most 255 bytes", read_holidays},
 
 	{SECTION_RELAX,  "after",              OPT_MS,       NULL,          "this long in the queue", AT(struct acd_relax, after_ms), 1, 86400000, NULL, NULL},
 	{SECTION_RELAX,  "skills",             OPT_READ,     NULL,            "the levels that change then; 0: not needed any more; the rest stays as before", 0, 0, 0, "{name: level} of skills that the queue asks for", read_relax_skills},
@@ -144,7 +151,8 @@ static const char *const titles[SECTION_COUNT] = {
 	[SECTION_SITE] = "sites.NAME", [SECTION_BROKER] = "sites.NAME.brokers.NAME",
 	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
 	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",
-	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_RELAX] = "queues.NAME.relax[]", [SECTION_AGENTS] = "agents.yaml",
+	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_RELAX] = "queues.NAME.relax[]",
+	[SECTION_HOURS] = "queues.NAME.hours.SITE", [SECTION_AGENTS] = "agents.yaml",
 	[SECTION_AGENT] = "agents.NAME (agents.yaml)",
 };
 /* clang-format on */

@@ -17,7 +17,7 @@
 enum section {
 	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_JOURNAL, SECTION_SIP_LIMITS, SECTION_SITE,
 	SECTION_BROKER, SECTION_NODE, SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL,
-	SECTION_OVERFLOW, SECTION_RELAX, SECTION_AGENTS,
+	SECTION_OVERFLOW, SECTION_HOURS, SECTION_RELAX, SECTION_AGENTS,
 	SECTION_AGENT, SECTION_COUNT,
 };
 
@@ -56,7 +56,7 @@ struct option {
 	void (*read)(struct reader *r, const struct yaml_node *value, void *base);
 };
 
-enum { SECTION_OPTIONS_MAX = 24 };
+enum { SECTION_OPTIONS_MAX = 32 };
 
 /* Rows of one section stand together. */
 const struct option *section_options(enum section s, size_t *ret_n);
@@ -147,6 +147,14 @@ void read_after(struct reader *r, const struct yaml_node *v, void *base);
 void read_strategy(struct reader *r, const struct yaml_node *v, void *base);
 void read_relax(struct reader *r, const struct yaml_node *v, void *base);
 void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base);
+void read_hours(struct reader *r, const struct yaml_node *v, void *base);
+void read_holidays(struct reader *r, const struct yaml_node *v, void *base);
+/* Gaps that nobody covers, rules that contradict each other: warnings. */
+void check_hours(struct reader *r);
+void conf_calendars_free(struct conf *c);
+/* The whole of a regular file, *ret_text is the caller's to free(). EFBIG, errno. */
+int conf_text_read(const char *path, size_t max, char **ret_text, size_t *ret_len);
+uint64_t conf_hash_bytes(uint64_t h, const char *p, size_t n);
 void read_agents(struct reader *r, const struct yaml_node *v, void *base);
 void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base);
 

@@ -40,7 +40,8 @@ void problems_vadd(struct problems *p, const struct problem_text *t, const char 
 					 .line = t->line,
 					 .col = t->col,
 					 .warning = t->warning,
-					 .text = text};
+					 .text = text,
+					 .path = t->path ? strdup(t->path) : NULL};
 	p->n++;
 }
 
@@ -59,6 +60,9 @@ static int by_place(const void *va, const void *vb)
 
 	if (a->file != b->file)
 		return a->file < b->file ? -1 : 1;
+	int names = a->path && b->path ? strcmp(a->path, b->path) : 0;
+	if (names)
+		return names;
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;
 	if (a->col != b->col)
@@ -74,12 +78,12 @@ void problems_print(struct problems *p, FILE *out)
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct problem *x = &p->list[i];
 		const char *mark = x->warning ? "warning: " : "";
+		const char *name = x->path ? x->path : p->name[x->file];
 
 		if (x->line)
-			fprintf(out, "%s:%d:%d: %s%s\n", p->name[x->file], x->line, x->col, mark,
-				x->text);
+			fprintf(out, "%s:%d:%d: %s%s\n", name, x->line, x->col, mark, x->text);
 		else
-			fprintf(out, "%s: %s%s\n", p->name[x->file], mark, x->text);
+			fprintf(out, "%s: %s%s\n", name, mark, x->text);
 	}
 	if (p->more)
 		fprintf(out, "… and %u more; mend these first\n", p->more);
@@ -87,8 +91,10 @@ void problems_print(struct problems *p, FILE *out)
 
 void problems_free(struct problems *p)
 {
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
 		free(p->list[i].text);
+		free(p->list[i].path);
+	}
 	p->n = 0;
 }
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum problem_file { PROBLEM_CLUSTER, PROBLEM_AGENTS, PROBLEM_FILES };
+enum problem_file { PROBLEM_CLUSTER, PROBLEM_AGENTS, PROBLEM_CALENDAR, PROBLEM_FILES };
 
 enum { PROBLEMS_MAX = 100 };  /* more help nobody: the rest is counted */
 
@@ -20,6 +20,7 @@ struct problem {
 	int line, col;              /* 0: the file as a whole */
 	bool warning;
 	char *text;
+	char *path;                 /* of a calendar; NULL: as problems.name[file] says */
 };
 
 struct problems {
@@ -34,6 +35,7 @@ struct problem_text {
 	int line, col;
 	bool warning;
 	const char *key, *allowed, *remedy;
+	const char *path;           /* PROBLEM_CALENDAR: the file */
 };
 void problems_vadd(struct problems *p, const struct problem_text *t, const char *fmt, va_list ap)
 	__attribute__((format(printf, 3, 0)));

@@ -700,17 +700,37 @@ void read_after(struct reader *r, const struct yaml_node *v, void *base)
 		((struct raw_overflow *)base)->timed = true;
 }
 
+static void closed_apply(struct reader *r, const struct yaml_node *item,
+			 const struct raw_overflow *x, struct conf_queue *q)
+{
+	if (!strcmp(x->to, "any_open"))
+		bad(r, item, "announce, refuse", "use when: closed_site for one site",
+		    "'closed_everywhere' cannot lead to any_open: nobody is open then");
+	else if (q->closed_to != ACD_CLOSED_WAIT)
+		bad(r, item, "one rule of each kind", "remove one of them",
+		    "a second rule with closed_everywhere");
+	else
+		q->closed_to = !strcmp(x->to, "refuse") ? ACD_CLOSED_REFUSE : ACD_CLOSED_ANNOUNCE;
+}
+
 static void overflow_apply(struct reader *r, const struct yaml_node *item,
 			   const struct raw_overflow *x, struct conf_queue *q)
 {
 	if (!strcmp(x->to, "callback") || !strcmp(x->to, "voicemail")) {
-		bad(r, yaml_value(item, "to"), "any_open",
+		bad(r, yaml_value(item, "to"),
+		    "any_open; announce or refuse when closed_everywhere",
 		    "remove this rule for now: callers stay in the queue",
 		    "'%s' is not available in this version yet", x->to);
 	} else if (!strcmp(x->when, "closed_everywhere")) {
-		bad(r, item, "no_idle_here, or after: with a duration",
-		    "remove this rule: opening hours are not available in this version yet",
-		    "'closed_everywhere' cannot lead to any_open: nobody is open then");
+		closed_apply(r, item, x, q);
+	} else if (strcmp(x->to, "any_open") != 0) {
+		bad(r, yaml_value(item, "to"), "any_open", "use it with when: closed_everywhere",
+		    "'%s' is for callers of a queue that is closed everywhere", x->to);
+	} else if (!strcmp(x->when, "closed_site")) {
+		if (q->overflow_closed)
+			bad(r, item, "one rule of each kind", "remove one of them",
+			    "a second rule with closed_site");
+		q->overflow_closed = true;
 	} else if ((x->longer_than > 0) != (strcmp(x->when, "queue_longer") == 0)) {
 		bad(r, item, "{when: queue_longer, longer_than: 10, to: any_open}", NULL,
 		    "queue_longer and longer_than: belong together");

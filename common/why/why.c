@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/base.h"
+#include "common/conf/hours.h"
 
 static void say(json_t *lines, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -109,6 +110,9 @@ static void say_story(const struct conf *conf, const struct acd_why *w, json_t *
 		case ACD_STORY_ADOPTED:
 			say(lines, "after %s: this node took it from the journal", at);
 			break;
+		case ACD_STORY_CLOSED:
+			say(lines, "after %s: by its hours the queue closed at every site", at);
+			break;
 		case ACD_STORY_NONE: break;
 		}
 	}
@@ -128,6 +132,39 @@ static void say_missing(const struct conf *conf, const struct acd_why *w, json_t
 	    names);
 }
 
+/* Times are those of the clock on the wall there. */
+static const char *wall_clock(char buf[64], const struct conf_site *site, uint64_t in_us)
+{
+	struct hours_zone *zone = NULL;
+
+	(void)hours_zone_load(&zone, site->timezone); /* none: UTC, and it says so */
+	conf_time_text(buf, 64, zone, wall_ms() / 1000 + (int64_t)(in_us / 1000000));
+	hours_zone_free(zone);
+	return buf;
+}
+
+static void say_closed(const struct conf *conf, const struct acd_why *w, json_t *lines)
+{
+	const struct conf_site *other = conf_site_by_number(conf, w->other_site);
+	char at[64], in[32];
+
+	say(lines, "it waits because its queue is closed %s by its hours",
+	    w->closed_everywhere ? "at every site" : "at this site");
+	if (other && w->other_in_us && w->closed_everywhere)
+		say(lines, "next to open is %s: %s", other->name,
+		    wall_clock(at, other, w->other_in_us));
+	else if (other && w->other_in_us)
+		say(lines, "open at %s until %s", other->name,
+		    wall_clock(at, other, w->other_in_us));
+	else if (other && !w->closed_everywhere)
+		say(lines, "open at %s", other->name);
+	if (!w->overflowing && !w->closed_everywhere && !w->overflow_in_us)
+		say(lines, "no rule sends it there; remedy: overflow: [{when: closed_site, to: "
+			   "any_open}]");
+	if (w->opens_in_us)
+		say(lines, "this site opens in %s", span(in, w->opens_in_us));
+}
+
 static void say_wait(const struct conf *conf, const struct acd_why *w, json_t *lines)
 {
 	char a[32];
@@ -139,6 +176,7 @@ static void say_wait(const struct conf *conf, const struct acd_why *w, json_t *l
 	case ACD_WHY_OTHERS_FIRST:
 		say(lines, "able agents are idle, but callers before it get them first");
 		break;
+	case ACD_WHY_CLOSED: say_closed(conf, w, lines); break;
 	case ACD_WHY_SPOKEN: say(lines, "an agent is being reserved for it"); break;
 	case ACD_WHY_NONE:
 	case ACD_WHY_NOT_WAITING: return;
