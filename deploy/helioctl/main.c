@@ -55,6 +55,14 @@ static const struct ctl_command commands[] = {
 	 "waits. A call that has ended has a record instead: `helioctl id CALL`.\n\n"
 	 "  helioctl why oslo1-2f-91",
 	 NULL, 1, 1, true, false, cmd_why},
+	{"hours", "QUEUE", "who answers a queue when: at a time, or through a week, with the gaps",
+	 "From the calendars of the configuration; no daemon is asked. Every time names its zone. SHARE\n"
+	 "is the site's weight for callers of other sites: it falls and rises over ramp:. Exit code 1\n"
+	 "with --at when nobody answers then.\n\n"
+	 "  helioctl hours support\n"
+	 "  helioctl hours support --at 2026-03-29T03:30@oslo\n"
+	 "  helioctl hours support --week 2026-03-23 --json | jq .gaps",
+	 cmd_hours_options, 1, 1, true, false, cmd_hours},
 	{"drain", "NODE|SITE", "no new calls and sign-ins for a node, or for all of a site",
 	 "Calls in hand go on. Pages without a call are sent to other nodes over three seconds, the\n"
 	 "others after their call. With --wait it shows what is left, and ends when nothing is: then\n"

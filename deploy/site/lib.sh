@@ -185,6 +185,11 @@ stage_config() {
 		stage_file 600 root root "$incoming/presence/${file##*/}" "$file"
 		stage_file 600 heliograph heliograph "/etc/heliograph/presence/${file##*/}" "$file"
 	done
+	for file in "$folder"/hours/*.ics; do
+		[ -e "$file" ] || continue
+		stage_file 644 root root "$incoming/hours/${file##*/}" "$file"
+		stage_file 644 root root "/etc/heliograph/hours/${file##*/}" "$file"
+	done
 	for file in "$folder"/audio/*.wav; do
 		[ -e "$file" ] || continue
 		stage_file 644 root root "$incoming/audio/${file##*/}" "$file"

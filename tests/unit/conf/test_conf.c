@@ -100,9 +100,9 @@ static void the_example_cluster_loads_without_a_word(void **state)
 	assert_int_equal(d->media_port_max, 23999);
 	assert_ptr_equal(conf_daemon_by_addr(c, d->addr), d);
 	const struct conf_queue *q = conf_queue_by_name(c, "kundesenter");
-	assert_true(q->overflow_timed);
 	assert_false(q->overflow_no_idle);
-	assert_int_equal(q->overflow_after_ms, 30000);
+	assert_int_equal(q->hours_n, 1);
+	assert_int_equal(q->closed_to, ACD_CLOSED_REFUSE);
 	assert_int_equal(q->sl_target_pct, 80);
 	assert_ptr_equal(conf_queue_by_id(c, q->id), q);
 	const struct conf_agent *a = conf_agent_by_name(c, "ingrid");
