@@ -1,14 +1,7 @@
 #include "common/records/records_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "common/base/base.h"
-
-enum { APPLICATION_ID = 0x48656c69 /* "Heli" */, SCHEMA_VERSION = 1 };
+#include "common/store/store.h"
 
 /* wraps stands apart from records: the agent's note may come before the owner's record, and a
  * record written again by a later owner must not lose it. totals is kept by triggers, so that
@@ -51,137 +44,27 @@ static const char put_sql[] =
 static const char wrap_sql[] = "INSERT INTO wraps VALUES (?1, ?2, ?3) ON CONFLICT (call) DO UPDATE"
 			       " SET disposition = excluded.disposition, note = excluded.note";
 
-static int errno_of(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW: return 0;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return EBUSY;
-	case SQLITE_FULL: return ENOSPC;
-	case SQLITE_NOMEM: return ENOMEM;
-	case SQLITE_NOTADB:
-	case SQLITE_CORRUPT: return EINVAL;
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN: return EACCES;
-	default: return EIO;
-	}
-}
-
-static int run(sqlite3 *db, const char *sql)
-{
-	return errno_of(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
-static int pragma_get(sqlite3 *db, const char *sql, int *ret)
-{
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(s);
-	if (rc == SQLITE_ROW)
-		*ret = sqlite3_column_int(s, 0);
-	sqlite3_finalize(s);
-	return errno_of(rc);
-}
-
-/* Refuses a database of somebody else and one of a later version. */
-static int identity_check(sqlite3 *db)
-{
-	int id = 0, version = 0, tables = 0;
-	int err = pragma_get(db, "PRAGMA application_id", &id);
-
-	if (!err)
-		err = pragma_get(db, "PRAGMA user_version", &version);
-	if (!err)
-		err = pragma_get(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (err)
-		return err;
-	if (tables > 0 && (id != APPLICATION_ID || version != SCHEMA_VERSION))
-		return EINVAL;
-	return 0;
-}
-
-static int schema_up(sqlite3 *db)
-{
-	char ids[96];
-	int err = run(db, "PRAGMA journal_mode = WAL");
-
-	/* FULL: a record acknowledged survives a power cut; the thread of its own pays for it. */
-	if (!err)
-		err = run(db, "PRAGMA synchronous = FULL");
-	if (!err)
-		err = run(db, "BEGIN IMMEDIATE");
-	if (err)
-		return err;
-	snprintf(ids, sizeof(ids), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-		 APPLICATION_ID, SCHEMA_VERSION);
-	err = run(db, ids);
-	if (!err)
-		err = run(db, schema);
-	if (!err)
-		err = run(db, "COMMIT");
-	if (err)
-		run(db, "ROLLBACK");
-	return err;
-}
-
-static int explain(char why[256], const char *path, int err, const char *detail)
-{
-	switch (err) {
-	case EINVAL:
-		snprintf(why, 256,
-			 "%.150s is not a record database of this version; move it away (mv it to "
-			 "a name ending in .old)",
-			 path);
-		break;
-	case ENOSPC: snprintf(why, 256, "%.180s: the disk is full; make room", path); break;
-	case EBUSY:
-		snprintf(why, 256, "%.160s is locked by another program; close that one", path);
-		break;
-	default: snprintf(why, 256, "%.140s: %.100s", path, detail ? detail : strerror(err)); break;
-	}
-	return err;
-}
-
-/* Callers' numbers are in it: readable by its owner only (WAL and index inherit the mode). */
-static int file_make(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return errno;
-	close(fd);
-	return 0;
-}
+static const struct store_kind kind = {
+    .what = "a record database",
+    .application_id = 0x48656c69, /* "Heli" */
+    .version = 1,
+    .schema = schema,
+};
 
 int records_db_open(struct records_db *ret, const char *path, char why[256])
 {
 	struct records_db d = {0};
-	int err = file_make(path);
+	int err = store_open(&d.db, path, &kind, why);
 
-	why[0] = '\0';
 	if (err)
-		return explain(why, path, err, NULL);
-	err = errno_of(
-	    sqlite3_open_v2(path, &d.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL));
-	if (!err) {
-		sqlite3_busy_timeout(d.db, 2000);
-		err = identity_check(d.db);
-	}
+		return err;
+	err = store_errno(
+	    sqlite3_prepare_v3(d.db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &d.put, NULL));
 	if (!err)
-		err = schema_up(d.db);
-	if (!err)
-		err = errno_of(
-		    sqlite3_prepare_v3(d.db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &d.put, NULL));
-	if (!err)
-		err = errno_of(sqlite3_prepare_v3(d.db, wrap_sql, -1, SQLITE_PREPARE_PERSISTENT,
-						  &d.wrap, NULL));
+		err = store_errno(sqlite3_prepare_v3(d.db, wrap_sql, -1, SQLITE_PREPARE_PERSISTENT,
+						     &d.wrap, NULL));
 	if (err) {
-		explain(why, path, err, d.db ? sqlite3_errmsg(d.db) : NULL);
+		store_explain(why, path, &kind, err, sqlite3_errmsg(d.db));
 		records_db_close(&d);
 		return err;
 	}
@@ -199,27 +82,18 @@ void records_db_close(struct records_db *d)
 
 int records_db_begin(struct records_db *d)
 {
-	return run(d->db, "BEGIN IMMEDIATE");
+	return store_run(d->db, "BEGIN IMMEDIATE");
 }
 
 int records_db_commit(struct records_db *d)
 {
-	return run(d->db, "COMMIT");
+	return store_run(d->db, "COMMIT");
 }
 
 void records_db_rollback(struct records_db *d)
 {
 	if (!sqlite3_get_autocommit(d->db))
-		run(d->db, "ROLLBACK");
-}
-
-static int step(sqlite3_stmt *s)
-{
-	int rc = sqlite3_step(s);
-
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return errno_of(rc);
+		store_run(d->db, "ROLLBACK");
 }
 
 int records_db_put(struct records_db *d, const struct record *r)
@@ -235,7 +109,7 @@ int records_db_put(struct records_db *d, const struct record *r)
 		sqlite3_bind_text(d->put, at++, text[i], -1, SQLITE_STATIC);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(number); i++)
 		sqlite3_bind_int64(d->put, at++, number[i]);
-	return step(d->put);
+	return store_step(d->put);
 }
 
 int records_db_wrap(struct records_db *d, const char *call, const char *disposition,
@@ -244,25 +118,14 @@ int records_db_wrap(struct records_db *d, const char *call, const char *disposit
 	sqlite3_bind_text(d->wrap, 1, call, -1, SQLITE_STATIC);
 	sqlite3_bind_text(d->wrap, 2, disposition, -1, SQLITE_STATIC);
 	sqlite3_bind_text(d->wrap, 3, note, -1, SQLITE_STATIC);
-	return step(d->wrap);
+	return store_step(d->wrap);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
 int records_reader_open(sqlite3 **ret, const char *path)
 {
-	sqlite3 *db = NULL;
-	int err = errno_of(
-	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL));
-
-	if (err) {
-		sqlite3_close(db);
-		return err;
-	}
-	/* The control loop waits for this: in WAL a reader is never held up for long. */
-	sqlite3_busy_timeout(db, 50);
-	*ret = db;
-	return 0;
+	return store_open_reader(ret, path);
 }
 
 static json_t *row(sqlite3_stmt *s)
@@ -350,7 +213,7 @@ int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *
 		}
 	}
 	sqlite3_finalize(s);
-	return errno_of(rc);
+	return store_errno(rc);
 }
 
 json_t *records_reader_totals(sqlite3 *db)
