@@ -10,6 +10,10 @@ enum {
 	SILENT_US = 15000000,
 	BACKOFF_MIN_MS = 100,
 	BACKOFF_MAX_MS = 2000,
+	/* As the page does (gateway/web/src/link): a gateway that has just come back hears of its
+	 * nodes one after the other; a node that is dead must not cost more than this. */
+	HOME_MAX_MS = 2000,
+	HOME_RETRY_MS = 150,
 	READY_AGAIN_MS = 300, /* not at once: a refused `ready` is answered by a state */
 };
 
@@ -82,8 +86,17 @@ void agent_do_signout(struct agent *a)
 	link_send(a->link, json_pack("{s:s}", "t", "signout"));
 }
 
-static void reconnect_later(struct agent *a)
+static void reconnect_later(struct agent *a, const char *why)
 {
+	if (strcmp(why, LINK_NODE_LOST) == 0)
+		a->homeless = true;
+	if (strcmp(why, LINK_OTHER_NODE) == 0) {
+		if (!a->other_us)
+			a->other_us = mono_us();
+		tmr_start(&a->connect_tmr, HOME_RETRY_MS, connect_now, a);
+		return;
+	}
+
 	a->gateway++;
 	tmr_start(&a->connect_tmr, a->backoff_ms, connect_now, a);
 	a->backoff_ms = a->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : a->backoff_ms * 2;
@@ -102,9 +115,13 @@ static void went_down(struct agent *a, const char *why, int code)
 	}
 	if (!a->lost_us)
 		a->lost_us = mono_us();
+	if (strcmp(why, LINK_OTHER_NODE) == 0) {
+		reconnect_later(a, why);
+		return;
+	}
 	report_count(COUNT_DOWNS);
 	agent_event(a, EV_DOWN, "down", json_pack("{s:s, s:i}", "why", why, "code", code));
-	reconnect_later(a);
+	reconnect_later(a, why);
 }
 
 void agent_do_drop(struct agent *a)
@@ -166,7 +183,8 @@ static void on_welcome(struct agent *a, const json_t *msg)
 		report_count(COUNT_RESUMED);
 	if (a->lost_us)
 		report_time(TIME_RECONNECT, a->welcome_us - a->lost_us);
-	a->lost_us = 0;
+	a->lost_us = a->other_us = 0;
+	a->homeless = false;
 	audio_welcome(a, msg);
 	agent_event(a, resumed ? EV_RESUMED : EV_SIGNED_IN, resumed ? "resumed" : "signed_in",
 		    json_pack("{s:s, s:s, s:I}", "node", a->node, "session", a->session, "ms",
@@ -183,7 +201,7 @@ static void on_denied(struct agent *a, const json_t *msg)
 	a->ticket[0] = '\0'; /* if it was the ticket, the password is next */
 	a->link = link_close(a->link);
 	a->sealed = false;
-	reconnect_later(a);
+	reconnect_later(a, why);
 }
 
 static void on_state(struct agent *a, const json_t *msg)
@@ -321,6 +339,7 @@ static void move_now(void *arg)
 	tmr_cancel(&a->ready_tmr);
 	tmr_cancel(&a->ping_tmr);
 	a->lost_us = mono_us();
+	a->homeless = true;
 	connect_now(a);
 }
 
@@ -407,6 +426,8 @@ static void connect_now(void *arg)
 	struct agent *a = arg;
 	struct link_conf conf = a->pool->link[a->gateway % a->pool->o->gateways];
 	conf.device = &a->device;
+	conf.home = a->ticket[0] && !a->homeless ? a->node : NULL;
+	conf.insist = !a->other_us || mono_us() - a->other_us < HOME_MAX_MS * UINT64_C(1000);
 	if (a->pool->o->from_n) {
 		uint32_t ip4 = sa_in(&a->pool->o->from) + (uint32_t)a->index % a->pool->o->from_n;
 		sa_set_in(&conf.local, ip4, 0);

@@ -83,6 +83,8 @@ struct agent {
 	bool leg_connected, heard, heard_once; /* since the last talk; in this call */
 	uint32_t best_permille, listen_hz;
 	uint32_t ping_n, backoff_ms;
+	uint64_t other_us; /* since when other nodes than ours are offered; 0: not yet */
+	bool homeless;     /* our node is gone: any other will do */
 	uint64_t connect_us, login_us, welcome_us, accept_us, talk_us, idle_us, lost_us, seen_us;
 	struct tmr connect_tmr, act_tmr, ready_tmr, ping_tmr, hear_tmr, step_tmr;
 	/* script */

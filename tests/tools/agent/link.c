@@ -111,6 +111,10 @@ static void got_cert(struct link *l, const uint8_t *cert, size_t len)
 		fail(l, "the node's certificate is not signed by this cluster");
 		return;
 	}
+	if (l->conf.home && l->conf.insist && strcmp(c.node, l->conf.home) != 0) {
+		fail(l, LINK_OTHER_NODE);
+		return;
+	}
 	memcpy(prologue, SEAL_PROLOGUE, n);
 	memcpy(prologue + n, cert, len);
 	seal_handshake_wipe(&l->hs);
@@ -178,7 +182,7 @@ static void got_data(struct link *l, const uint8_t *body, size_t len)
 
 static void got_bye(struct link *l, const uint8_t *body, size_t len)
 {
-	static const char *const why[] = {"bye", "node lost", "no node", "limit"};
+	static const char *const why[] = {"bye", LINK_NODE_LOST, "no node", "limit"};
 	fail(l, len && body[0] < HELIO_ARRAY_LEN(why) ? why[body[0]] : why[0]);
 }
 
@@ -239,9 +243,10 @@ static void tcp_closed(int err, void *arg)
 static void tcp_established(void *arg)
 {
 	struct link *l = arg;
-	char request[WS_REQUEST_MAX], path[64], origin[96];
-	snprintf(path, sizeof(path), "/desk%s%s", l->conf.site ? "?site=" : "",
-		 l->conf.site ? l->conf.site : "");
+	char request[WS_REQUEST_MAX], path[128], origin[96];
+	snprintf(path, sizeof(path), "/desk?%s%s%s%s%s", l->conf.site ? "site=" : "",
+		 l->conf.site ? l->conf.site : "", l->conf.site && l->conf.home ? "&" : "",
+		 l->conf.home ? "node=" : "", l->conf.home ? l->conf.home : "");
 	snprintf(origin, sizeof(origin), "http%s://%s", l->conf.tls ? "s" : "", l->conf.host);
 	if (ws_request(&l->ws, l->conf.host, path, origin, "heliograph.1", request)) {
 		fail(l, "request too long");

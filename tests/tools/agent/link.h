@@ -21,12 +21,17 @@ typedef void(link_msg_h)(const char *type, const json_t *msg, void *arg);
 /* Over: why in words, code of the WebSocket (0: none). The link is freed after it returns. */
 typedef void(link_down_h)(const char *why, int code, void *arg);
 
+#define LINK_OTHER_NODE "another node"
+#define LINK_NODE_LOST "node lost"
+
 struct link_conf {
 	struct sa gateway;
 	struct sa local;  /* where the connection comes from; unset: the kernel's choice */
 	struct tls *tls;  /* from link_tls(); NULL: no TLS */
 	char host[64];    /* "127.0.1.1:8080": Host and Origin */
 	const char *site; /* wanted; NULL: the gateway's own */
+	const char *home; /* the node of our session, asked for; NULL: any */
+	bool insist;      /* another node than home will not do: down_h says LINK_OTHER_NODE */
 	uint8_t cluster_pub[SEAL_KEY_LEN];
 	const struct seal_keypair *device;
 };
