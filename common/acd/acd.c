@@ -370,6 +370,9 @@ static recv_fn *const receivers[ACD_MSG_TYPE_COUNT] = {
     [ACD_MSG_RELEASE] = recv_release,
     [ACD_MSG_RELEASED] = recv_released,
     [ACD_MSG_NACK] = recv_nack,
+    [ACD_MSG_OWNER] = recv_owner,
+    [ACD_MSG_RECALL] = recv_recall,
+    [ACD_MSG_HOLD] = recv_hold,
 };
 
 static enum acd_verdict ev_msg(struct acd *acd, const struct acd_event *ev)
@@ -405,10 +408,18 @@ static enum acd_verdict ev_drain(struct acd *acd, const struct acd_event *ev)
 	return ACD_OK;
 }
 
+static bool while_suspended(enum acd_event_type type)
+{
+	return type == ACD_EV_TIME || type == ACD_EV_RECOVER || type == ACD_EV_CALL_ADOPTED ||
+	       type == ACD_EV_CALL_FENCED || type == ACD_EV_HOURS || type == ACD_EV_SUSPEND;
+}
+
 static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 {
 	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && ev->type != ACD_EV_HOURS &&
 	    acd->role != ACD_ROLE_NODE)
+		return ACD_REFUSED_STATE;
+	if (acd->suspended && !while_suspended(ev->type))
 		return ACD_REFUSED_STATE;
 	switch (ev->type) {
 	case ACD_EV_TIME: return ACD_OK;
@@ -429,11 +440,12 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_MEDIA_FAILED: return ev_media_failed(acd, ev);
 	case ACD_EV_DRAIN: return ev_drain(acd, ev);
 	case ACD_EV_AGENT_FORCE: return ev_agent_force(acd, ev);
-	case ACD_EV_RECOVER:
-	case ACD_EV_CALL_ADOPTED:
-	case ACD_EV_CALL_FENCED:
-	case ACD_EV_AGENT_SEEN: return ACD_REFUSED_STATE;
+	case ACD_EV_RECOVER: return ev_recover(acd, ev);
+	case ACD_EV_CALL_ADOPTED: return ev_call_adopted(acd, ev);
+	case ACD_EV_CALL_FENCED: return ev_call_fenced(acd, ev);
+	case ACD_EV_AGENT_SEEN: return ev_agent_seen(acd, ev);
 	case ACD_EV_HOURS: return ev_hours(acd, ev);
+	case ACD_EV_SUSPEND: acd->suspended = ev->on; return ACD_OK;
 	case ACD_EV_TYPE_COUNT: break;
 	}
 	return ACD_REFUSED_INVALID;
@@ -449,6 +461,8 @@ static bool pump_once(struct acd *acd)
 
 static bool pump(struct acd *acd)
 {
+	if (acd->suspended)
+		return false;
 	while (fx_room(acd))
 		if (!pump_once(acd))
 			return false;
@@ -506,7 +520,11 @@ enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct ac
 
 acd_time_us acd_deadline(const struct acd *acd)
 {
-	if (!acd->started || acd->out_n > 0 || acd->round.on)
+	if (!acd->started || acd->out_n > 0)
+		return acd->now;
+	if (acd->suspended)
+		return UINT64_MAX;
+	if (acd->round.on)
 		return acd->now;
 	if (acd->matching && acd->unheld &&
 	    (acd->dirty_needs.head != NIL || acd->dirty_classes.head != NIL ||

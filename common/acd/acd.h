@@ -301,6 +301,12 @@ enum acd_event_type {
 	 * between: it hands over), age_us: until it opens or closes, 0: not known. At the start for
 	 * each queue that has hours and each site, then at each change. */
 	ACD_EV_HOURS,
+	ACD_EV_SUSPEND,           /* on: this node's lease ran out (it was stopped, or its neighbour
+				   * does not hear it) and its calls may have been adopted: no timer
+				   * fires, nothing is sent, and any event but TIME, CALL_FENCED,
+				   * CALL_ADOPTED and RECOVER is refused with STATE (messages are
+				   * repeated by who sent them; the shell keeps its own). The first
+				   * event after waking; off when it is known who owns the calls. */
 	ACD_EV_TYPE_COUNT,
 };
 

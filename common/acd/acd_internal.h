@@ -67,8 +67,15 @@ struct heap {
 	uint32_t root, n;
 };
 
-enum heap_kind { HK_TIMER, HK_MCALL, HK_SLOT, HK_QUEUE, HK_LINK, HK_MAGENT,
-		 HK_COUNT = HK_MAGENT + 5 /* one for each enum order */ };
+enum heap_kind {
+	HK_TIMER,
+	HK_MCALL,
+	HK_SLOT,
+	HK_QUEUE,
+	HK_LINK,
+	HK_MAGENT,
+	HK_COUNT = HK_MAGENT + 5 /* one for each enum order */
+};
 
 /* Where the nodes of a kind lie, and their order. */
 struct heap_family {
@@ -92,7 +99,7 @@ void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h
 
 /* --- table.c: 64-bit key -> index, open addressing; and lists of free entries -------------------
  */
-struct table_slot { /* key and value side by side: one cache line a look */
+struct table_slot {   /* key and value side by side: one cache line a look */
 	uint64_t key; /* 0 is empty */
 	uint32_t value;
 };
@@ -155,8 +162,14 @@ bool timer_fire_next(struct acd *acd);
  *                │  └──NACK, RELEASE, time───────────┤    │ KEEP of the same triple
  *                │      (age kept)                   ▼    │
  *                └───────await_agent_ms─────── AWAIT_AGENT┘
- *   from every state: the caller's own BYE or a failed leg ──► ended, and the entry is gone
+ *   from every state: the caller's own BYE or a failed leg ──► ended, and the entry is gone;
+ *   or another node has adopted it ──► left. How a call comes from the journal: adopt.c
  */
+enum call_ask {
+	ASK_NOBODY, /* KEEP of the same triple, or the agent in another session */
+	ASK_OWNER,  /* OWNER until HOLD: does that register still hold it? */
+	ASK_RECALL, /* RECALL until HOLD: the agent is back, in another session */
+};
 struct call {
 	bool used;
 	uint8_t state, priority;
@@ -174,6 +187,8 @@ struct call {
 	uint32_t group, group_n; /* GRANTED: further offers, see group.c; group: 1 + index, 0 none */
 	acd_time_us deadline;   /* GRANTED, AWAIT_AGENT: then back to the queue; closing: the end */
 	acd_time_us heard;      /* BRIDGED: last KEEP of the agent's node */
+	uint64_t before;        /* adopted: the epoch before ours; else 0 */
+	uint8_t ask;            /* AWAIT_AGENT: enum call_ask */
 	uint64_t ann_version;
 	uint32_t story_n; /* lines so far; line i is at i % ACD_STORY_MAX */
 	struct acd_story story[ACD_STORY_MAX];
@@ -234,6 +249,7 @@ struct agent {
 	bool used, announced;
 	bool lost;        /* its socket is gone; TM_GRACE runs */
 	bool bound;       /* offer is bound to (call, cepoch, owner) */
+	bool alone;       /* bound, and its owner is silent: shown as "reconnecting" */
 	bool ready_after; /* after the work in hand: IDLE, else NOT_READY(reason_after) */
 	bool out_after;   /* signed out while talking: OFF after the call */
 	uint8_t state, reason, reason_after, rank;
@@ -242,15 +258,16 @@ struct agent {
 	struct acd_skills skills;
 	struct acd_levels levels;
 	struct able has;
-	uint32_t missed;       /* in a row */
-	uint32_t taken;        /* calls talked to since sign-in */
-	uint64_t talk_us;      /* … and for how long */
-	acd_time_us turn_at;   /* when it rang last, or sign-in */
+	uint32_t missed;     /* in a row */
+	uint32_t taken;      /* calls talked to since sign-in */
+	uint64_t talk_us;    /* … and for how long */
+	acd_time_us turn_at; /* when it rang last, or sign-in */
 	struct acd_offer_id offer;
 	struct acd_call_id call;
 	uint64_t cepoch;
 	struct acd_addr owner;   /* node that owns the call */
 	struct acd_addr claimed; /* broker that was asked for a call */
+	acd_time_us heard;       /* COMMITTED, TALKING: the owner, last */
 	uint32_t queue;
 	uint32_t wrap_up_ms;
 	int64_t idle_since;
@@ -287,6 +304,7 @@ struct mcall {
 	int64_t queued_at;
 	uint64_t ewt_us; /* what was foretold when it came */
 	uint64_t version, mark;
+	uint64_t cepoch; /* of two nodes that announce it the larger one owns it */
 	struct acd_want want[ACD_WANTS_MAX];
 	struct acd_agent_id own; /* nobody but this agent may have it now; else 0 */
 	uint32_t own_prev, own_next; /* others who want the same agent, while WAITING */
@@ -320,8 +338,8 @@ struct mnode {
 	uint32_t calls, agents; /* list heads */
 	uint64_t sync_id;       /* of the SYNC that is coming in, 0 none */
 	uint32_t sync_seen;
-	bool synced;          /* a whole SYNC, or an equal DIGEST, has been seen */
-	acd_time_us asked_at; /* SYNC_REQ, for its rate limit */
+	bool synced;           /* a whole SYNC, or an equal DIGEST, has been seen */
+	acd_time_us asked_at;  /* SYNC_REQ, for its rate limit */
 	acd_time_us digest_at; /* the last DIGEST; 0 none yet */
 	bool asked;
 };
@@ -383,9 +401,9 @@ struct need {
 	uint32_t first_queue; /* its queues: list through acd.queue_next */
 };
 struct cls {
-	struct able has; /* reduced to what needs ask for */
+	struct able has;          /* reduced to what needs ask for */
 	struct acd_levels levels; /* reduced to what MOST_SKILLED weighs */
-	uint8_t orders;  /* bits: enum order */
+	uint8_t orders;           /* bits: enum order */
 	struct heap agents[ORDER_COUNT];
 	uint32_t links_n, refs;
 	bool used, dirty;
@@ -393,7 +411,7 @@ struct cls {
 };
 struct link {
 	uint32_t cls, need;
-	uint32_t score; /* of a need with MOST_SKILLED */
+	uint32_t score;    /* of a need with MOST_SKILLED */
 	struct hnode node; /* in need.links while the class has idle agents */
 };
 /* What a broker of another site said about one queue. */
@@ -468,7 +486,8 @@ struct acd {
 	struct acd_timers tm;
 	acd_time_us now;
 	bool started, draining, island, matching;
-	bool unheld; /* matcher: the pause for the first SYNCs is over */
+	bool suspended; /* SUSPEND: see acd.h */
+	bool unheld;    /* matcher: the pause for the first SYNCs is over */
 	acd_time_us hold_until;
 
 	/* outbox */
@@ -518,6 +537,8 @@ struct acd {
 	uint32_t ann_count;
 	acd_time_us broker_heard;
 	uint64_t entered, ended[ACD_OUTCOME_FAILED + 1];
+	uint64_t left;             /* entered here, ends elsewhere: fenced */
+	acd_time_us recover_until; /* RECOVER */
 
 	/* matcher */
 	struct mcall *mcalls;
@@ -624,6 +645,14 @@ void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause);
 void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
 void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause);
 void call_timer(struct acd *acd, uint32_t i);
+void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
+	      enum acd_outcome outcome);
+/* A new entry, in no state yet; LIMIT, UNKNOWN queue. */
+enum acd_verdict call_enter(struct acd *acd, const struct acd_event *ev, uint64_t cepoch,
+			    uint32_t *ret_i);
+bool call_cepoch_ok(const struct acd *acd, uint64_t cepoch);
+void call_rings(struct acd *acd, uint32_t i);
+void call_forget(struct acd *acd, uint32_t i);
 struct acd_story *call_tell(struct acd *acd, uint32_t i, enum acd_story_code code); /* zeroed */
 
 /* --- group.c -------------------------------------------------------------------------------------
@@ -640,6 +669,7 @@ void group_front_offer(struct acd *acd, uint32_t i, struct acd_offer_id offer);
 void group_leave(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
 /* All but the party. */
 void group_revoke(struct acd *acd, uint32_t i, enum acd_cause cause);
+void group_forget(struct acd *acd, uint32_t i); /* … without a word */
 void group_timer(struct acd *acd, uint32_t member);
 /* group 1 + index of the first; false when there is none left. */
 static inline bool group_next(const struct acd *acd, uint32_t *group, const struct member **ret)
@@ -650,6 +680,30 @@ static inline bool group_next(const struct acd *acd, uint32_t *group, const stru
 	*group = (*ret)->next;
 	return true;
 }
+
+/* --- adopt.c -------------------------------------------------------------------------------------
+ */
+enum acd_verdict ev_recover(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_call_adopted(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_call_fenced(struct acd *acd, const struct acd_event *ev);
+enum acd_verdict ev_agent_seen(struct acd *acd, const struct acd_event *ev);
+void call_agent_seen(struct acd *acd, struct acd_agent_id agent, struct acd_session_id session,
+		     struct acd_addr node);
+void call_await(struct acd *acd, uint32_t i, enum call_ask ask, uint32_t ms);
+void call_ask(struct acd *acd, uint32_t i); /* … again in its time */
+void call_leave(struct acd *acd, uint32_t i);
+/* The same offer and node, under an epoch before ours. */
+bool call_held_before(const struct call *c, const struct acd_msg *m, struct acd_addr from);
+bool call_reclaim(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from);
+/* True: it goes on waiting for the agent. */
+bool call_denied(struct acd *acd, uint32_t i, uint32_t boot, enum acd_cause cause);
+/* A call of an earlier life of this node that may be in the journal: not to be denied yet. */
+bool call_may_return(const struct acd *acd, struct acd_call_id id);
+
+/* --- recv_owner.c --------------------------------------------------------------------------------
+ */
+void agent_owner_heard(struct acd *acd, uint32_t i);
+bool agent_owner_lost(struct acd *acd, uint32_t i); /* true: the offer is over */
 
 /* --- agent.c -------------------------------------------------------------------------------------
  */
@@ -663,10 +717,10 @@ void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_
 void agent_unreserve(struct acd *acd, uint32_t i);
 void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from,
 		uint32_t queue);
-void agent_talk(struct acd *acd, uint32_t i);
+struct acd_fx *agent_talk(struct acd *acd, uint32_t i); /* its FX_TALK */
 /* The offer in hand is over. tell: the call's owner does not know yet. */
 void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
-#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+#if defined(ACD_MUTATE_ACCEPT_TWO_OFFERS) || defined(ACD_MUTATE_RECALL_THE_BUSY)
 void agent_mutate_forget_offer(struct acd *acd, uint32_t i);
 #endif
 void agent_send(struct acd *acd, uint32_t i, enum acd_msg_type type);
@@ -684,6 +738,9 @@ void ending_done(struct acd *acd, uint32_t i);
 void ending_timer(struct acd *acd, uint32_t i);
 void send_triple(struct acd *acd, struct acd_addr to, enum acd_msg_type type, struct triple t,
 		 enum acd_side side, enum acd_cause cause);
+/* NACK; FENCED if the message is of an epoch before the one that is held or ended here. */
+void send_nack(struct acd *acd, struct acd_addr to, enum acd_side side, const struct acd_msg *m,
+	       enum acd_cause cause);
 /* "I do not hold this": answers RELEASE if it ended here, else NACK. */
 enum acd_verdict refuse_triple(struct acd *acd, struct acd_addr from, enum acd_side side,
 			       const struct acd_msg *m, enum acd_cause cause);
@@ -699,7 +756,8 @@ typedef enum acd_verdict recv_fn(struct acd *acd, struct acd_addr from, uint32_t
 recv_fn recv_call_up, recv_call_down, recv_agent_up, recv_agent_down, recv_digest, recv_sync_req,
     recv_sync_begin, recv_sync_end, recv_advert, recv_agent_advert, recv_reserve, recv_reserve_nack,
     recv_claim, recv_claim_nack, recv_pick, recv_pick_nack, recv_pick_ok, recv_grant, recv_ringing,
-    recv_need, recv_commit, recv_bridged, recv_keep, recv_release, recv_released, recv_nack;
+    recv_need, recv_commit, recv_bridged, recv_keep, recv_release, recv_released, recv_nack,
+    recv_owner, recv_recall, recv_hold;
 
 /* --- announce.c ----------------------------------------------------------------------------------
  */

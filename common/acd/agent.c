@@ -92,12 +92,12 @@ static void clear_offer(struct acd *acd, struct agent *a)
 	a->offer.v = 0;
 	a->call.v = 0;
 	a->cepoch = 0;
-	a->bound = false;
+	a->bound = a->alone = false;
 	a->owner.v = 0;
 	a->claimed.v = 0;
 }
 
-#ifdef ACD_MUTATE_ACCEPT_TWO_OFFERS
+#if defined(ACD_MUTATE_ACCEPT_TWO_OFFERS) || defined(ACD_MUTATE_RECALL_THE_BUSY)
 /* The planted bug: an agent to whom a call rings is taken for idle. */
 void agent_mutate_forget_offer(struct acd *acd, uint32_t i)
 {
@@ -162,7 +162,7 @@ void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd
 	fx->ring_timeout_ms = m->ring_timeout_ms;
 }
 
-void agent_talk(struct acd *acd, uint32_t i)
+struct acd_fx *agent_talk(struct acd *acd, uint32_t i)
 {
 	struct agent *a = &acd->agents[i];
 
@@ -175,6 +175,7 @@ void agent_talk(struct acd *acd, uint32_t i)
 	fx->call = a->call;
 	fx->cepoch = a->cepoch;
 	fx->peer = a->owner;
+	return fx;
 }
 
 void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
@@ -245,11 +246,15 @@ void agent_timer(struct acd *acd, uint32_t i)
 	case ACD_AGENT_RESERVED: agent_unreserve(acd, i); return;
 	case ACD_AGENT_RINGING: agent_missed(acd, i); return;
 	case ACD_AGENT_COMMITTED:
-		/* No way back by time: the owner may have bridged already. */
+		/* The owner may have bridged already: only its long silence ends this. */
+		if (agent_owner_lost(acd, i))
+			return;
 		agent_send(acd, i, ACD_MSG_COMMIT);
 		timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.commit_retry_ms));
 		return;
 	case ACD_AGENT_TALKING:
+		if (agent_owner_lost(acd, i))
+			return;
 		agent_send(acd, i, ACD_MSG_KEEP);
 		timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.keep_ms));
 		return;
@@ -303,6 +308,7 @@ static enum acd_verdict ev_sign_in(struct acd *acd, const struct acd_event *ev)
 	a->turn_at = acd->now;
 	table_put(&acd->agent_by_session, a->session.v, i);
 	agent_set(acd, i, ACD_AGENT_NOT_READY, ACD_REASON_SIGNED_IN);
+	call_agent_seen(acd, a->id, a->session, acd->self);
 	return ACD_OK;
 }
 
@@ -362,6 +368,7 @@ static enum acd_verdict ev_accept(struct acd *acd, uint32_t i)
 	if (acd->agents[i].state != ACD_AGENT_RINGING || acd->agents[i].lost)
 		return ACD_REFUSED_STATE;
 	acd->agents[i].missed = 0;
+	acd->agents[i].heard = acd->now;
 	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.commit_retry_ms));
 	agent_set(acd, i, ACD_AGENT_COMMITTED, ACD_REASON_NONE);
 	agent_send(acd, i, ACD_MSG_COMMIT);

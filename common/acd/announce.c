@@ -27,6 +27,7 @@ void call_up_msg(const struct acd *acd, const struct call *c, struct acd_msg *re
 	    .priority = c->priority,
 	    .age_us = age(acd, c->queued_at),
 	    .version = c->ann_version,
+	    .cepoch = c->cepoch,
 	    .state = c->state,
 	};
 	memcpy(ret->want, c->want, sizeof(ret->want));
@@ -55,6 +56,9 @@ void announce_call(struct acd *acd, uint32_t i)
 	struct call *c = &acd->calls[i];
 	bool up =
 	    c->state == ACD_CALL_QUEUED || (c->state == ACD_CALL_GRANTED && group_open(acd, c));
+#ifdef ACD_MUTATE_GRANT_WHILE_AWAITED
+	up |= c->state == ACD_CALL_AWAIT_AGENT;
+#endif
 	/* one more agent has been found: now for the next */
 	bool more = c->state == ACD_CALL_GRANTED;
 	bool again = up && c->announced && (more || c->told_more);

@@ -38,8 +38,8 @@ struct acd_story *call_tell(struct acd *acd, uint32_t i, enum acd_story_code cod
 	return s;
 }
 
-static void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
-		     enum acd_outcome outcome)
+void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
+	      enum acd_outcome outcome)
 {
 	struct call *c = &acd->calls[i];
 	struct acd_fx *fx = fx_push(acd, ACD_FX_CALL);
@@ -73,29 +73,25 @@ static uint8_t class_of(const struct acd *acd, uint32_t queue, uint8_t priority)
 	return sum > UINT8_MAX ? UINT8_MAX : (uint8_t)sum;
 }
 
-enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
+/* Epochs are 64·k + ordinal, k from 1, so that no two nodes ever mint the same one. */
+static uint64_t first_cepoch(const struct acd *acd)
+{
+	return 64 + addr_ordinal(acd->self.v);
+}
+
+bool call_cepoch_ok(const struct acd *acd, uint64_t cepoch)
+{
+	return cepoch >= first_cepoch(acd) && cepoch % 64 == first_cepoch(acd) % 64 &&
+	       cepoch < UINT64_MAX / 2;
+}
+
+enum acd_verdict call_enter(struct acd *acd, const struct acd_event *ev, uint64_t cepoch,
+			    uint32_t *ret_i)
 {
 	uint32_t queue = queue_find(acd, ev->queue);
 
-	uint64_t first = 64 + addr_ordinal(acd->self.v);
-	uint64_t cepoch = ev->msg.cepoch ? ev->msg.cepoch : first;
-
-	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US || cepoch < first ||
-	    cepoch % 64 != first % 64)
-		return ACD_REFUSED_INVALID;
-	/* What comes back from the journal (with its age) was in the queue before it was closed. */
-	if (queue == NIL || (acd->queues[queue].conf->closed && !ev->age_us))
+	if (queue == NIL)
 		return ACD_REFUSED_UNKNOWN;
-	if (acd->draining)
-		return ACD_REFUSED_DRAINING;
-	if (call_find(acd, ev->call) != NIL)
-		return ACD_REFUSED_STATE;
-	if (hours_end_call(acd, queue) && acd->queues[queue].conf->closed_to == ACD_CLOSED_REFUSE &&
-	    !ev->age_us)
-		return ACD_REFUSED_CLOSED;
-	uint32_t max_length = acd->queues[queue].conf->max_length;
-	if (max_length && acd->queues[queue].queued >= max_length)
-		return ACD_REFUSED_LIMIT;
 	uint32_t i = freelist_take(&acd->call_free);
 	if (i == NIL)
 		return ACD_REFUSED_LIMIT;
@@ -111,6 +107,32 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	memcpy(c->want, ev->want, sizeof(c->want));
 	table_put(&acd->call_by_id, c->id.v, i);
 	acd->entered++;
+	*ret_i = i;
+	return ACD_OK;
+}
+
+enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
+{
+	uint32_t queue = queue_find(acd, ev->queue), i;
+	uint64_t cepoch = ev->msg.cepoch ? ev->msg.cepoch : first_cepoch(acd);
+
+	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US ||
+	    !call_cepoch_ok(acd, cepoch))
+		return ACD_REFUSED_INVALID;
+	if (queue == NIL || acd->queues[queue].conf->closed)
+		return ACD_REFUSED_UNKNOWN;
+	if (acd->draining)
+		return ACD_REFUSED_DRAINING;
+	if (call_find(acd, ev->call) != NIL)
+		return ACD_REFUSED_STATE;
+	if (hours_end_call(acd, queue) && acd->queues[queue].conf->closed_to == ACD_CLOSED_REFUSE)
+		return ACD_REFUSED_CLOSED;
+	uint32_t max_length = acd->queues[queue].conf->max_length;
+	if (max_length && acd->queues[queue].queued >= max_length)
+		return ACD_REFUSED_LIMIT;
+	enum acd_verdict v = call_enter(acd, ev, cepoch, &i);
+	if (v != ACD_OK)
+		return v;
 	call_tell(acd, i, ACD_STORY_QUEUED);
 	call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
 	return ACD_OK;
@@ -144,11 +166,16 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 
 void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause)
 {
-	struct call *c = &acd->calls[i];
-
 	timer_stop(acd, TM_CALL, i);
 	call_set(acd, i, ACD_CALL_ENDED, cause, outcome);
 	acd->ended[outcome]++;
+	call_forget(acd, i);
+}
+
+void call_forget(struct acd *acd, uint32_t i)
+{
+	struct call *c = &acd->calls[i];
+
 	table_del(&acd->call_by_id, c->id.v);
 	memset(c, 0, sizeof(*c));
 	freelist_give(&acd->call_free, i);
@@ -197,9 +224,22 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 	call_send_grant(acd, i);
 }
 
+/* The agent's node lets it ring for ring_timeout_ms and then releases; this deadline is for a node
+ * that died meanwhile. */
+void call_rings(struct acd *acd, uint32_t i)
+{
+	struct call *c = &acd->calls[i];
+
+	c->ringing = true;
+	c->deadline = after_ms(acd, acd->queues[c->queue].conf->ring_timeout_ms) +
+		      acd->tm.grant_ms * US_PER_MS;
+	timer_set(acd, TM_CALL, i, c->deadline);
+}
+
 void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause)
 {
 	acd->calls[i].heard = acd->now;
+	acd->calls[i].ask = ASK_NOBODY;
 #ifndef ACD_MUTATE_GROUP_STAYS
 	group_revoke(acd, i, ACD_CAUSE_CALL_GONE);
 #endif
@@ -221,6 +261,7 @@ void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
 	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);
 	c->parties_n = 0;
 	memset(&c->party, 0, sizeof(c->party));
+	c->ask = ASK_NOBODY;
 	call_set(acd, i, ACD_CALL_QUEUED, cause, ACD_OUTCOME_NONE);
 }
 
@@ -293,19 +334,16 @@ void call_timer(struct acd *acd, uint32_t i)
 		}
 		return;
 	case ACD_CALL_BRIDGED:
-		if (acd->now >= c->heard + acd->tm.keep_lost_ms * US_PER_MS) {
-			c->deadline = after_ms(acd, acd->tm.await_agent_ms);
-			call_tell(acd, i, ACD_STORY_AWAIT);
-			call_set(acd, i, ACD_CALL_AWAIT_AGENT, ACD_CAUSE_KEEP_LOST,
-				 ACD_OUTCOME_NONE);
-		}
-		keep(acd, i);
+		if (acd->now >= c->heard + acd->tm.keep_lost_ms * US_PER_MS)
+			call_await(acd, i, ASK_NOBODY, acd->tm.await_agent_ms);
+		else
+			keep(acd, i);
 		return;
 	case ACD_CALL_AWAIT_AGENT:
 		if (acd->now >= c->deadline)
 			call_requeue(acd, i, ACD_CAUSE_KEEP_LOST, true);
 		else
-			keep(acd, i);
+			call_ask(acd, i);
 		return;
 	case ACD_CALL_QUEUED: queued_timer(acd, i); return;
 	case ACD_CALL_NONE:

@@ -19,8 +19,10 @@ static void check_call(const struct acd *acd, uint32_t i)
 		     acd->queues[c->queue].conf->closed_to != ACD_CLOSED_WAIT);
 	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
 	helio_assert(c->queue < acd->queues_n);
+#ifndef ACD_MUTATE_GRANT_WHILE_AWAITED
 	helio_assert(!c->announced || c->state == ACD_CALL_QUEUED ||
 		     (c->state == ACD_CALL_GRANTED && c->group_n + 1 < ACD_GROUP_MAX));
+#endif
 	helio_assert((c->group == 0) == (c->group_n == 0));
 	helio_assert(c->group == 0 ||
 		     c->state == ACD_CALL_GRANTED); /* S2: no other once it talks */
@@ -107,8 +109,8 @@ static void check_registers(const struct acd *acd)
 	helio_assert(announced == acd->ann_count && sum == acd->ann_sum);
 	for (uint32_t o = 0; o <= ACD_OUTCOME_FAILED; o++)
 		ended += acd->ended[o];
-	helio_assert(acd->ended[ACD_OUTCOME_NONE] == 0); /* S4 */
-	helio_assert(acd->entered == ended + calls);     /* S5 */
+	helio_assert(acd->ended[ACD_OUTCOME_NONE] == 0);         /* S4 */
+	helio_assert(acd->entered == ended + acd->left + calls); /* S5 */
 }
 
 /* Nobody who is wanted in person, and able, stays idle. */

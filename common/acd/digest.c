@@ -45,6 +45,8 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 		add(h, m->deadline);
 		add_timer(h, acd, TM_MEMBER, (uint32_t)(m - acd->members));
 	}
+	add(h, c->before);
+	add(h, c->ask);
 	add(h, c->story_n);
 	add(h, c->ann_version);
 	for (unsigned k = 0; k < ACD_WANTS_MAX; k++) {
@@ -62,7 +64,7 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, i);
 	add(h, (uint64_t)a->announced | (uint64_t)a->lost << 1 | (uint64_t)a->bound << 2 |
 		   (uint64_t)a->ready_after << 3 | (uint64_t)a->out_after << 4 |
-		   (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
+		   (uint64_t)a->alone << 5 | (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
 		   (uint64_t)a->reason_after << 24);
 	add(h, a->session.v);
 	add(h, a->id.v);
@@ -80,6 +82,7 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, a->wrap_up_ms);
 	add(h, (uint64_t)a->idle_since);
 	add(h, a->since);
+	add(h, a->heard);
 	add(h, a->version);
 	add(h, a->ann_version);
 	add_timer(h, acd, TM_AGENT, i);
@@ -122,6 +125,8 @@ static void add_registers(struct hash *h, const struct acd *acd)
 	add(h, acd->ann_count);
 	add(h, acd->broker_heard);
 	add(h, acd->entered);
+	add(h, acd->left);
+	add(h, acd->recover_until);
 	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
 		add(h, acd->ended[i]);
 }
@@ -150,6 +155,7 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 			add(h, c->want[k].agent.v);
 			add(h, (uint64_t)c->want[k].for_ms << 8 | c->want[k].pref);
 		}
+		add(h, c->cepoch);
 		add(h, (uint64_t)c->queue << 32 | c->mnode);
 		add(h, (uint64_t)c->claim << 32 | i);
 		add(h, (uint64_t)c->queued_at);
@@ -244,7 +250,8 @@ uint64_t acd_digest(const struct acd *acd)
 
 	add(&h, (uint64_t)acd->boot << 32 | acd->seq);
 	add(&h, (uint64_t)acd->started | (uint64_t)acd->draining << 1 | (uint64_t)acd->island << 2 |
-		    (uint64_t)acd->matching << 3 | (uint64_t)acd->unheld << 4);
+		    (uint64_t)acd->matching << 3 | (uint64_t)acd->unheld << 4 |
+		    (uint64_t)acd->suspended << 5);
 	add(&h, acd->hold_until);
 	add(&h, acd->boots_sum);
 	add_registers(&h, acd);

@@ -9,7 +9,8 @@
 
 static uint64_t key_of(enum acd_side side, struct triple t)
 {
-	uint64_t key = mix64(t.offer.v ^ mix64(t.call.v ^ mix64(t.cepoch + (uint64_t)side)));
+	/* Not the epoch: an adopted call is the same offer's call. */
+	uint64_t key = mix64(t.offer.v ^ mix64(t.call.v ^ mix64((uint64_t)side)));
 
 	return key ? key : 1;
 }
@@ -122,6 +123,40 @@ void send_triple(struct acd *acd, struct acd_addr to, enum acd_msg_type type, st
 		});
 }
 
+/* At the agent's: the largest epoch known under which this offer met this call. */
+static uint64_t newest_cepoch(const struct acd *acd, const struct acd_msg *m)
+{
+	uint32_t i = agent_of_offer(acd, m->offer);
+	uint32_t e = ending_find(acd, ACD_SIDE_AGENT, triple_of(m));
+
+	if (i != NIL && acd->agents[i].bound && acd->agents[i].call.v == m->call.v)
+		return acd->agents[i].cepoch;
+	return e == NIL ? 0 : acd->endings[e].t.cepoch;
+}
+
+void send_nack(struct acd *acd, struct acd_addr to, enum acd_side side, const struct acd_msg *m,
+	       enum acd_cause cause)
+{
+	uint64_t newest = side == ACD_SIDE_AGENT ? newest_cepoch(acd, m) : 0;
+	bool fenced = newest > m->cepoch;
+
+	if (side == ACD_SIDE_OWNER && call_may_return(acd, m->call))
+		return; /* asked again soon; by then the journal has been read */
+#ifdef ACD_MUTATE_FENCE_UNTOLD
+	fenced = false;
+#endif
+	fx_send(acd, to,
+		&(struct acd_msg){
+		    .type = ACD_MSG_NACK,
+		    .offer = m->offer,
+		    .call = m->call,
+		    .cepoch = m->cepoch,
+		    .version = fenced ? newest : 0,
+		    .state = (uint8_t)side,
+		    .cause = (uint8_t)(fenced ? ACD_CAUSE_FENCED : cause),
+		});
+}
+
 enum acd_verdict refuse_triple(struct acd *acd, struct acd_addr from, enum acd_side side,
 			       const struct acd_msg *m, enum acd_cause cause)
 {
@@ -130,6 +165,6 @@ enum acd_verdict refuse_triple(struct acd *acd, struct acd_addr from, enum acd_s
 	if (i != NIL && same_addr(acd->endings[i].peer, from))
 		send_release(acd, &acd->endings[i]);
 	else
-		send_triple(acd, from, ACD_MSG_NACK, triple_of(m), side, cause);
+		send_nack(acd, from, side, m, cause);
 	return ACD_REFUSED_STALE;
 }

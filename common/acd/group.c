@@ -153,6 +153,12 @@ void group_revoke(struct acd *acd, uint32_t i, enum acd_cause cause)
 		drop(acd, i, &acd->members[acd->calls[i].group - 1], cause, true);
 }
 
+void group_forget(struct acd *acd, uint32_t i)
+{
+	while (acd->calls[i].group)
+		drop(acd, i, &acd->members[acd->calls[i].group - 1], ACD_CAUSE_FENCED, false);
+}
+
 void group_timer(struct acd *acd, uint32_t at)
 {
 	struct member *m = &acd->members[at];

@@ -129,6 +129,7 @@ static enum acd_verdict add_call(struct acd *acd, uint32_t node, uint32_t queue,
 	c->own_prev = c->own_next = NIL;
 	c->queued_at = when(acd, m->age_us);
 	c->version = m->version;
+	c->cepoch = m->cepoch;
 	c->claim = NIL;
 	c->prev = NIL;
 	c->next = n->calls;
@@ -183,8 +184,12 @@ enum acd_verdict mirror_call_up(struct acd *acd, uint32_t node, const struct acd
 		return ACD_REFUSED_UNKNOWN;
 	if (i != NIL) {
 		struct mcall *c = &acd->mcalls[i];
-		if (c->mnode != node)
-			return ACD_REFUSED_INVALID;
+		if (c->mnode != node) {
+			if (m->cepoch <= c->cepoch)
+				return ACD_REFUSED_STALE;
+			mirror_remove_call(acd, i); /* it was adopted */
+			return add_call(acd, node, queue, m);
+		}
 		if (m->version < c->version)
 			return ACD_REFUSED_STALE;
 		if (m->version == c->version) {

@@ -119,6 +119,9 @@ static void node_copy(struct acd *acd, const struct acd *old)
 	acd->ann_count = old->ann_count;
 	acd->broker_heard = old->broker_heard;
 	acd->entered = old->entered;
+	acd->left = old->left;
+	acd->recover_until = old->recover_until;
+	acd->suspended = old->suspended;
 	memcpy(acd->ended, old->ended, sizeof(acd->ended));
 }
 

@@ -8,9 +8,11 @@ enum acd_verdict recv_commit(struct acd *acd, struct acd_addr from, uint32_t boo
 
 	(void)boot;
 	group_front(acd, i, m, from);
+	if (i != NIL && call_reclaim(acd, i, m, from))
+		return ACD_OK;
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_CALL_GONE);
-	if (acd->calls[i].state == ACD_CALL_GRANTED)
+	if (acd->calls[i].state != ACD_CALL_BRIDGED)
 		call_bridge(acd, i, ACD_CAUSE_NONE);
 	send_triple(acd, from, ACD_MSG_BRIDGED, triple_of(m), ACD_SIDE_OWNER, ACD_CAUSE_NONE);
 	return ACD_OK;
@@ -26,6 +28,7 @@ enum acd_verdict recv_bridged(struct acd *acd, struct acd_addr from, uint32_t bo
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
 	if (acd->agents[i].state == ACD_AGENT_RINGING)
 		return ACD_REFUSED_STATE; /* nobody accepted yet: no honest owner says so */
+	agent_owner_heard(acd, i);
 	if (acd->agents[i].state == ACD_AGENT_COMMITTED)
 		agent_talk(acd, i);
 	return ACD_OK;
@@ -40,6 +43,7 @@ static enum acd_verdict keep_from_owner(struct acd *acd, struct acd_addr from,
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_KEEP_LOST);
 	if (acd->agents[i].state == ACD_AGENT_RINGING)
 		return ACD_REFUSED_STATE;
+	agent_owner_heard(acd, i);
 	/* An owner keeps only what it has bridged: BRIDGED was lost. */
 	if (acd->agents[i].state == ACD_AGENT_COMMITTED)
 		agent_talk(acd, i);
@@ -54,6 +58,8 @@ enum acd_verdict recv_keep(struct acd *acd, struct acd_addr from, uint32_t boot,
 	(void)boot;
 	if (m->state == ACD_SIDE_OWNER)
 		return keep_from_owner(acd, from, m);
+	if (i != NIL && call_reclaim(acd, i, m, from))
+		return ACD_OK;
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_KEEP_LOST);
 	struct call *c = &acd->calls[i];

@@ -33,20 +33,17 @@ enum acd_verdict recv_ringing(struct acd *acd, struct acd_addr from, uint32_t bo
 
 	(void)boot;
 	group_front(acd, i, m, from);
+	if (i != NIL && call_reclaim(acd, i, m, from))
+		return ACD_OK;
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_CALL_GONE);
-	struct call *c = &acd->calls[i];
+	const struct call *c = &acd->calls[i];
 	if (c->state != ACD_CALL_GRANTED || c->ringing)
 		return ACD_OK;
 #ifdef ACD_MUTATE_BRIDGE_ON_RINGING
 	call_bridge(acd, i, ACD_CAUSE_NONE);
 	return ACD_OK;
 #endif
-	c->ringing = true;
-	/* The agent's node lets it ring for ring_timeout_ms and then releases; this deadline is for
-	 * a node that died meanwhile. */
-	c->deadline = after_ms(acd, acd->queues[c->queue].conf->ring_timeout_ms) +
-		      acd->tm.grant_ms * US_PER_MS;
-	timer_set(acd, TM_CALL, i, c->deadline);
+	call_rings(acd, i);
 	return ACD_OK;
 }

@@ -15,7 +15,7 @@ static enum acd_verdict release_unheld(struct acd *acd, struct acd_addr from, en
 	uint32_t e = ending_find(acd, side, triple_of(m));
 
 	if (e == NIL || !same_addr(acd->endings[e].peer, from)) {
-		send_triple(acd, from, ACD_MSG_NACK, triple_of(m), side, ACD_CAUSE_STALE);
+		send_nack(acd, from, side, m, ACD_CAUSE_STALE);
 		return ACD_REFUSED_STALE;
 	}
 	ending_done(acd, e);
@@ -52,11 +52,15 @@ enum acd_verdict recv_release(struct acd *acd, struct acd_addr from, uint32_t bo
 	if (m->state == ACD_SIDE_OWNER)
 		return release_from_owner(acd, from, m);
 	group_front(acd, i, m, from);
-	if (i == NIL || !call_holds(&acd->calls[i], m, from))
+	if (i == NIL ||
+	    !(call_holds(&acd->calls[i], m, from) || call_held_before(&acd->calls[i], m, from)))
 		return release_unheld(acd, from, ACD_SIDE_OWNER, m);
 
 	struct call *c = &acd->calls[i];
-	bool hung_up = m->cause == ACD_CAUSE_AGENT_HUNG_UP || m->cause == ACD_CAUSE_FORCED;
+	/* CALLER_HUNG_UP: our own earlier life told the agent so, and died before it told the
+	 * journal. */
+	bool hung_up = m->cause == ACD_CAUSE_AGENT_HUNG_UP || m->cause == ACD_CAUSE_FORCED ||
+		       (m->cause == ACD_CAUSE_CALLER_HUNG_UP && c->before);
 	if (hung_up && c->state != ACD_CALL_GRANTED) {
 		ending_note(acd, ACD_SIDE_OWNER, call_triple(c), from, (enum acd_cause)m->cause,
 			    false);
@@ -87,12 +91,14 @@ enum acd_verdict recv_nack(struct acd *acd, struct acd_addr from, uint32_t boot,
 	enum acd_side mine = m->state == ACD_SIDE_OWNER ? ACD_SIDE_AGENT : ACD_SIDE_OWNER;
 	uint32_t e = ending_find(acd, mine, triple_of(m));
 
-	(void)boot;
 	if (mine == ACD_SIDE_OWNER) {
 		uint32_t i = call_find(acd, m->call);
 		group_front(acd, i, m, from);
 		if (i != NIL && call_holds(&acd->calls[i], m, from)) {
-			call_requeue(acd, i, (enum acd_cause)m->cause, false);
+			if (m->cause == ACD_CAUSE_FENCED && m->version > m->cepoch)
+				call_leave(acd, i);
+			else if (!call_denied(acd, i, boot, (enum acd_cause)m->cause))
+				call_requeue(acd, i, (enum acd_cause)m->cause, false);
 			return ACD_OK;
 		}
 	} else {

@@ -24,6 +24,14 @@ void acd_timers_default(struct acd_timers *ret)
 	    .keep_lost_ms = 3500,
 	    /* DESIGN §4: the same agent first, at most ten seconds. */
 	    .await_agent_ms = 10000,
+	    /* By then an owner that lives has let go by itself (keep_lost + await_agent). One that
+	     * restarts is back in two seconds, one that is taken over in one. */
+	    .owner_lost_ms = 15000,
+	    /* DESIGN §6: an adopted call is grantable after the named node answered, or 1 s. */
+	    .adopt_ms = 1000,
+	    /* The journal is read within 0.3 s, the claims take a round trip more; an arbiter that
+	     * does not answer must not keep agents in calls that are gone. */
+	    .recover_ms = 3000,
 	    /* A reload takes 3 s, another Wi-Fi 5 s; a caller shall not listen to silence for
 	     * longer than to "one moment". */
 	    .grace_ms = 10000,

@@ -54,6 +54,10 @@ void faults_draw(struct sim *sim)
 	m->clogs = sometimes(sim, 4);
 	m->jumps = sometimes(sim, 3);
 	m->clock_ppm = sometimes(sim, 2000);
+	m->freezes = sometimes(sim, 3);
+	m->unprotected_pm = sometimes(sim, 200);
+	m->journal_us = sometimes(sim, 10000);
+	m->neighbours = rng_below(r, 2);
 	m->span = rng_range(r, 12 * SEC, 25 * SEC);
 	m->calm_at = sim->now + m->span;
 	if (sim->trim.calm_ms && sim->now + sim->trim.calm_ms * MS < m->calm_at)
@@ -116,6 +120,8 @@ void faults_start(struct sim *sim)
 		draw_cut(sim, span);
 	for (uint32_t i = 0; i < sim->mix.crashes; i++)
 		draw_one(sim, span, K_CRASH, 50 * MS, 5 * SEC);
+	for (uint32_t i = 0; i < sim->mix.freezes; i++)
+		draw_one(sim, span, K_FREEZE, 50 * MS, 6 * SEC);
 	for (uint32_t i = 0; i < sim->mix.clogs; i++)
 		draw_one(sim, span, K_CLOG, 50 * MS, 4 * SEC);
 	for (uint32_t i = 0; i < sim->mix.jumps; i++)
@@ -146,8 +152,8 @@ static void mischief(struct sim *sim, uint32_t n)
 	uint32_t one = (uint32_t)rng_below(r, sim->mix.agents);
 	const struct sagent *a = &sim->agent[one], *b = &sim->agent[rng_below(r, sim->mix.agents)];
 
-	if (!d->up || sim->calm || !sim->calls_n || !a->session || !addr_is_broker(d->addr.v) ||
-	    !addr_is_node(sim->daemon[to].addr.v) ||
+	if (sim_absent(sim, n) || sim->calm || !sim->calls_n || !a->session ||
+	    !addr_is_broker(d->addr.v) || !addr_is_node(sim->daemon[to].addr.v) ||
 	    addr_site(d->addr.v) != addr_site(sim->daemon[to].addr.v))
 		return;
 	const struct scall *c = &sim->call[rng_below(r, sim->calls_n)];
@@ -181,7 +187,7 @@ static void crash(struct sim *sim, uint32_t n, uint64_t down_us)
 	story(sim, "%s dies", d->name);
 	d->up = false;
 	if (addr_is_node(d->addr.v)) {
-		rules_node_lost(sim, n);
+		adopt_crashed(sim, n);
 		people_node_lost(sim, n);
 	}
 	sim_at(sim, down_us, K_BOOT, n, 0);
@@ -192,6 +198,7 @@ static void boot(struct sim *sim, uint32_t n)
 	if (sim->daemon[n].up)
 		return;
 	sim_boot(sim, n);
+	adopt_booted(sim, n);
 	story(sim, "%s starts, boot %u", sim->daemon[n].name, sim->daemon[n].boot);
 }
 
@@ -199,7 +206,7 @@ static void drain(struct sim *sim, uint32_t n, bool on)
 {
 	struct daemon *d = &sim->daemon[n];
 
-	if (!d->up || !addr_is_node(d->addr.v) || d->draining == on)
+	if (sim_absent(sim, n) || !addr_is_node(d->addr.v) || d->draining == on)
 		return;
 	story(sim, "%s %s", d->name, on ? "drains" : "takes calls again");
 	d->draining = on;
@@ -235,6 +242,7 @@ static void calm(struct sim *sim)
 		sim->clogged[i] = 0;
 	for (uint32_t i = 0; i < sim->daemons_n; i++) {
 		boot(sim, i);
+		adopt_thaw(sim, i);
 		drain(sim, i, false);
 	}
 	people_calm(sim);
@@ -255,6 +263,8 @@ void faults_event(struct sim *sim, const struct event *e)
 		mischief(sim, e->n);
 	else if (!sim->calm && e->kind == K_CUT)
 		net_cut(sim, e->n, true);
+	else if (!sim->calm && e->kind == K_FREEZE)
+		adopt_freeze(sim, e->n, e->id);
 	else if (!sim->calm && e->kind == K_CLOG)
 		clog_up(sim, e->n, e->id);
 	else if (!sim->calm && e->kind == K_JUMP)

@@ -27,7 +27,7 @@ struct options {
 };
 
 struct totals {
-	uint64_t seeds, steps, calls, talks, refused, sim_us;
+	uint64_t seeds, steps, calls, talks, refused, sim_us, adopted, kept, recalled;
 	uint32_t ended[ACD_OUTCOME_FAILED + 1];
 };
 
@@ -132,6 +132,9 @@ static void tally(struct totals *t, const struct sim *sim)
 	t->calls += sim->entered;
 	t->talks += sim->talks;
 	t->refused += sim->refused;
+	t->adopted += sim->adopted;
+	t->kept += sim->kept;
+	t->recalled += sim->recalled;
 	t->sim_us += sim->now;
 	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
 		t->ended[i] += sim->ended[i];
@@ -202,12 +205,14 @@ int main(int argc, char **argv)
 		print_rate(&t);
 	else if (!o.expect)
 		printf("%llu seeds held: %llu calls (%u answered, %u abandoned, %u failed), %llu "
-		       "talks, %llu steps, %llu refusals, %llu s simulated\n",
+		       "talks, %llu steps, %llu refusals, %llu s simulated; %llu calls adopted, "
+		       "%llu of them bridged again, %llu agents recalled\n",
 		       (unsigned long long)t.seeds, (unsigned long long)t.calls,
 		       t.ended[ACD_OUTCOME_ANSWERED], t.ended[ACD_OUTCOME_ABANDONED],
 		       t.ended[ACD_OUTCOME_FAILED], (unsigned long long)t.talks,
 		       (unsigned long long)t.steps, (unsigned long long)t.refused,
-		       (unsigned long long)(t.sim_us / SEC));
+		       (unsigned long long)(t.sim_us / SEC), (unsigned long long)t.adopted,
+		       (unsigned long long)t.kept, (unsigned long long)t.recalled);
 	sim_free(sim);
 	return r;
 }

@@ -15,11 +15,12 @@ static bool hint(enum acd_msg_type t)
 	return t <= ACD_MSG_AGENT_ADVERT;
 }
 
-static void post(struct sim *sim, uint32_t from, uint32_t to, const struct acd_msg *m)
+static void post(struct sim *sim, uint32_t from, uint32_t to, const struct acd_msg *m,
+		 uint64_t late_us)
 {
 	bool same_site = addr_site(sim->daemon[from].addr.v) == addr_site(sim->daemon[to].addr.v);
 	uint64_t delay = same_site ? sim->mix.lan_us : sim->mix.wan_us;
-	acd_time_us at = sim->now + delay;
+	acd_time_us at = sim->now + delay + late_us;
 
 	if (sim->mix.jitter_us && !sim->calm)
 		at += rng_below(&sim->net_rng,
@@ -57,9 +58,13 @@ void net_send(struct sim *sim, uint32_t from, const struct acd_fx *fx)
 			      story_msg(sim, &fx->msg));
 		return;
 	}
-	post(sim, from, to, &fx->msg);
-	if (!sim->calm && rng_permille(&sim->net_rng, sim->mix.dup_pm))
-		post(sim, from, to, &fx->msg);
+	post(sim, from, to, &fx->msg, 0);
+	if (sim->calm || !rng_permille(&sim->net_rng, sim->mix.dup_pm))
+		return;
+	/* Who owns a call may be said by somebody who owned it long ago. */
+	bool late =
+	    sim->mix.reorder && fx->msg.type >= ACD_MSG_OWNER && rng_below(&sim->net_rng, 2);
+	post(sim, from, to, &fx->msg, late ? rng_below(&sim->net_rng, 4 * SEC) : 0);
 }
 
 void net_mail(struct sim *sim, const struct mail *mail)
@@ -68,6 +73,11 @@ void net_mail(struct sim *sim, const struct mail *mail)
 
 	if (!to->up)
 		return;
+	if (to->frozen) { /* it lies in a buffer */
+		sim_event(sim, to->thaw_at > sim->now ? to->thaw_at : sim->now + 1 * MS, K_MAIL)
+		    ->mail = *mail;
+		return;
+	}
 	struct acd_event ev = {.type = ACD_EV_MSG,
 			       .from = sim->daemon[mail->from].addr,
 			       .from_boot = mail->boot,

@@ -16,7 +16,7 @@ static void arrive(struct sim *sim)
 		d = (d + 1) % sim->daemons_n;
 	struct rng own = {rng_next(r)};
 	uint32_t turn = sim->arrivals++;
-	if (!sim->daemon[d].up || sim->calls_n == CALLS_MAX ||
+	if (sim_absent(sim, d) || sim->calls_n == CALLS_MAX ||
 	    (turn < CALLS_MAX && sim->trim.calls[turn / 8] >> turn % 8 & 1))
 		return;
 	uint32_t n = sim->calls_n++;
@@ -92,10 +92,10 @@ static void sign_in(struct sim *sim, uint32_t n)
 	if (a->session || sim->trim.agents >> n & 1)
 		return;
 	for (uint32_t i = 0; i < sim->daemons_n; i++, d = (d + 1) % sim->daemons_n)
-		if (addr_is_node(sim->daemon[d].addr.v) && sim->daemon[d].up &&
+		if (addr_is_node(sim->daemon[d].addr.v) && !sim_absent(sim, d) &&
 		    !sim->daemon[d].draining && addr_site(sim->daemon[d].addr.v) == a->site)
 			break;
-	if (!sim->daemon[d].up || !addr_is_node(sim->daemon[d].addr.v) ||
+	if (sim_absent(sim, d) || !addr_is_node(sim->daemon[d].addr.v) ||
 	    addr_site(sim->daemon[d].addr.v) != a->site || sim->daemon[d].draining) {
 		sim_at(sim, 500 * MS, K_SIGN_IN, n, 0);
 		return;
@@ -108,6 +108,7 @@ static void sign_in(struct sim *sim, uint32_t n)
 	story(sim, "%s: agent %u signs in", sim->daemon[d].name, n + 1);
 	if (agent_do(sim, n, ACD_EV_AGENT_SIGN_IN, 0) != ACD_OK)
 		sim_fail(sim, "agent %u cannot sign in", n + 1);
+	adopt_seen(sim, n);
 }
 
 void people_start(struct sim *sim)
@@ -239,7 +240,17 @@ static void agent_event(struct sim *sim, const struct event *e)
 void people_event(struct sim *sim, const struct event *e)
 {
 	struct scall *c = &sim->call[e->n];
+	bool callers = e->kind == K_PATIENCE || e->kind == K_TALKED || e->kind == K_LEG_FAIL;
+	uint32_t d = e->kind == K_ARRIVE ? 0 : callers ? c->daemon : sim->agent[e->n].daemon;
 
+	/* Nobody answers: a BYE is repeated, a page waits. */
+	bool absent = callers ? c->live && (c->orphan || sim_absent(sim, d))
+			      : e->kind != K_ARRIVE && e->kind != K_SIGN_IN &&
+				    sim->agent[e->n].session && sim_absent(sim, d);
+	if (absent) {
+		sim_at(sim, 300 * MS, e->kind, e->n, e->id);
+		return;
+	}
 	switch (e->kind) {
 	case K_ARRIVE: arrive(sim); return;
 	case K_PATIENCE:
@@ -269,6 +280,12 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_BOOT:
 	case K_CUT:
 	case K_HEAL:
+	case K_FREEZE:
+	case K_THAW:
+	case K_ASKED:
+	case K_RESTORE:
+	case K_ADOPT:
+	case K_SEEN:
 	case K_CLOG:
 	case K_JUMP:
 	case K_DRAIN:
@@ -353,7 +370,9 @@ void people_calm(struct sim *sim)
 {
 	for (uint32_t n = 0; n < sim->mix.agents; n++) {
 		struct sagent *a = &sim->agent[n];
-		if (a->session && a->lost)
+		if (a->session && sim_absent(sim, a->daemon)) /* frozen: its page waits */
+			sim_at(sim, 300 * MS, K_SOCKET_BACK, n, a->session);
+		else if (a->session && a->lost)
 			socket_back(sim, n, a->session);
 		if (a->session && a->offer)
 			sim_at(sim, 200 * MS, K_DECIDE, n, a->offer);

@@ -97,8 +97,7 @@ static int reconf(struct replay *r)
 {
 	size_t size = acd_size(trace_reader_conf(r->reader));
 	void *mem = size ? calloc(1, size) : NULL;
-	struct acd *acd =
-	    mem ? acd_reconfigure(mem, r->acd, trace_reader_conf(r->reader)) : NULL;
+	struct acd *acd = mem ? acd_reconfigure(mem, r->acd, trace_reader_conf(r->reader)) : NULL;
 
 	if (!acd) {
 		fprintf(stderr, "%s: the core refuses its other queues\n", r->path);

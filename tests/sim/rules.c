@@ -121,6 +121,12 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 /* S2: granted only from the queue, to nobody else at the same time. */
 static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 {
+	const struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
+
+	/* Adopted while it rang: it goes on ringing there. */
+	if (c->state == ACD_CALL_AWAIT_AGENT && c->offer[0] == fx->offer.v && o->id &&
+	    !o->accepted && o->cepoch == fx->cepoch)
+		return;
 	if (c->state != ACD_CALL_QUEUED)
 		sim_fail(sim, "S2: call %u is granted while it is %s", c->number,
 			 acd_call_state_name(c->state));
@@ -146,6 +152,12 @@ static void group_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 
 	story(sim, "%s: call %u rings %s at agent %u", who(sim, d), c->number,
 	      fx->on ? "also" : "no longer", (unsigned)fx->agent.v);
+	if (c->daemon != d) { /* adopted elsewhere: it lets go of all it knew */
+		if (fx->on || fx->cause != ACD_CAUSE_FENCED)
+			sim_fail(sim, "S6: %s acts on a call of %s", who(sim, d),
+				 who(sim, c->daemon));
+		return;
+	}
 	if (fx->on) {
 		if (c->state != ACD_CALL_GRANTED || q->strategy != ACD_RING_ALL ||
 		    c->offers_n >= max || offered(c, fx->offer.v))
@@ -166,7 +178,8 @@ static void group_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 {
 	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
-	bool from_here = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_AWAIT_AGENT;
+	bool from_here = c->state == ACD_CALL_GRANTED || c->state == ACD_CALL_AWAIT_AGENT ||
+			 c->state == ACD_CALL_NONE; /* just adopted */
 
 	if (!from_here || c->offers_n != 1 || c->offer[0] != fx->offer.v)
 		sim_fail(sim, "S2: call %u is bridged to an offer it was not granted to",
@@ -182,8 +195,11 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	if (!gone && a->offer != o->id)
 		sim_fail(sim, "S3: call %u is bridged to an agent that holds another offer",
 			 c->number);
+	sim->kept += c->asking;
+	c->asking = false;
 	o->bridged = true;
 	c->was_bridged = true;
+	c->talker = (uint32_t)fx->agent.v;
 	c->bridges++;
 	sim->talks++;
 }
@@ -193,12 +209,17 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 static void queued(struct sim *sim, struct scall *c)
 {
 	const struct soffer *o = rules_offer(sim, c->offer[0], c->id);
+	const struct mix *m = &sim->mix;
+	/* With links that work an adopted call learns how it had ended. */
+	bool told =
+	    c->state == ACD_CALL_BRIDGED || (c->state == ACD_CALL_AWAIT_AGENT && !m->loss_pm &&
+					     !m->cuts && !m->clogs && !m->freezes && !m->jumps);
 
-	if (c->state == ACD_CALL_BRIDGED && o->id && o->hung_up &&
-	    sim->agent[o->agent].session == o->session)
+	if (told && o->id && o->hung_up && sim->agent[o->agent].session == o->session)
 		sim_fail(sim, "S4: call %u was served to its end and is put back into the queue",
 			 c->number);
 	c->offers_n = 0;
+	c->asking = false;
 }
 
 /* S4 exactly once, S7 only after the caller's own bye. */
@@ -229,10 +250,28 @@ static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 		sim->entered++;
 		sim->in_system++;
 	}
+	if (fx->call_state == ACD_CALL_ENDED && fx->cause == ACD_CAUSE_FENCED &&
+	    fx->outcome == ACD_OUTCOME_NONE) {
+		if (c->daemon == d)
+			sim_fail(sim, "S6: %s lets go of call %u, which it owns", who(sim, d),
+				 c->number);
+		return; /* its new owner goes on with it */
+	}
 	if (!c->live)
 		sim_fail(sim, "S4: call %u goes on after its end", c->number);
 	if (c->daemon != d)
 		sim_fail(sim, "S6: %s acts on a call of %s", who(sim, d), who(sim, c->daemon));
+	if (c->cepoch && c->cepoch != fx->cepoch)
+		sim_fail(sim, "S6: %s acts on call %u under epoch %llu, its owner's is %llu",
+			 who(sim, d), c->number, (unsigned long long)fx->cepoch,
+			 (unsigned long long)c->cepoch);
+	c->cepoch = fx->cepoch;
+	adopt_note(sim, c, fx);
+	if (fx->call_state == ACD_CALL_AWAIT_AGENT) {
+		c->offer[0] = fx->offer.v;
+		c->offers_n = 1;
+		adopt_awaits(sim, d, fx);
+	}
 	if (fx->call_state == ACD_CALL_GRANTED)
 		granted(sim, c, fx);
 	else if (fx->call_state == ACD_CALL_BRIDGED)
@@ -284,6 +323,16 @@ static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	a->state = fx->agent_state;
 }
 
+/* At any time from `from` to `to` of its wait. */
+static bool wanted_within(const struct sim *sim, const struct scall *c, uint32_t agent,
+			  uint64_t from, uint64_t to)
+{
+	for (uint64_t at = from; at < to; at += 10 * MS)
+		if (queues_wanted(sim, c, agent, at))
+			return true;
+	return queues_wanted(sim, c, agent, to);
+}
+
 /* S8: able, at least after all relaxations; and once nobody lies and no clock jumps, not before the
  * queue asks for that little. */
 static void check_skill(struct sim *sim, const struct scall *c, const struct sagent *a,
@@ -298,9 +347,8 @@ static void check_skill(struct sim *sim, const struct scall *c, const struct sag
 		jumps += jumps_at(sim, s);
 	uint64_t slack = 2 * SEC + waited / 100;
 	if (sim->calm && sim->now > sim->mix.calm_at + 5 * SEC && jumps == 0 &&
-	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited) &&
-	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited + waited / 100) &&
-	    !queues_wanted(sim, c, (uint32_t)(a - sim->agent), waited > slack ? waited - slack : 0))
+	    !wanted_within(sim, c, (uint32_t)(a - sim->agent), waited > slack ? waited - slack : 0,
+			   waited + waited / 100))
 		sim_fail(sim, "S8: call %u asks for another than agent %u after %llu ms", c->number,
 			 who_n, (unsigned long long)(waited / MS));
 	if (sim->calm && sim->now > sim->mix.calm_at + 5 * SEC && jumps == 0 &&
@@ -334,17 +382,61 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	a->call = fx->call.v;
 }
 
+/* Without a ring: this agent's own call, and nothing else in hand. */
+static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
+{
+	const struct scall *c = rules_call(sim, fx->call.v);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
+
+	if (a->offer)
+		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
+	if (c->talker != fx->agent.v)
+		sim_fail(sim, "S3: agent %u is put through to call %u without having accepted it",
+			 (unsigned)fx->agent.v, c->number);
+	check_skill(sim, c, a, (unsigned)fx->agent.v);
+	if (sim->offers_n >= OFFERS_MAX / 2)
+		sim_fail(sim, "too many offers for the checker");
+	sim->offers_n++;
+	*o = (struct soffer){.id = fx->offer.v,
+			     .call = fx->call.v,
+			     .session = fx->session.v,
+			     .cepoch = fx->cepoch,
+			     .accepted = true,
+			     .recalled = true,
+			     .agent = (uint32_t)fx->agent.v - 1};
+	a->offer = fx->offer.v;
+	a->call = fx->call.v;
+	sim->recalled++;
+}
+
 static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
 	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 
+	if (!o->id)
+		recalled(sim, a, fx);
+
 	if (a->offer != fx->offer.v || !o->id || o->call != fx->call.v || !o->accepted)
 		sim_fail(sim, "S3: agent %u talks without having accepted this offer",
 			 (unsigned)fx->agent.v);
-	if (!o->bridged)
+	if (!o->bridged && !o->recalled)
 		sim_fail(sim, "S3: agent %u talks, but the call was never bridged to it",
 			 (unsigned)fx->agent.v);
+}
+
+/* S6: a register follows the call to its newest owner, never back. */
+static void rebound(struct sim *sim, uint32_t d, const struct acd_fx *fx)
+{
+	const struct sagent *a = agent_of(sim, d, fx);
+	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
+
+	if (!fx->on)
+		return;
+	if (a->offer != fx->offer.v || fx->cepoch < o->cepoch)
+		sim_fail(sim, "S6: agent %u follows call %u back to an epoch before",
+			 (unsigned)fx->agent.v, rules_call(sim, fx->call.v)->number);
+	o->cepoch = fx->cepoch;
 }
 
 static void offer_end(struct sim *sim, uint32_t d, const struct acd_fx *fx)
@@ -368,28 +460,22 @@ void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	case ACD_FX_TALK: talk(sim, d, fx); return;
 	case ACD_FX_OFFER_END: offer_end(sim, d, fx); return;
 	case ACD_FX_GROUP: group_effect(sim, d, fx); return;
+	case ACD_FX_OWNER: rebound(sim, d, fx); return;
 	case ACD_FX_SEND:
 	case ACD_FX_ISLAND:
-	case ACD_FX_OWNER:
 	case ACD_FX_TYPE_COUNT: return;
 	}
 }
 
-/* Until adoption exists (issue 5) the calls of a dead node have failed. */
-void rules_node_lost(struct sim *sim, uint32_t d)
+/* Its node died, and the journal did not know it. */
+void rules_lost(struct sim *sim, struct scall *c)
 {
-	for (uint32_t i = 0; i < sim->calls_n; i++) {
-		struct scall *c = &sim->call[i];
-		if (!c->live || c->daemon != d)
-			continue;
-		story(sim, "call %u dies with its node", c->number);
-		c->live = false;
-		c->state = ACD_CALL_ENDED;
-		c->outcome = ACD_OUTCOME_FAILED;
-		sim->in_system--;
-		sim->ended[ACD_OUTCOME_FAILED]++;
-	}
-	sim->daemon[d].calls = 0;
+	story(sim, "call %u dies with its node", c->number);
+	c->live = false;
+	c->state = ACD_CALL_ENDED;
+	c->outcome = ACD_OUTCOME_FAILED;
+	sim->in_system--;
+	sim->ended[ACD_OUTCOME_FAILED]++;
 }
 
 /* S5 over all sites, and the ledger against the register of the daemon that just moved. */
@@ -405,6 +491,12 @@ void rules_after_step(struct sim *sim, uint32_t d)
 		bool same = c->live && c->state == v.state && c->offers_n == v.parties_n;
 		for (uint32_t k = 0; same && k < v.parties_n; k++)
 			same = offered(c, v.parties[k].offer.v);
+		if (c->daemon != d) { /* adopted while it was frozen: until it has been told */
+			if (!sim->daemon[d].frozen)
+				sim_fail(sim, "S6: %s still holds call %u of %s", who(sim, d),
+					 c->number, who(sim, c->daemon));
+			continue;
+		}
 		n++;
 		if (!same)
 			sim_fail(sim, "S5: call %u is %s in the register, %s in the ledger",
@@ -416,6 +508,7 @@ void rules_after_step(struct sim *sim, uint32_t d)
 		all += sim->daemon[i].up ? sim->daemon[i].calls : 0;
 	for (uint32_t i = 0; i <= ACD_OUTCOME_FAILED; i++)
 		ended_n += sim->ended[i];
+	all += sim->orphans;
 	if (all != sim->in_system || sim->entered != ended_n + all)
 		sim_fail(sim, "S5: %u entered, %u ended, %u in the system", sim->entered, ended_n,
 			 all);

@@ -149,6 +149,7 @@ void sim_boot(struct sim *sim, uint32_t n)
 	acd_timers_default(&conf.timers);
 	conf.timers.await_agent_ms = 4000; /* shorter lives, more of them per seed */
 	conf.timers.grace_ms = 3000;
+	conf.timers.owner_lost_ms = 8000;
 	for (uint32_t i = 0; i < sim->daemons_n; i++) {
 		struct acd_addr a = sim->daemon[i].addr;
 		if (addr_is_broker(a.v))
@@ -163,6 +164,7 @@ void sim_boot(struct sim *sim, uint32_t n)
 	helio_assert(d->mem);
 	d->acd = acd_init(d->mem, &conf);
 	d->up = true;
+	d->frozen = false;
 	d->draining = false;
 	d->island = false;
 	d->calls = 0;
@@ -348,6 +350,7 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_BOOT:
 	case K_CUT:
 	case K_HEAL:
+	case K_FREEZE:
 	case K_CLOG:
 	case K_JUMP:
 	case K_DRAIN:
@@ -355,6 +358,11 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_MISCHIEF:
 	case K_CALM: faults_event(sim, e); return;
 	case K_LOOK: live_look(sim); return;
+	case K_THAW:
+	case K_ASKED:
+	case K_RESTORE:
+	case K_ADOPT:
+	case K_SEEN: adopt_event(sim, e); return;
 	case K_ARRIVE:
 	case K_PATIENCE:
 	case K_TALKED:
@@ -378,7 +386,7 @@ static void loop(struct sim *sim)
 		uint32_t due = UINT32_MAX;
 		acd_time_us at = sim->events_n ? sim->event[sim->heap[0]].at : UINT64_MAX;
 		for (uint32_t i = 0; i < sim->daemons_n; i++) {
-			if (!sim->daemon[i].up)
+			if (sim_absent(sim, i))
 				continue;
 			acd_time_us t = sim_when(sim, i, acd_deadline(sim->daemon[i].acd));
 			if (t < at) {

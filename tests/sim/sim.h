@@ -67,9 +67,15 @@ enum kind {
 	K_CRASH, /* n = daemon, id = until it is back */
 	K_BOOT,  /* n = daemon */
 	K_CUT,
-	K_HEAL, /* n = cut number */
-	K_CLOG, /* n = daemon, id = for how long */
-	K_JUMP, /* n = daemon, id = by how much its clock jumps ahead */
+	K_HEAL,   /* n = cut number */
+	K_FREEZE, /* n = daemon, id = for how long */
+	K_THAW,
+	K_ASKED,   /* n = daemon: it has been told who owns its calls */
+	K_RESTORE, /* n = daemon: its journal has been read */
+	K_ADOPT,   /* n = daemon whose neighbour takes over */
+	K_SEEN,    /* n = daemon, id = session: told that an agent is there */
+	K_CLOG,    /* n = daemon, id = for how long */
+	K_JUMP,    /* n = daemon, id = by how much its clock jumps ahead */
 	K_DRAIN,
 	K_UNDRAIN,  /* n = daemon */
 	K_MISCHIEF, /* n = daemon: a broker lies */
@@ -95,6 +101,8 @@ struct daemon {
 	struct acd_addr addr;
 	char name[16];
 	bool up;
+	bool frozen; /* stopped, or awake and asking who owns its calls */
+	acd_time_us thaw_at, frozen_at;
 	bool draining;
 	uint32_t boot;
 	struct acd *acd;
@@ -109,6 +117,14 @@ struct daemon {
 
 /* --- the ledger --------------------------------------------------------------------------------
  */
+/* What the journal holds of a call. */
+struct sjournal {
+	uint8_t state; /* ACD_CALL_NONE: nothing */
+	uint64_t offer, session;
+	uint32_t agent; /* from 1 */
+	struct acd_addr node;
+};
+
 struct scall {
 	uint64_t id;
 	uint32_t daemon, queue, number;
@@ -121,7 +137,13 @@ struct scall {
 	acd_time_us arrived_at, state_at;
 	uint8_t priority;
 	uint64_t jumped; /* of its daemon, when it arrived */
-	struct rng rng;  /* its own numbers: another call that is left out changes nothing here */
+	uint64_t cepoch;
+	bool orphan;     /* its owner is dead, nobody has adopted it yet */
+	bool asking;     /* adopted from a talk */
+	uint32_t talker; /* the agent it talked to last, from 1 */
+	struct sjournal journal, journal_before;
+	acd_time_us journal_at;
+	struct rng rng; /* its own numbers: another call that is left out changes nothing here */
 };
 
 struct sagent {
@@ -140,7 +162,7 @@ struct sagent {
 struct soffer {
 	uint64_t id, call, session, cepoch;
 	uint32_t agent;
-	bool accepted, ended, bridged, hung_up;
+	bool accepted, ended, bridged, hung_up, recalled;
 };
 
 struct cut {
@@ -157,6 +179,9 @@ struct mix {
 	uint64_t arrive_us, patience_us, talk_us;
 	uint32_t reject_pm, ignore_pm, legfail_pm, lost_pm, signout_pm, pause_pm;
 	uint32_t crashes, cuts, drains, lies, clogs, jumps, clock_ppm;
+	uint32_t freezes, unprotected_pm;
+	uint64_t journal_us; /* what was written later than this before a crash is lost */
+	bool neighbours;     /* take over; else a node comes back by itself only */
 	uint64_t span, calm_at, last_arrival; /* span: in which faults were drawn */
 };
 
@@ -215,7 +240,8 @@ struct sim {
 	uint32_t free_n;
 
 	struct scall call[CALLS_MAX];
-	uint32_t calls_n, in_system;
+	uint32_t calls_n, in_system, orphans;
+	uint32_t adopted, kept, recalled; /* how much of adoption there was to see */
 	uint32_t entered, ended[ACD_OUTCOME_FAILED + 1];
 	struct sagent agent[AGENTS_MAX];
 	struct soffer offer[OFFERS_MAX];
@@ -283,6 +309,22 @@ void queues_draw_wants(struct sim *sim, struct scall *c);
 /* The priority class after waiting so long. */
 uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us);
 
+/* adopt.c: the journal, and who takes a dead node's calls */
+void adopt_note(struct sim *sim, struct scall *c, const struct acd_fx *fx);
+void adopt_crashed(struct sim *sim, uint32_t d);
+void adopt_event(struct sim *sim, const struct event *e);
+void adopt_freeze(struct sim *sim, uint32_t d, uint64_t us);
+void adopt_thaw(struct sim *sim, uint32_t d);
+void adopt_booted(struct sim *sim, uint32_t d);
+/* Every node is told where that agent is. */
+void adopt_seen(struct sim *sim, uint32_t agent);
+void adopt_awaits(struct sim *sim, uint32_t d, const struct acd_fx *fx);
+/* Nobody there can be spoken to. */
+static inline bool sim_absent(const struct sim *sim, uint32_t d)
+{
+	return !sim->daemon[d].up || sim->daemon[d].frozen;
+}
+
 /* faults.c */
 void faults_draw(struct sim *sim);
 void faults_start(struct sim *sim);
@@ -295,7 +337,7 @@ struct soffer *rules_offer(struct sim *sim, uint64_t id, uint64_t call);
 void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
 void rules_accepted(struct sim *sim, uint32_t agent);
 void rules_hung_up(struct sim *sim, uint32_t agent);
-void rules_node_lost(struct sim *sim, uint32_t d);
+void rules_lost(struct sim *sim, struct scall *c);
 void rules_after_step(struct sim *sim, uint32_t d);
 
 /* shrink.c: sim has just failed with this seed. Leaves the shortest trim found in sim->trim. */

@@ -197,9 +197,11 @@ static void an_agent_whose_node_died_loses_the_caller_to_the_queue_not_to_nowher
 
 	(void)state;
 	world_restart(sc.w, 1, 2);
-	world_run(sc.w, 2 * S);
+	world_run(sc.w, 2 * S); /* the same agent first */
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_AWAIT_AGENT);
+	world_run(sc.w, 10 * S);
 	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_QUEUED);
-	assert_true(age_of(&sc) > 2 * S);
+	assert_true(age_of(&sc) > 12 * S);
 	world_free(sc.w);
 }
 
