@@ -66,7 +66,7 @@ struct journal {
 unsigned links_of(const struct journal *j, enum journal_at at);
 
 /* store.c: what is said to one Redis. */
-void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
+void store_begin(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
 		const struct conf_login *login);
 /* Sends what is queued, as far as the window allows. */
 void store_pump(struct store *s);

@@ -33,9 +33,9 @@ int journal_open(struct journal **ret, const struct journal_conf *conf, uint64_t
 	memcpy(j->key, conf->key, sizeof(j->key));
 	record_boot_key(j->boot_key, j->node, j->boot);
 	snprintf(j->owner, sizeof(j->owner), "%.31s/%u", j->node, j->boot);
-	store_open(&j->store[0], j, 0, conf->own, conf->login);
-	store_open(&j->store[1], j, 1,
-		   same_endpoint(conf->own, conf->adopter) ? NULL : conf->adopter, conf->login);
+	store_begin(&j->store[0], j, 0, conf->own, conf->login);
+	store_begin(&j->store[1], j, 1,
+		    same_endpoint(conf->own, conf->adopter) ? NULL : conf->adopter, conf->login);
 	*ret = j;
 	return 0;
 }

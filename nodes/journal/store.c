@@ -113,8 +113,8 @@ static void gone(void *arg)
 	helio_assert(entry_take(es, s->i) == ENTRY_NONE); /* skips, and settles, all of them */
 }
 
-void store_open(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
-		const struct conf_login *login)
+void store_begin(struct store *s, struct journal *j, uint32_t i, const struct conf_endpoint *at,
+		 const struct conf_login *login)
 {
 	static const struct redis_link_timing timing = {CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS,
 							BACKOFF_MIN_MS, BACKOFF_MAX_MS};
