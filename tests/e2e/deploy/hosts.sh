@@ -133,6 +133,7 @@ check() { # "a sentence that is true" COMMAND…
 	else
 		printf 'not ok %d - %s\n' "$checks" "$what"
 		tail -n 60 "$into" | sed 's/^/#   /'
+		if [ "$(type -t on_failure)" = function ]; then on_failure 2>&1 | sed 's/^/#   /'; fi
 		exit 1
 	fi
 }

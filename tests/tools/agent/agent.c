@@ -298,7 +298,8 @@ static void on_talk(struct agent *a, const json_t *msg)
 		    json_pack("{s:s, s:s, s:I, s:b}", "offer", a->offer, "call", a->call, "ms",
 			      since_ms(a->accept_us), "again", again));
 	a->accept_us = 0;
-	if (stands(a) && !o->until_caller && !again)
+	/* Resumed: the timer ended with the link. */
+	if (stands(a) && !o->until_caller && !tmr_isrunning(&a->act_tmr))
 		tmr_start(&a->act_tmr, o->talk_ms, hangup_now, a);
 }
 
