@@ -1,7 +1,7 @@
 #include "common/records/records_internal.h"
 
 #include "common/base/base.h"
-#include "common/store/store.h"
+#include "common/dbfile/dbfile.h"
 
 /* wraps stands apart from records: the agent's note may come before the owner's record, and a
  * record written again by a later owner must not lose it. totals is kept by triggers, so that
@@ -44,7 +44,7 @@ static const char put_sql[] =
 static const char wrap_sql[] = "INSERT INTO wraps VALUES (?1, ?2, ?3) ON CONFLICT (call) DO UPDATE"
 			       " SET disposition = excluded.disposition, note = excluded.note";
 
-static const struct store_kind kind = {
+static const struct dbfile_kind kind = {
     .what = "a record database",
     .application_id = 0x48656c69, /* "Heli" */
     .version = 1,
@@ -54,17 +54,17 @@ static const struct store_kind kind = {
 int records_db_open(struct records_db *ret, const char *path, char why[256])
 {
 	struct records_db d = {0};
-	int err = store_open(&d.db, path, &kind, why);
+	int err = dbfile_open(&d.db, path, &kind, why);
 
 	if (err)
 		return err;
-	err = store_errno(
+	err = dbfile_errno(
 	    sqlite3_prepare_v3(d.db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &d.put, NULL));
 	if (!err)
-		err = store_errno(sqlite3_prepare_v3(d.db, wrap_sql, -1, SQLITE_PREPARE_PERSISTENT,
-						     &d.wrap, NULL));
+		err = dbfile_errno(sqlite3_prepare_v3(d.db, wrap_sql, -1, SQLITE_PREPARE_PERSISTENT,
+						      &d.wrap, NULL));
 	if (err) {
-		store_explain(why, path, &kind, err, sqlite3_errmsg(d.db));
+		dbfile_explain(why, path, &kind, err, sqlite3_errmsg(d.db));
 		records_db_close(&d);
 		return err;
 	}
@@ -82,18 +82,18 @@ void records_db_close(struct records_db *d)
 
 int records_db_begin(struct records_db *d)
 {
-	return store_run(d->db, "BEGIN IMMEDIATE");
+	return dbfile_run(d->db, "BEGIN IMMEDIATE");
 }
 
 int records_db_commit(struct records_db *d)
 {
-	return store_run(d->db, "COMMIT");
+	return dbfile_run(d->db, "COMMIT");
 }
 
 void records_db_rollback(struct records_db *d)
 {
 	if (!sqlite3_get_autocommit(d->db))
-		store_run(d->db, "ROLLBACK");
+		dbfile_run(d->db, "ROLLBACK");
 }
 
 int records_db_put(struct records_db *d, const struct record *r)
@@ -109,7 +109,7 @@ int records_db_put(struct records_db *d, const struct record *r)
 		sqlite3_bind_text(d->put, at++, text[i], -1, SQLITE_STATIC);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(number); i++)
 		sqlite3_bind_int64(d->put, at++, number[i]);
-	return store_step(d->put);
+	return dbfile_step(d->put);
 }
 
 int records_db_wrap(struct records_db *d, const char *call, const char *disposition,
@@ -118,14 +118,14 @@ int records_db_wrap(struct records_db *d, const char *call, const char *disposit
 	sqlite3_bind_text(d->wrap, 1, call, -1, SQLITE_STATIC);
 	sqlite3_bind_text(d->wrap, 2, disposition, -1, SQLITE_STATIC);
 	sqlite3_bind_text(d->wrap, 3, note, -1, SQLITE_STATIC);
-	return store_step(d->wrap);
+	return dbfile_step(d->wrap);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
 int records_reader_open(sqlite3 **ret, const char *path)
 {
-	return store_open_reader(ret, path);
+	return dbfile_open_reader(ret, path);
 }
 
 static json_t *row(sqlite3_stmt *s)
@@ -213,7 +213,7 @@ int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *
 		}
 	}
 	sqlite3_finalize(s);
-	return store_errno(rc);
+	return dbfile_errno(rc);
 }
 
 json_t *records_reader_totals(sqlite3 *db)

@@ -6,7 +6,7 @@
 #include "common/tasks/tasks_internal.h"
 
 #include "common/base/base.h"
-#include "common/store/store.h"
+#include "common/dbfile/dbfile.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -159,7 +159,7 @@ static int loaded_h(const struct task *task, void *arg)
 
 static int batch_write(struct tasks_db *db, const struct change *first, unsigned n)
 {
-	int err = store_run(db->db, "BEGIN IMMEDIATE");
+	int err = dbfile_run(db->db, "BEGIN IMMEDIATE");
 	while (!err && n) {
 		err = tasks_db_put(db, &first->task);
 		/* ->next of the last one belongs to who appends. */
@@ -167,9 +167,9 @@ static int batch_write(struct tasks_db *db, const struct change *first, unsigned
 			first = first->next;
 	}
 	if (!err)
-		err = store_run(db->db, "COMMIT");
+		err = dbfile_run(db->db, "COMMIT");
 	if (err && !sqlite3_get_autocommit(db->db))
-		store_run(db->db, "ROLLBACK");
+		dbfile_run(db->db, "ROLLBACK");
 	return err;
 }
 
@@ -283,7 +283,7 @@ static void drop(struct tasks *t)
 
 static int load(struct tasks *t, const char *path, char why[256])
 {
-	int err = store_open_reader(&t->reader, path);
+	int err = dbfile_open_reader(&t->reader, path);
 	if (!err)
 		err = tasks_db_load(t->reader, loaded_h, t);
 	if (err == E2BIG)

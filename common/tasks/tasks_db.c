@@ -1,7 +1,7 @@
 #include "common/tasks/tasks_internal.h"
 
 #include "common/base/base.h"
-#include "common/store/store.h"
+#include "common/dbfile/dbfile.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS tasks_open ON tasks (state) WHERE state <= 2;"
     "CREATE INDEX IF NOT EXISTS tasks_by_change ON tasks (changed_ms);";
 
-static const struct store_kind kind = {
+static const struct dbfile_kind kind = {
     .what = "a ledger of tasks",
     .application_id = 0x48656c74, /* "Helt" */
     .version = 1,
@@ -43,13 +43,13 @@ static const char put_sql[] =
 int tasks_db_open(struct tasks_db *ret, const char *path, char why[256])
 {
 	struct tasks_db d = {0};
-	int err = store_open(&d.db, path, &kind, why);
+	int err = dbfile_open(&d.db, path, &kind, why);
 	if (err)
 		return err;
-	err = store_errno(
+	err = dbfile_errno(
 	    sqlite3_prepare_v3(d.db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &d.put, NULL));
 	if (err) {
-		store_explain(why, path, &kind, err, sqlite3_errmsg(d.db));
+		dbfile_explain(why, path, &kind, err, sqlite3_errmsg(d.db));
 		tasks_db_close(&d);
 		return err;
 	}
@@ -85,7 +85,7 @@ int tasks_db_put(struct tasks_db *d, const struct task *t)
 		sqlite3_bind_int64(d->put, at++, number[i]);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(text); i++)
 		sqlite3_bind_text(d->put, at++, text[i], -1, SQLITE_STATIC);
-	return store_step(d->put);
+	return dbfile_step(d->put);
 }
 
 static void text_get(char *dst, size_t size, sqlite3_stmt *s, int column)
@@ -135,7 +135,7 @@ int tasks_db_load(sqlite3 *db, int (*h)(const struct task *task, void *arg), voi
 			break;
 	}
 	sqlite3_finalize(s);
-	return err ? err : store_errno(rc);
+	return err ? err : dbfile_errno(rc);
 }
 
 static json_t *task_json(const struct task *t)

@@ -1,4 +1,4 @@
-#include "common/store/store.h"
+#include "common/dbfile/dbfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@ enum {
 	READER_BUSY_MS = 50 /* the control loop waits for this */
 };
 
-int store_errno(int rc)
+int dbfile_errno(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -30,18 +30,18 @@ int store_errno(int rc)
 	}
 }
 
-int store_run(sqlite3 *db, const char *sql)
+int dbfile_run(sqlite3 *db, const char *sql)
 {
-	return store_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
+	return dbfile_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-int store_step(sqlite3_stmt *s)
+int dbfile_step(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
 
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
-	return store_errno(rc);
+	return dbfile_errno(rc);
 }
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)
@@ -54,11 +54,11 @@ static int number_get(sqlite3 *db, const char *sql, int *ret)
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
-	return store_errno(rc);
+	return dbfile_errno(rc);
 }
 
 /* Refuses a database of somebody else and one of a later version. */
-static int identity_check(sqlite3 *db, const struct store_kind *kind)
+static int identity_check(sqlite3 *db, const struct dbfile_kind *kind)
 {
 	int id = 0, version = 0, tables = 0;
 	int err = number_get(db, "PRAGMA application_id", &id);
@@ -72,31 +72,31 @@ static int identity_check(sqlite3 *db, const struct store_kind *kind)
 	return tables > 0 && (id != kind->application_id || version != kind->version) ? EINVAL : 0;
 }
 
-static int schema_up(sqlite3 *db, const struct store_kind *kind)
+static int schema_up(sqlite3 *db, const struct dbfile_kind *kind)
 {
 	char ids[96];
-	int err = store_run(db, "PRAGMA journal_mode = WAL");
+	int err = dbfile_run(db, "PRAGMA journal_mode = WAL");
 
 	if (!err)
-		err = store_run(db, "PRAGMA synchronous = FULL");
+		err = dbfile_run(db, "PRAGMA synchronous = FULL");
 	if (!err)
-		err = store_run(db, "BEGIN IMMEDIATE");
+		err = dbfile_run(db, "BEGIN IMMEDIATE");
 	if (err)
 		return err;
 	snprintf(ids, sizeof(ids), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
 		 kind->application_id, kind->version);
-	err = store_run(db, ids);
+	err = dbfile_run(db, ids);
 	if (!err)
-		err = store_run(db, kind->schema);
+		err = dbfile_run(db, kind->schema);
 	if (!err)
-		err = store_run(db, "COMMIT");
+		err = dbfile_run(db, "COMMIT");
 	if (err)
-		store_run(db, "ROLLBACK");
+		dbfile_run(db, "ROLLBACK");
 	return err;
 }
 
-int store_explain(char why[256], const char *path, const struct store_kind *kind, int err,
-		  const char *detail)
+int dbfile_explain(char why[256], const char *path, const struct dbfile_kind *kind, int err,
+		   const char *detail)
 {
 	switch (err) {
 	case EINVAL:
@@ -125,15 +125,15 @@ static int file_make(const char *path)
 	return 0;
 }
 
-int store_open(sqlite3 **ret, const char *path, const struct store_kind *kind, char why[256])
+int dbfile_open(sqlite3 **ret, const char *path, const struct dbfile_kind *kind, char why[256])
 {
 	sqlite3 *db = NULL;
 	int err = file_make(path);
 
 	why[0] = '\0';
 	if (err)
-		return store_explain(why, path, kind, err, NULL);
-	err = store_errno(
+		return dbfile_explain(why, path, kind, err, NULL);
+	err = dbfile_errno(
 	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL));
 	if (!err) {
 		sqlite3_busy_timeout(db, BUSY_MS);
@@ -142,7 +142,7 @@ int store_open(sqlite3 **ret, const char *path, const struct store_kind *kind, c
 	if (!err)
 		err = schema_up(db, kind);
 	if (err) {
-		store_explain(why, path, kind, err, db ? sqlite3_errmsg(db) : NULL);
+		dbfile_explain(why, path, kind, err, db ? sqlite3_errmsg(db) : NULL);
 		sqlite3_close(db);
 		return err;
 	}
@@ -150,10 +150,10 @@ int store_open(sqlite3 **ret, const char *path, const struct store_kind *kind, c
 	return 0;
 }
 
-int store_open_reader(sqlite3 **ret, const char *path)
+int dbfile_open_reader(sqlite3 **ret, const char *path)
 {
 	sqlite3 *db = NULL;
-	int err = store_errno(
+	int err = dbfile_errno(
 	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL));
 
 	if (err) {
