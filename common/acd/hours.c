@@ -31,6 +31,10 @@ uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site)
 {
 	const struct site_hours *h = entry(acd, q, site);
 
+#ifdef ACD_MUTATE_CLOSED_ANSWERS
+	if (h && h->permille == 0)
+		return 1;
+#endif
 	return h ? h->permille : ACD_OPEN;
 }
 

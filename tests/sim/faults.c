@@ -199,6 +199,7 @@ static void boot(struct sim *sim, uint32_t n)
 		return;
 	sim_boot(sim, n);
 	adopt_booted(sim, n);
+	sun_boot(sim, n);
 	story(sim, "%s starts, boot %u", sim->daemon[n].name, sim->daemon[n].boot);
 }
 

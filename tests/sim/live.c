@@ -23,13 +23,14 @@ static bool eligible(const struct sim *sim, const struct scall *c, const struct 
 
 	uint64_t waited = sim->now - c->arrived_at, agent = (uint64_t)(a - sim->agent);
 
-	if (after == UINT64_MAX || waited < after)
+	if (after == UINT64_MAX || waited < after || !sim->open[c->queue][a->site])
 		return false;
 	/* since long enough, too: steps begin and end */
 	for (uint64_t ago = 0; ago <= 2 * SEC && ago <= waited; ago += 100 * MS)
 		if (!queues_wanted(sim, c, (uint32_t)agent, waited - ago))
 			return false;
-	return here || q->overflow_no_idle ||
+	bool closed = !sim->open[c->queue][addr_site(sim->daemon[c->daemon].addr.v)];
+	return here || q->overflow_no_idle || (closed && q->overflow_closed) ||
 	       (q->overflow_timed && sim->now - c->arrived_at > q->overflow_after_ms * MS);
 }
 
@@ -40,8 +41,9 @@ static void check_pair(struct sim *sim, const struct scall *c, uint32_t n)
 	acd_time_us since = later(c->state_at, a->state_at);
 	uint64_t bound = 1 * SEC + 2 * 2 * sim->mix.wan_us;
 
-	if (addr_site(sim->daemon[c->daemon].addr.v) != a->site &&
-	    !sim->queues[c->queue].overflow_no_idle)
+	uint32_t site = addr_site(sim->daemon[c->daemon].addr.v);
+	if (site != a->site && !sim->queues[c->queue].overflow_no_idle &&
+	    !(sim->queues[c->queue].overflow_closed && !sim->open[c->queue][site]))
 		since = later(since, c->arrived_at + sim->queues[c->queue].overflow_after_ms * MS);
 	since = later(since, c->arrived_at + queues_able_after(sim, c->queue, a));
 	since = later(since, sim->mix.calm_at + SETTLE_MS * MS);
@@ -64,7 +66,7 @@ static bool could(const struct sim *sim, const struct scall *c, const struct sag
 
 static bool hopeless(const struct sim *sim, const struct scall *c)
 {
-	if (c->state != ACD_CALL_QUEUED)
+	if (c->state != ACD_CALL_QUEUED || sun_ends(sim, c->queue))
 		return false;
 	for (uint32_t n = 0; n < sim->mix.agents; n++)
 		if (could(sim, c, &sim->agent[n]))
@@ -94,6 +96,7 @@ void live_look(struct sim *sim)
 		const struct scall *c = &sim->call[i];
 		if (!c->live || c->state != ACD_CALL_QUEUED)
 			continue;
+		sun_look(sim, c);
 		for (uint32_t n = 0; n < sim->mix.agents; n++) {
 			const struct sagent *a = &sim->agent[n];
 			if (a->session && a->state == ACD_AGENT_IDLE && eligible(sim, c, a))

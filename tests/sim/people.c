@@ -40,7 +40,8 @@ static void arrive(struct sim *sim)
 	      sim->queues[c->queue].id.v);
 	enum acd_verdict v = sim_step(sim, d, &ev);
 	if (v != ACD_OK) { /* it never entered */
-		if (v != ACD_REFUSED_DRAINING && v != ACD_REFUSED_LIMIT)
+		if (v != ACD_REFUSED_DRAINING && v != ACD_REFUSED_LIMIT &&
+		    !(v == ACD_REFUSED_CLOSED && sun_shut(sim, c->queue)))
 			sim_fail(sim, "a call is refused with verdict %d", (int)v);
 		return;
 	}
@@ -292,6 +293,7 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_UNDRAIN:
 	case K_MISCHIEF:
 	case K_CALM:
+	case K_HOURS:
 	case K_LOOK: return;
 	}
 }

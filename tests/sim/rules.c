@@ -95,6 +95,8 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 			continue;
 		if (o->queue != c->queue && !here)
 			continue;
+		if (!sim->open[o->queue][a->site])
+			continue; /* closed there */
 		uint64_t able = queues_able_after(sim, o->queue, a);
 		uint64_t waited = sim->now - o->arrived_at - delta;
 		uint32_t theirs = queues_class(sim, o, waited);
@@ -232,6 +234,8 @@ static void ended(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 			 c->number);
 	if (fx->outcome == ACD_OUTCOME_ANSWERED && !c->was_bridged)
 		sim_fail(sim, "S4: call %u is called answered, but nobody talked to it", c->number);
+	if (fx->cause == ACD_CAUSE_CLOSED)
+		sun_ended(sim, c);
 	c->live = false;
 	c->outcome = fx->outcome;
 	sim->in_system--;
@@ -368,6 +372,7 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	if (a->offer)
 		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
 	check_skill(sim, c, a, (unsigned)fx->agent.v);
+	sun_rang(sim, c, a, (unsigned)fx->agent.v);
 	if (o->id)
 		sim_fail(sim, "S1: an offer rings twice");
 	if (sim->offers_n >= OFFERS_MAX / 2)

@@ -363,6 +363,7 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_RESTORE:
 	case K_ADOPT:
 	case K_SEEN: adopt_event(sim, e); return;
+	case K_HOURS: sun_event(sim, e); return;
 	case K_ARRIVE:
 	case K_PATIENCE:
 	case K_TALKED:
@@ -417,9 +418,11 @@ bool sim_run(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	}
 	faults_draw(sim);
 	queues_draw(sim);
+	sun_draw(sim);
 	build(sim);
 	people_start(sim);
 	faults_start(sim);
+	sun_start(sim);
 	loop(sim);
 	live_end(sim);
 	for (uint32_t i = 0; i < sim->daemons_n; i++)

@@ -80,7 +80,8 @@ enum kind {
 	K_UNDRAIN,  /* n = daemon */
 	K_MISCHIEF, /* n = daemon: a broker lies */
 	K_CALM,
-	K_LOOK, /* liveness samples */
+	K_LOOK,  /* liveness samples */
+	K_HOURS, /* n = queue << 8 | site, id = its weight from now on */
 };
 
 struct mail {
@@ -214,7 +215,10 @@ void trim_print(const struct trim *t, FILE *f); /* nothing if nothing is left ou
 
 struct sim {
 	uint64_t seed;
-	struct rng rng, net_rng, arrive_rng, lie_rng;
+	struct rng rng, net_rng, arrive_rng, lie_rng, hours_rng;
+	bool has_hours[QUEUES];
+	uint16_t open[QUEUES][SITES + 1];
+	acd_time_us closed_at[QUEUES][SITES + 1];
 	struct mix mix;
 	struct acd_queue_conf queues[QUEUES];
 	struct trim trim;
@@ -324,6 +328,17 @@ static inline bool sim_absent(const struct sim *sim, uint32_t d)
 {
 	return !sim->daemon[d].up || sim->daemon[d].frozen;
 }
+
+/* sun.c */
+void sun_draw(struct sim *sim);
+void sun_start(struct sim *sim);
+void sun_boot(struct sim *sim, uint32_t d); /* a daemon that has just started is told */
+void sun_event(struct sim *sim, const struct event *e);
+bool sun_shut(const struct sim *sim, uint32_t q); /* at every site */
+bool sun_ends(const struct sim *sim, uint32_t q); /* … and its callers end by its rule */
+void sun_rang(struct sim *sim, const struct scall *c, const struct sagent *a, unsigned who);
+void sun_ended(struct sim *sim, const struct scall *c);
+void sun_look(struct sim *sim, const struct scall *c);
 
 /* faults.c */
 void faults_draw(struct sim *sim);
