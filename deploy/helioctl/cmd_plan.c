@@ -110,6 +110,7 @@ int plan_make(struct plan *ret, const struct conf *old, const struct conf *new)
 	plan_sites(&p);
 	plan_daemons(&p);
 	plan_queues(&p);
+	plan_hours(&p);
 	plan_agents(&p);
 	*ret = p;
 	/* Bytes may differ where the meaning does not: a comment, an order. */

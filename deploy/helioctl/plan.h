@@ -27,6 +27,7 @@ void plan_cluster(struct plan *p);
 void plan_sites(struct plan *p);
 void plan_daemons(struct plan *p);
 void plan_queues(struct plan *p);
+void plan_hours(struct plan *p);
 void plan_agents(struct plan *p);
 
 #endif

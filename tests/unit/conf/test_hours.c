@@ -282,6 +282,23 @@ static void calendars_are_part_of_what_daemons_compare(void **state)
 	conf_free(b);
 }
 
+/* The quickstart is dialled at any hour of any day. */
+static void the_example_answers_round_the_clock_for_a_year(void **state)
+{
+	struct conf *c = NULL;
+	struct conf_week w;
+	int64_t now = wall_ms() / 1000;
+	(void)state;
+	assert_int_equal(conf_load(&c, EXAMPLE_DIR "/cluster.yaml", stderr), 0);
+	assert_int_equal(conf_queue_by_name(c, "support")->hours_n, 0);
+	const struct conf_queue *q = conf_queue_by_name(c, "orders");
+	assert_int_equal(q->hours_n, 2);
+	assert_int_equal(conf_week_make(&w, c, q, now, now + 366 * 86400LL), 0);
+	assert_int_equal(w.gaps_n, 0);
+	conf_week_free(&w);
+	conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(the_ramp_falls_before_the_end_and_rises_after_the_start),
 	    cmocka_unit_test(a_daemon_is_told_each_change_once_through_weeks_and_clock_changes),
 	    cmocka_unit_test(calendars_are_part_of_what_daemons_compare),
+	    cmocka_unit_test(the_example_answers_round_the_clock_for_a_year),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
