@@ -88,7 +88,7 @@ void sun_event(struct sim *sim, const struct event *e)
 	sim->open[q][s] = (uint16_t)e->id;
 	story(sim, "site %u weighs %u for queue %u", s, (unsigned)e->id, sim->queues[q].id.v);
 	for (uint32_t d = 0; d < sim->daemons_n; d++)
-		if (sim->daemon[d].up)
+		if (!sim_absent(sim, d)) /* or when it is back */
 			tell(sim, d, q, s);
 }
 
