@@ -109,6 +109,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "wall";
 	if ((err = node_wall_open(n, why)))
 		return err;
+	*what = "directory";
+	if ((err = node_route_open(n, why)))
+		return err;
 	*what = "media";
 	if ((err = media_open(n, why)))
 		return err;
@@ -164,6 +167,7 @@ static void node_close(struct node *n)
 	core_close(n);
 	n->media = media_stop(n->media);
 	node_wall_close(n);
+	node_route_close(n);
 	n->records = records_close(n->records);
 	node_metrics_free(n);
 }

@@ -35,6 +35,7 @@ struct journal;
 struct neighbour;
 struct node_wall;
 struct node_hours;
+struct node_route;
 struct node_metrics;
 struct trace;
 
@@ -79,6 +80,7 @@ struct node {
 	struct admin *admin;
 	struct desk *desk;
 	struct node_wall *wall;
+	struct node_route *route;
 	struct neighbour *neighbour;
 	struct node_hours *hours;
 	struct node_metrics *metrics;
@@ -168,6 +170,15 @@ void calls_fx(struct node *n, const struct acd_fx *fx);
 /* It rings at one more agent, or no longer there. */
 void calls_fx_group(struct node *n, const struct acd_fx *fx);
 void calls_wrap(struct node *n, uint64_t call, const char *disposition, const char *note);
+
+/* ---- who is asked first (node_route.c) ---- */
+/* Reads the directory. errno, ret_why; its problems went to stderr. */
+int node_route_open(struct node *n, char ret_why[256]);
+void node_route_close(struct node *n);
+/* The steps of a caller of that queue; call is its id as text, for the log. */
+void node_route(struct node *n, const struct conf_queue *q, const char *caller, const char *call,
+		struct acd_want ret[ACD_WANTS_MAX]);
+void node_route_talked(struct node *n, const char *caller, uint64_t agent);
 
 /* ---- offers (node_offers.c): the trunk leg between two nodes, and what GRANT carried ---- */
 enum offer_side { OFFER_OWNER, OFFER_AGENT };

@@ -166,6 +166,8 @@ static void call_take(struct node *n, struct sip_call *sip, const char *user, co
 	c->codec = offer->codec;
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED, .call = c->id, .queue = {q->id}};
 	uint64_t id = c->id.v;
+	char id_str[ID_STR_SIZE];
+	node_route(n, q, c->caller, conf_id_format(n->conf, id_str, id), ev.want);
 	enum acd_verdict verdict = node_event(n, &ev);
 	if (verdict != ACD_OK) {
 		c->sip = NULL;
@@ -183,9 +185,7 @@ static void call_take(struct node *n, struct sip_call *sip, const char *user, co
 	struct acd_call_view view;
 	if (!acd_call_get(n->acd, c->id, n->now_us, &view))
 		return; /* ended within its own arrival; calls_fx has cleaned up */
-	char id_str[ID_STR_SIZE];
-	log_info("call.entered", "call=%s queue=%s caller=%s",
-		 conf_id_format(n->conf, id_str, c->id.v), q->name, log_number(caller));
+	log_info("call.entered", "call=%s queue=%s caller=%s", id_str, q->name, log_number(caller));
 	if (!node_journal_put(n, c, view.cepoch))
 		calls_answer(n, id);
 }
@@ -532,6 +532,7 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 		node_wall_answered(n, c);
 	}
 	c->agent = fx->agent.v;
+	node_route_talked(n, c->caller, c->agent);
 	c->agent_node = fx->peer.v;
 	c->bridged_offer = fx->offer.v;
 	journal_again(n, c);

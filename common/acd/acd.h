@@ -49,6 +49,7 @@ enum {
 	ACD_LEVEL_STEPS_MAX = 64, /* distinct (skill, level above 1) in all queues together */
 	ACD_WANTS_MAX = 3,      /* steps before a caller is anybody's */
 	ACD_WANT_MAX_MS = 3600 * 1000, /* nobody waits longer for one person */
+	ACD_IN_PERSON = 255,    /* in place of a strategy: it had asked for this very agent */
 	ACD_PREFS_MAX = 4,      /* kinds of agents that steps of one queue may ask for */
 	ACD_PREF_STAGE = 16,    /* stage of a queue's pref 0; smaller ones are relaxations */
 	ACD_GROUP_MAX = 8, /* offers of one call at the same time (ACD_PARTIES_MAX) */
@@ -560,6 +561,7 @@ enum acd_why_code {
 	ACD_WHY_SPOKEN,        /* an agent is being reserved or has been asked for */
 	ACD_WHY_NOT_WAITING,   /* granted, bridged …: `state` */
 	ACD_WHY_CLOSED,        /* this site is closed for its queue: closed_here and the rest */
+	ACD_WHY_IN_PERSON,     /* kept for the one agent it asks for: want_agent */
 };
 enum acd_story_code {
 	ACD_STORY_NONE,

@@ -217,7 +217,10 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 	struct acd_story *s = call_tell(acd, i, ACD_STORY_GRANTED);
 	s->idle_us = pick->idle_us;
 	s->stage = pick->stage;
-	s->strategy = acd->queues[c->queue].conf->strategy;
+	uint64_t until;
+	uint32_t step = want_step(c->want, age(acd, c->queued_at), &until);
+	bool in_person = step && c->want[step - 1].agent.v == pick->agent.v;
+	s->strategy = in_person ? ACD_IN_PERSON : acd->queues[c->queue].conf->strategy;
 	c->deadline = after_ms(acd, acd->tm.grant_ms);
 	timer_set(acd, TM_CALL, i, after_ms(acd, acd->tm.grant_retry_ms));
 	call_set(acd, i, ACD_CALL_GRANTED, ACD_CAUSE_NONE, ACD_OUTCOME_NONE);
@@ -260,9 +263,10 @@ void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
 	call_tell(acd, i, ACD_STORY_BACK)->cause = (uint8_t)cause;
 	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);
 	c->parties_n = 0;
-	memset(&c->party, 0, sizeof(c->party));
 	c->ask = ASK_NOBODY;
+	/* the effect still names the offer that led to nothing: its leg is closed by it */
 	call_set(acd, i, ACD_CALL_QUEUED, cause, ACD_OUTCOME_NONE);
+	memset(&c->party, 0, sizeof(c->party));
 }
 
 static void keep(struct acd *acd, uint32_t i)

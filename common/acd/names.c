@@ -134,6 +134,7 @@ const char *acd_why_name(uint8_t code)
 	    [ACD_WHY_SPOKEN] = "agent_asked",
 	    [ACD_WHY_NOT_WAITING] = "not_waiting",
 	    [ACD_WHY_CLOSED] = "closed",
+	    [ACD_WHY_IN_PERSON] = "in_person",
 	};
 	return NAME(names, code);
 }

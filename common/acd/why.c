@@ -95,6 +95,8 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 		ret->code = ACD_WHY_SPOKEN;
 	} else if (ret->closed_here) {
 		ret->code = ACD_WHY_CLOSED;
+	} else if (ret->want_agent.v) {
+		ret->code = ACD_WHY_IN_PERSON;
 	} else if (ret->able > 0) {
 		ret->code = ret->ahead > 0 ? ACD_WHY_OTHERS_FIRST : ACD_WHY_MATCHING;
 	} else if (ret->idle > 0) {

@@ -305,6 +305,81 @@ static void warn_all(struct reader *r)
 	r->path[0] = '\0';
 }
 
+/* ---- routes: names to numbers -------------------------------------------------------------------
+ */
+
+static uint64_t agent_by_login(const struct reader *r, const char *login)
+{
+	for (uint32_t i = 0; i < r->conf->agents_n; i++)
+		if (strcmp(r->agents[i].a.name, login) == 0)
+			return r->agents[i].a.id;
+	return 0;
+}
+
+/* 1 + index of the kind; 0: no such skill, or too many kinds. */
+static uint8_t pref_of(const struct reader *r, struct conf_queue *q, const char *skill)
+{
+	uint32_t k = 0, n = 0;
+
+	while (k < r->conf->skills_n && strcmp(r->conf->skills[k], skill) != 0)
+		k++;
+	if (k == r->conf->skills_n)
+		return 0;
+	while (n < q->pref_n && q->pref[n] != UINT64_C(1) << k)
+		n++;
+	if (n == ACD_PREFS_MAX)
+		return 0;
+	if (n == q->pref_n)
+		q->pref[q->pref_n++] = UINT64_C(1) << k;
+	return (uint8_t)(n + 1);
+}
+
+static void settle_ask(struct reader *r, struct conf_queue *q, struct conf_ask *a,
+		       const struct yaml_node *at)
+{
+	bool named = false;
+
+	if (strcmp(a->to, "owner") == 0) {
+		a->kind = CONF_ASK_OWNER;
+		if (!*r->conf->directory_file)
+			bad(r, at, NULL, "directory: FILE at the top of the file",
+			    "without a directory nobody has an owner");
+	} else if (strcmp(a->to, "last") == 0) {
+		a->kind = CONF_ASK_LAST;
+		if (q->same_agent_ms == 0)
+			bad(r, at, NULL, "same_agent_within: 168h", "to: last needs a limit");
+	} else if (strcmp(a->to, "agent") == 0) {
+		a->kind = CONF_ASK_AGENT;
+		named = true;
+		a->agent = agent_by_login(r, a->name);
+		if (!a->agent)
+			bad(r, at, "a login of the agents file", NULL, "no agent '%s'", a->name);
+	} else if (*a->to) {
+		a->kind = CONF_ASK_ANY_OF;
+		named = true;
+		a->pref = pref_of(r, q, a->name);
+		if (!a->pref)
+			bad(r, at, "a name from skills:, at most 4 different ones in a queue", NULL,
+			    "no skill '%s'", a->name);
+	}
+	if (!named && *a->name)
+		bad(r, at, NULL, "leave name: out", "to: %s has no name", a->to);
+}
+
+static void settle_routes(struct reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->queues_n; i++) {
+		struct conf_queue *q = &r->conf->queues[i];
+		const struct yaml_node *at = yaml_value(r->queue_keys[i]->next, "route");
+		for (uint32_t k = 0; k < q->route_n; k++)
+			for (uint32_t n = 0; n < q->route[k].ask_n; n++) {
+				snprintf(r->path, sizeof(r->path), "queues.%s.route", q->name);
+				settle_ask(r, q, &q->route[k].ask[n], at ? at : r->queue_keys[i]);
+			}
+	}
+	r->path[0] = '\0';
+}
+
 /* ---- tenants: a skill "tenant.NAME" that nobody gives by hand, and nothing relaxes
  * ---------------
  */
@@ -389,6 +464,7 @@ void check_all(struct reader *r)
 	settle_relax(r);
 	check_levels(r);
 	check_agents(r);
+	settle_routes(r);
 	settle_tenants(r);
 	/* After an error, warnings would guess from half a picture. */
 	if (!r->problems.errors) {

@@ -183,9 +183,13 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .overflow_closed = q->overflow_closed,
 		    .closed_to = q->closed_to,
 		    .closed_after_ms = q->closed_after_ms,
+		    .wants = q->route_n > 0,
+		    .pref_n = q->pref_n,
 		    .closed = q->closed,
 		};
 		memcpy(list[i].relax, q->relax, sizeof(q->relax));
+		for (uint32_t k = 0; k < q->pref_n; k++)
+			list[i].pref[k].bits = q->pref[k];
 	}
 	*ret_queues = list;
 	*ret_n = conf->queues_n;

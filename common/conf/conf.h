@@ -19,6 +19,7 @@ enum {
 	CONF_HOST_SIZE = 64,
 	CONF_SITES_MAX = 64,
 	CONF_QUEUES_MAX = 1024,
+	CONF_ROUTES_MAX = 6,
 	CONF_SKILLS_MAX = 64, /* tenants among them */
 	CONF_AGENTS_MAX = 100000,
 	CONF_REDIS_MAX = 8,
@@ -85,6 +86,21 @@ struct conf_hours {
 	uint16_t calendar;              /* in conf->calendars */
 };
 
+/* One step of a rule: whom to ask, for how long. */
+enum conf_ask_kind { CONF_ASK_OWNER = 1, CONF_ASK_LAST, CONF_ASK_AGENT, CONF_ASK_ANY_OF };
+struct conf_ask {
+	char to[CONF_NAME_SIZE], name[CONF_NAME_SIZE];
+	uint32_t for_ms;
+	uint8_t kind;                   /* enum conf_ask_kind */
+	uint8_t pref;                   /* ANY_OF: 1 + index in the queue's pref */
+	uint64_t agent;                 /* AGENT */
+};
+struct conf_route {
+	char who[CONF_NAME_SIZE];       /* any, known, new, debt, or a segment */
+	uint8_t ask_n;
+	struct conf_ask ask[ACD_WANTS_MAX];
+};
+
 struct conf_queue {
 	char name[CONF_NAME_SIZE];      /* the user part of the dialled SIP URI */
 	char display[64];
@@ -97,6 +113,10 @@ struct conf_queue {
 	uint8_t group_max;              /* ring_all: at so many at once */
 	uint32_t weight;                /* per cent */
 	char tenant[CONF_NAME_SIZE];    /* "": there are no tenants */
+	uint8_t route_n, pref_n;
+	struct conf_route route[CONF_ROUTES_MAX];
+	uint64_t pref[ACD_PREFS_MAX];   /* skill bits beside skills, for ANY_OF */
+	uint32_t same_agent_ms;
 	uint32_t ageing_ms, max_length, max_wait_ms, missed_limit;
 	uint32_t overflow_longer, overflow_ewt_ms;
 	bool overflow_no_idle, overflow_timed;
@@ -173,6 +193,7 @@ struct conf {
 	char cluster[CONF_NAME_SIZE];
 	uint64_t hash;                  /* of both files' bytes: shown and compared in status */
 	char file[CONF_PATH_SIZE], agents_file[CONF_PATH_SIZE];
+	char directory_file[CONF_PATH_SIZE]; /* absolute; "": none */
 	char keys_dir[CONF_PATH_SIZE], state_dir[CONF_PATH_SIZE], run_dir[CONF_PATH_SIZE],
 		web_dir[CONF_PATH_SIZE];
 	struct conf_redis presence;

@@ -15,6 +15,7 @@ static const struct option table[] = {
 	/* section       key                   type          default        meaning */
 	{SECTION_ROOT,   "cluster",            OPT_NAME,     NULL,          "name of the cluster; node certificates carry it", AT(struct conf, cluster), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "agents",             OPT_PATH,     "agents.yaml", "the file of those who may sign in", AT(struct conf, agents_file), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "directory",          OPT_PATH,     "",            "customers, a CSV file on each host: see common/directory; none: every caller is new", AT(struct conf, directory_file), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "paths",              OPT_READ,     "",            "folders of this installation", 0, 0, 0, "keys: value", read_paths},
 	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
 	{SECTION_ROOT,   "journal",            OPT_READ,     "",            "how nodes sign in at the journal Redis of their machines", 0, 0, 0, "user: and password_file:", read_journal},
@@ -115,6 +116,9 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "weight",             OPT_PERCENT,  "100%",        "an agent of several queues takes the caller whose wait, times this, is longest; within a priority class", AT(struct conf_queue, weight), 10, ACD_WEIGHT_MAX, NULL, NULL},
 	{SECTION_QUEUE,  "tenant",             OPT_NAME,     "",            "whose queue it is: only agents of the same tenant ever serve it; if one queue has one, all queues and agents need one", AT(struct conf_queue, tenant), 0, 0, NULL, NULL},
 
+	{SECTION_QUEUE,  "route",              OPT_READ,     "",            "who is asked first for whose call, by what the directory says of the caller; the first rule that fits", 0, 0, 0, "a list of at most 6 such as [{who: key, ask: [{to: owner, for: 20s}, {to: any_of, name: key-account}]}]", read_route},
+	{SECTION_QUEUE,  "same_agent_within",  OPT_MS,       "0s",          "for steps with to: last: a talk longer ago than this does not count; 0s: none does", AT(struct conf_queue, same_agent_ms), 0, 2592000000, NULL, NULL},
+
 	{SECTION_LEVEL,  "answer_within",      OPT_MS,       "20s",         "answered within this time counts as good", AT(struct conf_queue, sl_within_ms), 1000, 3600000, NULL, NULL},
 	{SECTION_LEVEL,  "target",             OPT_PERCENT,  "80%",         "share of calls to be answered in time", AT(struct conf_queue, sl_target_pct), 1, 100, NULL, NULL},
 
@@ -129,6 +133,13 @@ static const struct option table[] = {
 
 	{SECTION_RELAX,  "after",              OPT_MS,       NULL,          "this long in the queue", AT(struct acd_relax, after_ms), 1, 86400000, NULL, NULL},
 	{SECTION_RELAX,  "skills",             OPT_READ,     NULL,            "the levels that change then; 0: not needed any more; the rest stays as before", 0, 0, 0, "{name: level} of skills that the queue asks for", read_relax_skills},
+
+	{SECTION_ROUTE,  "who",                OPT_NAME,     NULL,          "any; known or new (in the directory or not); debt; or a segment of the directory", AT(struct conf_route, who), 0, 0, NULL, NULL},
+	{SECTION_ROUTE,  "ask",                OPT_READ,     NULL,          "steps, one after another; then the caller is anybody's, with the place kept", 0, 0, 0, "a list of at most 3 such as [{to: owner, for: 20s}]", read_ask},
+
+	{SECTION_ASK,    "to",                 OPT_WORD,     NULL,          "whom: the customer's owner, who talked to the caller last, one agent, or any with a skill; who is not signed in is not waited for", AT(struct conf_ask, to), 0, 0, "owner, last, agent, any_of", NULL},
+	{SECTION_ASK,    "name",               OPT_TEXT,     "",            "with to: agent a login, with to: any_of a skill", AT(struct conf_ask, name), 0, CONF_NAME_SIZE - 1, one_line, NULL},
+	{SECTION_ASK,    "for",                OPT_MS,       "20s",         "so long", AT(struct conf_ask, for_ms), 1000, ACD_WANT_MAX_MS, NULL, NULL},
 
 	{SECTION_AGENTS, "version",            OPT_U32,      "1",           "grows with each change", SIZE_MAX, 0, UINT32_MAX, NULL, NULL},
 	{SECTION_AGENTS, "agents",             OPT_READ,     "",            "those who may sign in, by login name", 0, 0, 0, "login names, each with its options", read_agents},
@@ -152,6 +163,7 @@ static const char *const titles[SECTION_COUNT] = {
 	[SECTION_NODE] = "sites.NAME.nodes.NAME", [SECTION_GATEWAY] = "sites.NAME.gateways.NAME",
 	[SECTION_QUEUE] = "queues.NAME", [SECTION_LEVEL] = "queues.NAME.service_level",
 	[SECTION_OVERFLOW] = "queues.NAME.overflow[]", [SECTION_RELAX] = "queues.NAME.relax[]",
+	[SECTION_ROUTE] = "queues.NAME.route[]", [SECTION_ASK] = "queues.NAME.route[].ask[]",
 	[SECTION_HOURS] = "queues.NAME.hours.SITE", [SECTION_AGENTS] = "agents.yaml",
 	[SECTION_AGENT] = "agents.NAME (agents.yaml)",
 };

@@ -17,7 +17,7 @@
 enum section {
 	SECTION_ROOT, SECTION_PATHS, SECTION_PRESENCE, SECTION_JOURNAL, SECTION_SIP_LIMITS, SECTION_SITE,
 	SECTION_BROKER, SECTION_NODE, SECTION_GATEWAY, SECTION_TLS, SECTION_QUEUE, SECTION_LEVEL,
-	SECTION_OVERFLOW, SECTION_HOURS, SECTION_RELAX, SECTION_AGENTS,
+	SECTION_OVERFLOW, SECTION_HOURS, SECTION_RELAX, SECTION_ROUTE, SECTION_ASK, SECTION_AGENTS,
 	SECTION_AGENT, SECTION_COUNT,
 };
 
@@ -56,7 +56,7 @@ struct option {
 	void (*read)(struct reader *r, const struct yaml_node *value, void *base);
 };
 
-enum { SECTION_OPTIONS_MAX = 32 };
+enum { SECTION_OPTIONS_MAX = 40 };
 
 /* Rows of one section stand together. */
 const struct option *section_options(enum section s, size_t *ret_n);
@@ -145,6 +145,8 @@ void read_level(struct reader *r, const struct yaml_node *v, void *base);
 void read_overflow(struct reader *r, const struct yaml_node *v, void *base);
 void read_after(struct reader *r, const struct yaml_node *v, void *base);
 void read_strategy(struct reader *r, const struct yaml_node *v, void *base);
+void read_route(struct reader *r, const struct yaml_node *v, void *base);
+void read_ask(struct reader *r, const struct yaml_node *v, void *base);
 void read_relax(struct reader *r, const struct yaml_node *v, void *base);
 void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base);
 void read_hours(struct reader *r, const struct yaml_node *v, void *base);

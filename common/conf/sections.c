@@ -602,9 +602,9 @@ void read_strategy(struct reader *r, const struct yaml_node *v, void *base)
 			q->strategy = s;
 			return;
 		}
-	bad(r, v, "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear, ring_all",
-	    NULL,
-	    "not a strategy");
+	bad(r, v,
+	    "longest_idle, fewest_calls, least_talk, most_skilled, round_robin, linear, ring_all",
+	    NULL, "not a strategy");
 }
 
 void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base)
@@ -644,6 +644,47 @@ void read_relax(struct reader *r, const struct yaml_node *v, void *base)
 			return;
 		}
 		section_read(r, SECTION_RELAX, i, i, &q->relax[q->relax_n++]);
+	}
+}
+
+void read_ask(struct reader *r, const struct yaml_node *v, void *base)
+{
+	struct conf_route *route = base;
+
+	if (!v)
+		return; /* reported */
+	if (v->kind != YAML_SEQ) {
+		bad(r, v, "a list of at most 3 such as [{to: owner, for: 20s}]", NULL,
+		    "a list of steps is needed here");
+		return;
+	}
+	for (const struct yaml_node *i = v->child; i; i = i->next) {
+		if (route->ask_n == ACD_WANTS_MAX) {
+			bad(r, i, "at most 3 steps", NULL, "too many");
+			return;
+		}
+		section_read(r, SECTION_ASK, i, i, &route->ask[route->ask_n++]);
+	}
+}
+
+/* Names are looked up in check_all(), when agents are known. */
+void read_route(struct reader *r, const struct yaml_node *v, void *base)
+{
+	struct conf_queue *q = base;
+
+	if (!v)
+		return;
+	if (v->kind != YAML_SEQ) {
+		bad(r, v, "a list of rules {who: …, ask: […]}", NULL,
+		    "a list of rules is needed here");
+		return;
+	}
+	for (const struct yaml_node *i = v->child; i; i = i->next) {
+		if (q->route_n == CONF_ROUTES_MAX) {
+			bad(r, i, "at most 6 rules", NULL, "too many");
+			return;
+		}
+		section_read(r, SECTION_ROUTE, i, i, &q->route[q->route_n++]);
 	}
 }
 

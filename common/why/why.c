@@ -63,6 +63,10 @@ static void because(char buf[128], const struct acd_story *s)
 {
 	char idle[32];
 
+	if (s->strategy == ACD_IN_PERSON) {
+		snprintf(buf, 128, "asked for in person");
+		return;
+	}
 	switch ((enum acd_strategy)s->strategy) {
 	case ACD_LONGEST_IDLE:
 		snprintf(buf, 128, "of those able idle for longest (%s)", span(idle, s->idle_us));
@@ -94,7 +98,7 @@ static void say_story(const struct conf *conf, const struct acd_why *w, json_t *
 		case ACD_STORY_GRANTED:
 			because(why, s);
 			say(lines, "after %s: offered to %s at %s: %s", at, who, where, why);
-			if (s->stage)
+			if (s->stage && s->stage <= ACD_RELAX_MAX)
 				say(lines, "    the queue had relaxed what it asks for %u %s",
 				    s->stage, s->stage == 1 ? "time" : "times");
 			break;
@@ -178,11 +182,25 @@ static void say_wait(const struct conf *conf, const struct acd_why *w, json_t *l
 		break;
 	case ACD_WHY_CLOSED: say_closed(conf, w, lines); break;
 	case ACD_WHY_SPOKEN: say(lines, "an agent is being reserved for it"); break;
+	case ACD_WHY_IN_PERSON: say(lines, "it waits for somebody in person"); break;
 	case ACD_WHY_NONE:
 	case ACD_WHY_NOT_WAITING: return;
 	}
+	if (w->want_step && w->want_agent.v) {
+		const struct conf_agent *wanted = conf_agent_by_id(conf, w->want_agent.v);
+		say(lines,
+		    "step %u: for %s more it is kept for %s, who comes first for this caller",
+		    w->want_step, span(a, w->want_left_us),
+		    wanted ? wanted->name : "an agent no longer in agents.yaml");
+	} else if (w->want_step) {
+		uint32_t k = 0;
+		while (k + 1 < conf->skills_n && !(w->want_skills.bits >> k & 1))
+			k++;
+		say(lines, "step %u: for %s more it is kept for those who have %s, too",
+		    w->want_step, span(a, w->want_left_us), conf->skills_n ? conf->skills[k] : "?");
+	}
 	say(lines, "%u before it in its queue; priority class %u", w->ahead, w->priority);
-	if (w->stage)
+	if (w->stage && w->stage <= ACD_RELAX_MAX)
 		say(lines, "the queue has relaxed what it asks for %u %s", w->stage,
 		    w->stage == 1 ? "time" : "times");
 	if (w->relax_in_us)

@@ -1,4 +1,5 @@
 #include "deploy/helioctl/ctl.h"
+#include "common/directory/directory.h"
 
 #include <string.h>
 
@@ -10,13 +11,24 @@ int cmd_config_check(struct ctl *ctl)
 	struct conf *c = NULL;
 	int err = conf_load(&c, file, stderr);
 
+	uint32_t customers = 0;
+	if (!err && *c->directory_file) {
+		struct directory *d = NULL;
+		err = directory_load(&d, c->directory_file, c, stderr);
+		customers = directory_rows(d);
+		directory_free(d);
+	}
 	if (ctl->json)
-		json_print(ctl, json_pack("{s:b, s:s}", "ok", !err, "file", file));
+		json_print(ctl, json_pack("{s:b, s:s, s:I}", "ok", !err, "file", file, "customers",
+					  (json_int_t)customers));
 	if (err) {
 		if (!ctl->json)
 			fprintf(ctl->out, "%s is not usable: mend what is listed above\n", file);
+		conf_free(c);
 		return CTL_UNHEALTHY;
 	}
+	if (!ctl->json && customers)
+		fprintf(ctl->out, "%s: %u customers\n", c->directory_file, customers);
 	if (!ctl->json)
 		fprintf(ctl->out,
 			"%s is fine: %u sites, %u daemons, %u queues, %u skills, %u agents\n", file,

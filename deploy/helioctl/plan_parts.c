@@ -104,6 +104,33 @@ static void diff_levels(struct diff *d, const struct plan *p, uint64_t a, struct
 		}
 }
 
+/* A rule in words: "key: owner 20s, any_of key-account 20s". */
+static void route_words(char *buf, size_t size, const struct conf_route *r)
+{
+	char time[24];
+	size_t n = (size_t)snprintf(buf, size, "%s:", r->who);
+
+	for (uint32_t i = 0; i < r->ask_n && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, " %s%s%s %s", r->ask[i].to,
+				      *r->ask[i].name ? " " : "", r->ask[i].name,
+				      duration_text(time, r->ask[i].for_ms));
+}
+
+static void diff_route(struct diff *d, const struct conf_queue *a, const struct conf_queue *b)
+{
+	char what[32], x[256], y[256];
+
+	for (uint32_t k = 0; k < a->route_n || k < b->route_n; k++) {
+		*x = *y = '\0';
+		if (k < a->route_n)
+			route_words(x, sizeof(x), &a->route[k]);
+		if (k < b->route_n)
+			route_words(y, sizeof(y), &b->route[k]);
+		snprintf(what, sizeof(what), "route rule %u", k + 1);
+		diff_text(d, what, x, y);
+	}
+}
+
 static void diff_relax(struct diff *d, const struct conf_queue *a, const struct conf_queue *b)
 {
 	char what[32];
@@ -335,6 +362,8 @@ static void queue_compare(struct plan *p, const struct conf_queue *a, const stru
 	diff_number(&d, "ring_at_once", a->group_max, b->group_max);
 	diff_number(&d, "weight %", a->weight, b->weight);
 	diff_relax(&d, a, b);
+	diff_route(&d, a, b);
+	diff_time(&d, "same_agent_within", a->same_agent_ms, b->same_agent_ms);
 	diff_time(&d, "ageing", a->ageing_ms, b->ageing_ms);
 	diff_number(&d, "max_length", a->max_length, b->max_length);
 	diff_time(&d, "max_wait", a->max_wait_ms, b->max_wait_ms);

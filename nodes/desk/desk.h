@@ -71,6 +71,8 @@ uint32_t desk_to_move(const struct desk *desk);
  */
 void desk_move_all(struct desk *desk);
 
+/* At which site the agent is signed in, as far as is known; 0: nowhere. */
+uint8_t desk_signed_in_at(const struct desk *desk, const struct conf_agent *agent);
 /* The queue of the call that this session has in hand; 0: none. */
 uint32_t desk_queue(const struct desk *desk, struct acd_session_id session);
 uint32_t desk_sessions(const struct desk *desk);

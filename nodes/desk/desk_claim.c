@@ -16,7 +16,8 @@ int claims_open(struct desk *d)
 	d->peers = calloc(d->n->conf->daemons_n, sizeof(*d->peers));
 	d->login_seen = calloc(d->n->conf->agents_n + 1, sizeof(*d->login_seen));
 	d->newest = calloc(d->n->conf->agents_n + 1, sizeof(*d->newest));
-	return d->peers && d->login_seen && d->newest ? 0 : ENOMEM;
+	d->here = calloc(d->n->conf->agents_n + 1, sizeof(*d->here));
+	return d->peers && d->login_seen && d->newest && d->here ? 0 : ENOMEM;
 }
 
 void claims_close(struct desk *d)
@@ -24,6 +25,7 @@ void claims_close(struct desk *d)
 	free(d->peers);
 	free(d->login_seen);
 	free(d->newest);
+	free(d->here);
 }
 
 static uint32_t *seen_of(struct desk *d, const struct conf_agent *agent)
@@ -41,7 +43,7 @@ static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t 
 	d->newest[agent - d->n->conf->agents] = session;
 }
 
-enum claim_kind { CLAIM_HERE, CLAIM_FRESH, CLAIM_YIELDED };
+enum claim_kind { CLAIM_HERE, CLAIM_FRESH, CLAIM_YIELDED, CLAIM_GONE };
 
 static void claim_send(const struct session *s, uint16_t to, enum claim_kind kind)
 {
@@ -52,6 +54,7 @@ static void claim_send(const struct session *s, uint16_t to, enum claim_kind kin
 	env.body.session_claim.login_no = s->login_no;
 	env.body.session_claim.fresh = kind == CLAIM_FRESH;
 	env.body.session_claim.yielded = kind == CLAIM_YIELDED;
+	env.body.session_claim.gone = kind == CLAIM_GONE;
 	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
 }
 
@@ -130,6 +133,14 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 		return; /* another configuration, or a session that is not the sender's */
 	struct session *s = session_by_agent(d, agent->id);
 	uint32_t before = *seen_of(d, agent);
+	uint64_t *here = &d->here[agent - d->n->conf->agents];
+	if (claim->gone) {
+		if (*here == claim->session)
+			*here = 0;
+		return;
+	}
+	if (!claim->yielded && (!*here || claim->login_no >= before))
+		*here = claim->session;
 	if (!claim->yielded)
 		seen_raise(d, agent, claim->login_no, claim->session);
 	if (!s || s->yielded)
@@ -172,4 +183,23 @@ void desk_peer_heard(struct desk *d, uint16_t from, uint32_t boot)
 	p->heard_us = now;
 	if (back)
 		(void)hash_apply(d->sessions, tell_one, &from);
+}
+
+void claim_gone(const struct session *s)
+{
+	if (!s->yielded)
+		claim_tell_all(s, CLAIM_GONE);
+}
+
+uint8_t desk_signed_in_at(const struct desk *d, const struct conf_agent *agent)
+{
+	const struct session *s = session_by_agent(d, agent->id);
+	if (s)
+		return s->yielded ? 0 : (uint8_t)addr_site(d->n->self->addr);
+	uint16_t node = id_addr(d->here[agent - d->n->conf->agents]);
+	const struct conf_daemon *peer = node ? conf_daemon_by_addr(d->n->conf, node) : NULL;
+	if (!peer || mono_us() - d->peers[peer - d->n->conf->daemons].heard_us >
+			 DESK_PEER_SILENT_MS * 1000ull)
+		return 0;
+	return (uint8_t)addr_site(node);
 }

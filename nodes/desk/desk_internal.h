@@ -98,6 +98,8 @@ struct desk {
 	/* By index in conf->agents: the highest login number seen, and the session that had it. */
 	uint32_t *login_seen;
 	uint64_t *newest;
+	/* … and the session of another node that it has now, as far as was heard; 0 none */
+	uint64_t *here;
 	struct hash *links, *sessions, *by_leg;
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
@@ -161,6 +163,8 @@ void claim_fresh(struct session *s);
  * device or at another node, taken its place? */
 bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint64_t had,
 		      const uint8_t device[static SEAL_KEY_LEN]);
+/* Says to every node that this session has ended. */
+void claim_gone(const struct session *s);
 /* Tells the page that its agent is signed in elsewhere, and whether it may finish its work. */
 void claim_say_taken(struct session *s);
 /* Ends a session that yielded in its wrap-up, once that is over. */

@@ -397,6 +397,7 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 	if (s->state == ACD_AGENT_OFF) {
 		news_tell(s);
 		struct link *l = s->link;
+		claim_gone(s);
 		log_info("session.closed", "agent=%s", s->agent->name);
 		session_free(s);
 		if (l)

@@ -1,0 +1,157 @@
+/*
+ * Who is asked first for whose call: the queue's rules (`route:`) over what the directory says of
+ * the caller become at most three steps, agents' ids and kinds, for the core. What is personal ends
+ * here: the core and the brokers see ids only.
+ *
+ *   caller ─► directory ─► first rule whose `who` fits ─► steps, without those that lead nowhere
+ */
+#include "nodes/node.h"
+#include "nodes/desk/desk.h"
+#include "common/directory/directory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* Who talked to whom last, by caller: a day's callers of a large node; the oldest places
+	 * are overwritten. Of this node's calls only; `last` of the directory knows the others. */
+	LAST_MAX = 16384,
+	SAY_MAX = 256,
+};
+
+struct last {
+	uint64_t caller, agent;
+	uint64_t at_us;
+};
+
+struct node_route {
+	struct directory *directory;
+	struct last last[LAST_MAX];
+};
+
+int node_route_open(struct node *n, char ret_why[256])
+{
+	n->route = calloc(1, sizeof(*n->route));
+	if (!n->route)
+		return ENOMEM;
+	if (!*n->conf->directory_file)
+		return 0;
+	uint64_t began = mono_us();
+	int err = directory_load(&n->route->directory, n->conf->directory_file, n->conf, stderr);
+	if (err)
+		snprintf(ret_why, 256, "%.200s: %s", n->conf->directory_file,
+			 err == EINVAL ? "see above; helioctl config check says all of it"
+				       : strerror(err));
+	else
+		log_info("directory.read", "customers=%u ms=%llu",
+			 directory_rows(n->route->directory),
+			 (unsigned long long)((mono_us() - began) / 1000));
+	return err;
+}
+
+void node_route_close(struct node *n)
+{
+	if (n->route)
+		n->route->directory = directory_free(n->route->directory);
+	free(n->route);
+	n->route = NULL;
+}
+
+static struct last *last_of(struct node *n, uint64_t caller)
+{
+	return &n->route
+		    ->last[(caller ^ caller >> 17) * 0x9e3779b97f4a7c15u >> 50 & (LAST_MAX - 1)];
+}
+
+void node_route_talked(struct node *n, const char *caller, uint64_t agent)
+{
+	uint64_t number = caller ? directory_number(caller) : 0;
+	if (number && agent)
+		*last_of(n, number) = (struct last){number, agent, mono_us()};
+}
+
+static bool fits(const struct node *n, const char *who, const struct customer *c)
+{
+	if (strcmp(who, "any") == 0)
+		return true;
+	if (!c)
+		return strcmp(who, "new") == 0;
+	return strcmp(who, "known") == 0 || (c->debt && strcmp(who, "debt") == 0) ||
+	       strcmp(who, directory_segment(n->route->directory, c)) == 0;
+}
+
+static uint64_t agent_at(const struct node *n, uint32_t one_based)
+{
+	return one_based ? n->conf->agents[one_based - 1].id : 0;
+}
+
+static uint64_t agent_last(struct node *n, const struct conf_queue *q, const char *caller,
+			   const struct customer *c)
+{
+	uint64_t number = caller ? directory_number(caller) : 0;
+	const struct last *l = last_of(n, number);
+	if (number && l->caller == number && mono_us() - l->at_us <= q->same_agent_ms * 1000ull)
+		return l->agent;
+	return c ? agent_at(n, c->last) : 0;
+}
+
+/* At the levels that are left after all relaxation: as the registers judge it (S8). */
+static bool able(const struct conf_agent *a, const struct conf_queue *q)
+{
+	uint64_t skills = q->relax_n ? q->relax[q->relax_n - 1].skills.bits : q->skills;
+	return (a->skills & skills) == skills;
+}
+
+/* One step, if it leads anywhere; what became of it goes into say. */
+static bool step(struct node *n, const struct conf_queue *q, const struct conf_ask *ask,
+		 const char *caller, const struct customer *c, struct acd_want *ret, char *say,
+		 size_t *said)
+{
+	uint64_t id = 0;
+	const char *what = ask->to, *why = "";
+	if (ask->kind == CONF_ASK_ANY_OF) {
+		*ret = (struct acd_want){.pref = ask->pref, .for_ms = ask->for_ms};
+		*said += (size_t)snprintf(say + *said, SAY_MAX - *said, "%s%s:%s", *said ? "," : "",
+					  what, ask->name);
+		return true;
+	}
+	if (ask->kind == CONF_ASK_AGENT)
+		id = ask->agent;
+	else if (ask->kind == CONF_ASK_LAST)
+		id = agent_last(n, q, caller, c);
+	else
+		id = c ? agent_at(n, c->owner) : 0;
+	const struct conf_agent *a = id ? conf_agent_by_id(n->conf, id) : NULL;
+	uint8_t site = a ? desk_signed_in_at(n->desk, a) : 0;
+	if (!a)
+		why = "(nobody)";
+	else if (!able(a, q))
+		why = "(not able)";
+	else if (!site)
+		why = "(not signed in)";
+	*said += (size_t)snprintf(say + *said, SAY_MAX - *said, "%s%s:%s%s", *said ? "," : "", what,
+				  a ? a->name : "", why);
+	*ret = (struct acd_want){.agent = {id}, .for_ms = ask->for_ms, .site = site};
+	return !*why;
+}
+
+void node_route(struct node *n, const struct conf_queue *q, const char *caller, const char *call,
+		struct acd_want ret[ACD_WANTS_MAX])
+{
+	const struct customer *c = directory_find(n->route->directory, caller ? caller : "");
+	char say[SAY_MAX] = "";
+	size_t said = 0;
+	uint32_t k = 0, steps = 0;
+	while (k < q->route_n && !fits(n, q->route[k].who, c))
+		k++;
+	if (k == q->route_n)
+		return;
+	const struct conf_route *rule = &q->route[k];
+	for (uint32_t i = 0; i < rule->ask_n; i++)
+		steps += step(n, q, &rule->ask[i], caller, c, &ret[steps], say, &said);
+	if (steps < ACD_WANTS_MAX)
+		ret[steps] = (struct acd_want){0};
+	log_info("call.route", "call=%s queue=%s who=%s ask=%s", call, q->name, rule->who,
+		 log_quote(say));
+}
