@@ -12,6 +12,8 @@ enum {
 	FRAMES_PER_WAKE_UP = 16,
 	/* A browser that does not read cannot read our reason either: then the socket is cut. */
 	CLOSE_GRACE_S = 3,
+	/* What anybody may have waiting, however much waits for others: a whole large message. */
+	FAIR_BYTES = 16384 + 512,
 };
 
 /* A frame that waits to be written; libwebsockets wants LWS_PRE bytes in front of it. */
@@ -48,11 +50,37 @@ size_t gw_desk_session_size(void)
 
 /* ---- gateway → browser -------------------------------------------------------------------- */
 
+/* Ten thousand slow readers are not allowed ten thousand whole queues. */
+static bool has_room(const struct desk *d, size_t len)
+{
+	const struct gateway *gw = d->gw;
+	size_t own = d->waiting + len;
+	bool crowded = gw->waiting + len > (size_t)gw->limits.queues_mib * 1024 * 1024;
+	return own <= (size_t)gw->limits.queue_kib * 1024 && (!crowded || own <= FAIR_BYTES);
+}
+
+/* Straight to a socket that takes it: to wait until it says so costs three more system calls, which
+ * is most of what a message to all pages costs. Only for what comes from the mesh, when no handler
+ * of libwebsockets is under way. What fails here is queued, and fails there. */
+static bool write_now(struct desk *d, const void *frame, size_t len)
+{
+	uint8_t buf[LWS_PRE + GW_FRAME_MAX];
+	if (!d->gw->from_mesh || d->first || d->close_code || len > GW_FRAME_MAX ||
+	    lws_partial_buffered(d->wsi) || lws_send_pipe_choked(d->wsi))
+		return false;
+	memcpy(buf + LWS_PRE, frame, len);
+	return lws_write(d->wsi, buf + LWS_PRE, len, LWS_WRITE_BINARY) >= 0;
+}
+
 int gw_desk_send(struct gw_conn *conn, const void *frame, size_t len, void *arg)
 {
 	struct gateway *gw = arg;
 	struct desk *d = desk_of(conn);
-	if (d->waiting + len > (size_t)gw->limits.queue_kib * 1024) {
+	if (write_now(d, frame, len)) {
+		gw_dump(gw, '>', conn->id, frame, len);
+		return 0;
+	}
+	if (!has_room(d, len)) {
 		gw->counters.slow_readers++;
 		return ENOBUFS;
 	}
@@ -65,6 +93,7 @@ int gw_desk_send(struct gw_conn *conn, const void *frame, size_t len, void *arg)
 	*d->last = f;
 	d->last = &f->next;
 	d->waiting += len;
+	gw->waiting += len;
 	gw_dump(gw, '>', conn->id, frame, len);
 	lws_callback_on_writable(d->wsi);
 	return 0;
@@ -77,6 +106,7 @@ static void drop_first(struct desk *d)
 	if (!d->first)
 		d->last = &d->first;
 	d->waiting -= f->len;
+	d->gw->waiting -= f->len;
 	free(f);
 }
 

@@ -28,7 +28,8 @@ struct metrics_server;
 
 /* All may be set by --limit NAME=VALUE; why each has its value stands in limits.c. */
 struct gw_limits {
-	uint32_t connections, per_address, handshake_ms, ping_s, queue_kib, rate_per_s, burst;
+	uint32_t connections, per_address, handshake_ms, ping_s, queue_kib, queues_mib, rate_per_s,
+	    burst;
 };
 
 struct gw_counters {
@@ -69,6 +70,9 @@ struct gateway {
 	char csp[2048];
 	char *cluster_json;
 	struct gw_peers peers;
+
+	size_t waiting; /* bytes, for all browsers */
+	bool from_mesh; /* what is sent now may be written at once */
 
 	struct gw_relay relay;
 	struct mesh *mesh;

@@ -23,6 +23,8 @@ static const struct limit {
      "idle time before a WebSocket ping; half as much again and the browser counts as gone"},
     {"queue-kib", offsetof(struct gw_limits, queue_kib), 256, 1, 16384,
      "waiting for one browser; more means that it does not read"},
+    {"queues-mib", offsetof(struct gw_limits, queues_mib), 64, 1, 65536,
+     "waiting for all browsers; beyond it those with more than 16 KiB are cut, the others go on"},
     {"rate", offsetof(struct gw_limits, rate_per_s), 50, 1, 100000,
      "messages a second from one browser; a person's clicks make two or three"},
     {"burst", offsetof(struct gw_limits, burst), 200, 1, 100000,

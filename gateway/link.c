@@ -49,7 +49,9 @@ static void drain(struct gateway *gw)
 		size_t len = 0;
 		if (mesh_recv(gw->mesh, &env, &payload, &len))
 			return;
+		gw->from_mesh = true;
 		gw_relay_from_mesh(&gw->relay, &env, payload, len, mono_us());
+		gw->from_mesh = false;
 	}
 	schedule_drain(gw);
 	gw_loop_wake(gw);

@@ -99,6 +99,13 @@ static void to_browser(struct gw_relay *r, struct gw_conn *conn, const void *fra
 	gw_relay_close(r, conn, 0, GW_CLOSE_TRY_LATER, "reads too slowly");
 }
 
+static void let_go(struct gw_relay *r, struct gw_conn *conn)
+{
+	if (conn->held)
+		r->held--;
+	conn->held = false;
+}
+
 void gw_relay_close(struct gw_relay *r, struct gw_conn *conn, enum gw_bye bye, unsigned code,
 		    const char *why)
 {
@@ -109,6 +116,7 @@ void gw_relay_close(struct gw_relay *r, struct gw_conn *conn, enum gw_bye bye, u
 		(void)r->ops->to_browser(conn, frame, sizeof(frame), r->arg);
 	}
 	conn->closing = true;
+	let_go(r, conn);
 	if (conn->node)
 		(void)to_node(r, conn->node, GwFrame_Kind_CLOSE, conn, NULL, 0);
 	conn->node = 0;
@@ -126,8 +134,22 @@ static void send_cert(struct gw_relay *r, struct gw_conn *conn, const struct gw_
 	to_browser(r, conn, frame, 1 + node->cert_len);
 }
 
+/* A node is heard a moment before the link to it is up: whoever comes in that moment waits. */
+static bool hold(struct gw_relay *r, struct gw_conn *conn, uint8_t tried_n, uint64_t now_us)
+{
+	if (now_us - conn->opened_us >= GW_HOLD_US)
+		return false;
+	conn->tried_n = tried_n;
+	conn->held = true;
+	r->held++;
+	return true;
+}
+
 static void choose(struct gw_relay *r, struct gw_conn *conn, uint64_t now_us)
 {
+	uint8_t tried_n = conn->tried_n;
+	bool away = false;
+	let_go(r, conn);
 	conn->node = 0;
 	while (conn->tried_n < GW_TRIES_MAX) {
 		struct gw_node *node = gw_nodes_choose(&r->nodes, conn->site, conn->wanted,
@@ -135,14 +157,18 @@ static void choose(struct gw_relay *r, struct gw_conn *conn, uint64_t now_us)
 		if (!node)
 			break;
 		conn->tried[conn->tried_n++] = node->addr;
-		if (to_node(r, node->addr, GwFrame_Kind_OPEN, conn, NULL, 0))
+		if (to_node(r, node->addr, GwFrame_Kind_OPEN, conn, NULL, 0)) {
+			away = true;
 			continue;
+		}
 		/* Hundreds may come between two statuses: count ourselves, or all go to one. */
 		node->sessions++;
 		conn->node = node->addr;
 		send_cert(r, conn, node);
 		return;
 	}
+	if (away && hold(r, conn, tried_n, now_us))
+		return;
 	r->counters.no_node++;
 	gw_relay_close(r, conn, GW_BYE_NO_NODE, GW_CLOSE_TRY_LATER, "no node");
 }
@@ -151,6 +177,7 @@ void gw_relay_open(struct gw_relay *r, struct gw_conn *conn, uint64_t now_us)
 {
 	conn->id = id_make(r->self, r->boot, r->seq++ & ((1u << ID_SEQ_BITS) - 1));
 	conn_link(r, conn);
+	conn->opened_us = now_us;
 	r->counters.opened++;
 	choose(r, conn, now_us);
 }
@@ -161,6 +188,7 @@ void gw_relay_gone(struct gw_relay *r, struct gw_conn *conn)
 		return;
 	if (conn->node)
 		(void)to_node(r, conn->node, GwFrame_Kind_CLOSE, conn, NULL, 0);
+	let_go(r, conn);
 	conn_unlink(r, conn);
 }
 
@@ -214,7 +242,7 @@ static void frame_from_node(struct gw_relay *r, struct gw_conn *conn, const uint
 static void closed_by_node(struct gw_relay *r, struct gw_conn *conn, uint32_t why)
 {
 	/* What RFC 6455 lets an endpoint send; anything else would make the browser complain. */
-	bool valid = why == 1000 || why == 1001 || (why >= 1008 && why <= 1013 && why != 1010) ||
+	bool valid = (why >= 1000 && why <= 1003) || (why >= 1007 && why <= 1013 && why != 1010) ||
 		     (why >= 3000 && why <= 4999);
 	r->counters.node_closed++;
 	conn->node = 0;
@@ -328,9 +356,24 @@ void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *
 		r->counters.bad_from_node++;
 }
 
+struct again {
+	struct gw_relay *r;
+	uint64_t now_us;
+};
+
+static void choose_again(struct gw_conn *conn, void *arg)
+{
+	const struct again *again = arg;
+	if (conn->held)
+		choose(again->r, conn, again->now_us);
+}
+
 void gw_relay_tick(struct gw_relay *r, uint64_t now_us)
 {
 	struct gw_node *node;
+	struct again again = {.r = r, .now_us = now_us};
+	if (r->held)
+		gw_relay_each(r, choose_again, &again);
 	while ((node = gw_nodes_next_lost(&r->nodes, now_us)) != NULL) {
 		r->counters.node_lost++;
 		lose_all(r, node->addr);

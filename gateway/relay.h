@@ -31,6 +31,9 @@ enum {
 	GW_FRAME_MAX = 16384 + 256,
 	/* Nodes tried for one browser before it is told that there is none. */
 	GW_TRIES_MAX = 8,
+	/* A link to a node that is heard comes up within one reconnection of the mesh (0.5 s at
+	 * most) and a handshake; after more the page had better try elsewhere. */
+	GW_HOLD_US = 2000000,
 	GW_BUCKETS = 4096,
 };
 
@@ -52,7 +55,7 @@ enum gw_close {
 /* One browser. Embedded in the shell's own struct; zeroed before gw_relay_open(). */
 struct gw_conn {
 	struct gw_conn *next; /* in its bucket */
-	uint64_t id;
+	uint64_t id, opened_us;
 	uint32_t ip4, site; /* site: wanted, index in the order of the configuration */
 	uint16_t node;      /* 0: none */
 	uint16_t wanted;    /* the node that holds the page's session; 0: any will do */
@@ -61,6 +64,7 @@ struct gw_conn {
 	uint8_t certs, msg1s; /* sent; seen */
 	bool open;            /* known to the relay */
 	bool sealed;          /* MSG2 has passed: the handshake is done */
+	bool held;            /* every live node's link is down just now: chosen again soon */
 	bool closing;
 };
 
@@ -86,7 +90,7 @@ struct gw_relay {
 	void *arg;
 	uint16_t self;
 	uint32_t boot, seq;
-	size_t conns;
+	size_t conns, held;
 	struct gw_conn *bucket[GW_BUCKETS];
 	struct gw_relay_counters counters;
 };

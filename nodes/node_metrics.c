@@ -215,6 +215,15 @@ static void put_sip(const struct node *n, struct metrics_out *o)
 		metrics_put1(o, METRIC_SIP, row[i].n, row[i].event);
 }
 
+static void put_desk_shield(const struct node *n, struct metrics_out *o)
+{
+	const struct desk_abuse a = desk_abuse(n->desk);
+	metrics_put1(o, METRIC_DESK_SHIELD, a.denied, "denied");
+	metrics_put1(o, METRIC_DESK_SHIELD, a.login_lockouts, "lockout");
+	metrics_put1(o, METRIC_DESK_SHIELD, a.bad_frames, "bad_frame");
+	metrics_put1(o, METRIC_DESK_SHIELD, a.too_fast, "too_fast");
+}
+
 static void put_media(const struct node *n, struct metrics_out *o)
 {
 	const struct node_metrics *m = n->metrics;
@@ -291,6 +300,7 @@ static void collect_h(struct metrics_out *o, void *arg)
 	put_states(n, o, now);
 	put_offers(n, o);
 	put_sip(n, o);
+	put_desk_shield(n, o);
 	put_media(n, o);
 	put_stores(n, o);
 	put_journal(n, o);

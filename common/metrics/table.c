@@ -60,6 +60,7 @@ static const struct metrics_row table[] = {
 	[METRIC_RINGS] = {"rings_total", C, NODE, {NULL}, "Times that it rang at an agent of this node.", NULL},
 	[METRIC_OFFERS_ENDED] = {"offers_ended_total", C, NODE, {"cause"}, "Offers that ended at agents of this node, by cause: agent_rejected, agent_no_answer (missed), caller_hung_up and so on.", NULL},
 	[METRIC_SIP] = {"sip_events_total", C, NODE, {"event"}, "SIP: invite, accepted, rejected, cancelled, bye, bad_request, retransmit; silenced (not answered: its source is locked out or sends too much), limited and overloaded (503 because of the source, or because the node is late), loop (482), lockout, tcp_refused, tcp_cut.", NULL},
+	[METRIC_DESK_SHIELD] = {"desk_refused_total", C, NODE, {"why"}, "What pages were refused: denied (sign-ins that were not let in), lockout (a name locked after wrong passwords), bad_frame (not opened by the session's seal, or out of place), too_fast.", NULL},
 	[METRIC_MEDIA_LEGS] = {"media_legs", G, NODE, {NULL}, "Audio legs in use.", NULL},
 	[METRIC_MEDIA_LEGS_MAX] = {"media_legs_max", G, NODE, {NULL}, "Audio legs possible.", NULL},
 	[METRIC_MEDIA_PORTS_USED] = {"media_ports_used", G, NODE, {NULL}, "UDP ports of media_ports in use.", NULL},

@@ -47,15 +47,6 @@ bool desk_media(struct desk *d, const struct media_event *ev)
 	return true;
 }
 
-static bool queues_one(struct le *le, void *arg)
-{
-	struct session *s = le->data;
-	(void)arg;
-	if (s->link)
-		session_send(s, message_queues(s));
-	return false;
-}
-
 static bool stats_one(struct le *le, void *arg)
 {
 	struct session *s = le->data;
@@ -83,7 +74,7 @@ static void tick_h(void *arg)
 	(void)hash_apply(d->sessions, ready_one, NULL);
 	if (d->ticks % DESK_QUEUES_EVERY == 0 && d->n->queue_stats_changed) {
 		d->n->queue_stats_changed = false;
-		(void)hash_apply(d->sessions, queues_one, NULL);
+		tell_queues(d);
 	}
 	if (d->ticks % DESK_STATS_EVERY == 0)
 		(void)hash_apply(d->sessions, stats_one, NULL);
@@ -173,6 +164,7 @@ int desk_open(struct desk **ret_desk, struct node *node, char ret_why[256])
 	tmr_init(&d->tmr);
 	tmr_init(&d->tmr_news);
 	tmr_init(&d->tmr_wall);
+	tmr_init(&d->tmr_tell);
 	int err = keys_read(d, ret_why);
 	if (!err) {
 		err = hash_alloc(&d->links, DESK_BUCKETS);
@@ -235,6 +227,7 @@ struct desk *desk_close(struct desk *d)
 		return NULL;
 	tmr_cancel(&d->tmr);
 	tmr_cancel(&d->tmr_news);
+	tmr_cancel(&d->tmr_tell);
 	moves_close(d);
 	walls_close(d);
 	passwords_close(d->passwords);

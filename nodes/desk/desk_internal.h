@@ -18,6 +18,9 @@ enum {
 	 * message wakes gateway and Redis, which cost more than the decision. */
 	DESK_NEWS_MS = 10,
 	DESK_QUEUES_EVERY = 2, /* ticks */
+	/* 64,000 pages a second; four thousand frames may wait for a gateway. */
+	DESK_TELL_PART = 256,
+	DESK_TELL_MS = 4,
 	DESK_STATS_EVERY = 5,
 	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
 	DESK_QUEUES_MAX = 64,        /* shown on a page */
@@ -65,6 +68,7 @@ struct session {
 	/* mirror of the agent register, for the page */
 	struct le news_le; /* in desk->news: presence and floor are not told yet … */
 	bool page_behind;  /* … nor the page */
+	struct le tell_le; /* in desk->tell: its page is to be told of the queues */
 	uint64_t version;
 	uint8_t state, reason;
 	uint8_t worked; /* the last state that was not GRACE */
@@ -104,7 +108,8 @@ struct desk {
 	uint32_t links_n, sessions_n;
 	struct seal_keypair noise;
 	uint8_t ticket_key[SEAL_KEY_LEN];
-	struct tmr tmr, tmr_wall, tmr_news, tmr_move;
+	struct tmr tmr, tmr_wall, tmr_news, tmr_move, tmr_tell;
+	struct list tell;
 	struct list news; /* sessions whose state changed within the last DESK_NEWS_MS */
 	uint64_t ticks;
 	struct login_guard guard;
@@ -118,6 +123,8 @@ struct desk {
 struct link *link_find(const struct desk *d, uint64_t conn);
 /* Seals and sends; takes the reference to msg. A link that cannot be sent to is closed. */
 void link_send(struct link *l, json_t *msg);
+/* The same for a text that is there already. */
+void link_send_text(struct link *l, const char *text, size_t len);
 void link_close(struct link *l, uint32_t why);
 void link_error(struct link *l, const char *what, const char *why, const char *remedy);
 void links_tick(struct desk *d);
@@ -173,6 +180,10 @@ void claims_tick(struct desk *d);
 /* desk_move.c: a draining node empties itself */
 void moves_open(struct desk *d);
 void moves_close(struct desk *d);
+
+/* desk_tell.c: the state of the queues, to all pages */
+void tell_queues(struct desk *d);
+void tell_part_h(void *desk);
 
 /* desk_wall.c: what supervisors see */
 void wall_request(struct link *l, const json_t *msg);

@@ -67,20 +67,26 @@ void link_close(struct link *l, uint32_t why)
 	link_gone(l);
 }
 
-void link_send(struct link *l, json_t *msg)
+void link_send_text(struct link *l, const char *text, size_t len)
 {
 	uint8_t frame[1 + DESK_MESSAGE_MAX + SEAL_TAG_LEN];
-	char text[DESK_MESSAGE_MAX];
-	size_t sealed = 0, len = msg ? json_dumpb(msg, text, sizeof(text), JSON_COMPACT) : 0;
-	json_decref(msg);
-	helio_assert(len > 0 && len <= sizeof(text)); /* every message of ours is bounded */
+	size_t sealed = 0;
 	frame[0] = SEAL_FRAME_DATA;
 	if (seal_encrypt(&l->seal, text, len, frame + 1, sizeof(frame) - 1, &sealed) ||
 	    gw_send(l, GwFrame_Kind_FRAME, 0, frame, 1 + sealed)) {
 		/* Not now: the caller may be using this link. The tick closes what has no voice. */
 		l->heard_us = 0;
 	}
-	memset(text, 0, sizeof(text));
+}
+
+void link_send(struct link *l, json_t *msg)
+{
+	char text[DESK_MESSAGE_MAX];
+	size_t len = msg ? json_dumpb(msg, text, sizeof(text), JSON_COMPACT) : 0;
+	json_decref(msg);
+	helio_assert(len > 0 && len <= sizeof(text)); /* every message of ours is bounded */
+	link_send_text(l, text, len);
+	memset(text, 0, len);
 }
 
 void link_error(struct link *l, const char *what, const char *why, const char *remedy)

@@ -2,8 +2,13 @@
  * The ICE-lite side (RFC 8445 §2.5): answers checks, never sends any; one host candidate.
  *
  *   check from A, right password ──► A is validated; the first one becomes the peer
- *   check with USE-CANDIDATE from B ──► B becomes the peer (Wi-Fi changed to mobile)
+ *   check with USE-CANDIDATE from B ──► B may become the peer (Wi-Fi changed to mobile): at once
+ *   until DTLS is done, then with the first SRTP packet from B that nobody has seen before
  *   DTLS and SRTP are taken from validated addresses only, and sent to the peer only
+ *
+ * A check binds nothing to where it came from: whoever has recorded one could send it again from
+ * anywhere and would be sent the call (which it cannot read, but the agent would not hear it). SRTP
+ * has a replay window, and a browser sends it all the time.
  *
  * The controlling side sends checks with USE-CANDIDATE to the one candidate of the offer, and goes
  * on doing so every 2.5 s as consent (RFC 7675).
@@ -39,6 +44,7 @@ struct webrtc {
 	struct dtls *dtls;
 	struct sockaddr_in validated[VALIDATED_MAX];
 	uint32_t validated_len, validated_at;
+	struct sockaddr_in nominated; /* the last one with USE-CANDIDATE */
 	uint64_t answered_us;
 	/* controlling only */
 	struct sockaddr_in target;
@@ -199,7 +205,9 @@ static void validate(struct leg *leg, const struct sockaddr_in *from, bool nomin
 		if (w->validated_len < VALIDATED_MAX)
 			w->validated_len++;
 	}
-	if (nominated || !leg->to.sin_port)
+	if (nominated)
+		w->nominated = *from;
+	if (!leg->to.sin_port || (nominated && !w->open))
 		leg->to = *from;
 }
 
@@ -297,12 +305,16 @@ void webrtc_set_remote(struct thread *t, struct leg *leg, const struct web_descr
 	maybe_connect(t, leg);
 }
 
-static void on_media(struct thread *t, struct leg *leg, size_t len)
+static void on_media(struct thread *t, struct leg *leg, const struct sockaddr_in *from, size_t len)
 {
-	if (leg->guard && leg->has_remote)
-		leg_secure_packet(t, leg, len);
-	else
+	uint64_t bad = leg->count.rx_bad;
+	if (!leg->guard || !leg->has_remote) {
 		leg->count.rx_bad++;
+		return;
+	}
+	leg_secure_packet(t, leg, len);
+	if (leg->count.rx_bad == bad && same_address(from, &leg->web->nominated))
+		leg->to = *from;
 }
 
 /* First octet, RFC 7983: 0–3 STUN, 20–63 DTLS, 128–191 RTP and RTCP. */
@@ -327,7 +339,7 @@ void webrtc_packet(struct thread *t, struct leg *leg, const struct sockaddr_in *
 		return;
 	}
 	if (first >= 128 && first <= 191)
-		on_media(t, leg, len);
+		on_media(t, leg, from, len);
 	else if (first >= 20 && first <= 63 && start_dtls(leg))
 		after_dtls(t, leg, dtls_feed(w->dtls, t->rx, len));
 }

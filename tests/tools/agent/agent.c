@@ -445,7 +445,8 @@ void agent_init(struct agent *a, struct pool *p, const char *name, size_t index)
 {
 	memset(a, 0, sizeof(*a));
 	a->pool = p;
-	a->gateway = a->index = index;
+	a->index = index;
+	a->gateway = p->o->together ? 0 : index;
 	a->backoff_ms = BACKOFF_MIN_MS;
 	a->listen_hz = p->o->listen_hz;
 	(void)str_copy(a->name, sizeof(a->name), name);

@@ -104,6 +104,7 @@ static const struct row {
 #define BY(fn) 0, fn
     {"gateway", "HOST:PORT", OTHER, BY(set_gateway),
      "IPv4 literal and port; several spread the agents and are tried in turn"},
+    {"together", NULL, FLAG, AT(together), "all begin at the first gateway"},
     {"site", "NAME", TEXT, AT(site), "site to ask for (default: the gateway's own)"},
     {"name", "NAME", TEXT, AT(name), "one agent of this name"},
     {"agents", "N", NUMBER, AT(agents), "this many agents"},

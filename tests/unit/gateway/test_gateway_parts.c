@@ -325,9 +325,78 @@ static void a_browser_whose_queue_is_full_is_closed(void **state)
 	conf_drop(conf);
 }
 
+static void a_browser_waits_until_the_link_to_a_node_is_up(void **state)
+{
+	struct conf *conf = conf_new();
+	struct world w = {.away = A1};
+	struct gw_relay *r = relay_new(conf, &w);
+	struct gw_conn c = {0}, late = {0}, gone = {0};
+	(void)state;
+	hear(&r->nodes, A1, 0, S);
+	gw_relay_open(r, &c, S);
+	gw_relay_open(r, &gone, S);
+	assert_int_equal(r->held, 2);
+	assert_int_equal(w.closed, 0);
+	gw_relay_gone(r, &gone); /* it did not want to wait */
+	assert_int_equal(r->held, 1);
+	w.away = 0;
+	gw_relay_tick(r, S + S / 4);
+	assert_int_equal(c.node, A1);
+	assert_int_equal(w.first, SEAL_FRAME_CERT);
+	assert_int_equal(r->held, 0);
+	gw_relay_gone(r, &c);
+	/* Not for ever. */
+	w.away = A1;
+	gw_relay_open(r, &late, S);
+	hear(&r->nodes, A1, 0, S + GW_HOLD_US - 1);
+	gw_relay_tick(r, S + GW_HOLD_US - 1);
+	assert_int_equal(w.closed, 0);
+	gw_relay_tick(r, S + GW_HOLD_US);
+	assert_int_equal(w.closed, GW_CLOSE_TRY_LATER);
+	assert_int_equal(w.second, GW_BYE_NO_NODE);
+	assert_int_equal(r->held, 0);
+	gw_relay_gone(r, &late);
+	relay_drop(r);
+	conf_drop(conf);
+}
+
+static unsigned told(uint32_t why)
+{
+	struct conf *conf = conf_new();
+	struct world w = {0};
+	struct gw_relay *r = relay_new(conf, &w);
+	struct gw_conn c = {0};
+	Envelope env = Envelope_init_zero;
+	hear(&r->nodes, A1, 0, S);
+	gw_relay_open(r, &c, S);
+	env.from = A1;
+	env.which_body = Envelope_gw_tag;
+	env.body.gw.kind = GwFrame_Kind_CLOSE;
+	env.body.gw.conn = c.id;
+	env.body.gw.why = why;
+	gw_relay_from_mesh(r, &env, NULL, 0, S);
+	gw_relay_gone(r, &c);
+	relay_drop(r);
+	conf_drop(conf);
+	return w.closed;
+}
+
+static void a_nodes_close_code_reaches_the_page_if_it_may(void **state)
+{
+	static const uint32_t pass[] = {1000, 1002, 1003, 1008, 1013, 3000, 4999};
+	static const uint32_t bad[] = {0, 999, 1004, 1005, 1006, 1010, 1015, 2999, 5000, 66538};
+	(void)state;
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(pass); i++)
+		assert_int_equal(told(pass[i]), pass[i]);
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(bad); i++)
+		assert_int_equal(told(bad[i]), GW_CLOSE_ERROR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_browser_waits_until_the_link_to_a_node_is_up),
+	    cmocka_unit_test(a_nodes_close_code_reaches_the_page_if_it_may),
 	    cmocka_unit_test(an_origin_must_be_whole_and_known),
 	    cmocka_unit_test(a_site_is_read_from_the_query),
 	    cmocka_unit_test(a_sub_protocol_is_found_whole),

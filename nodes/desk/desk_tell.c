@@ -1,0 +1,65 @@
+/*
+ * The state of the queues for every page, a part of them at a time. Ten thousand sealed frames at
+ * once would be more than the link to a gateway takes (its high-water mark), and a frame that is
+ * not taken ends its session; and the calls of this node would wait as long as all of them take.
+ *
+ *   tick ──► d->tell: everybody with a page ──► DESK_TELL_PART each DESK_TELL_MS, in that order
+ */
+#include "nodes/desk/desk_internal.h"
+
+#include <string.h>
+
+static bool note(struct le *le, void *arg)
+{
+	struct session *s = le->data;
+	struct desk *d = arg;
+	if (s->link && !s->tell_le.list)
+		list_append(&d->tell, &s->tell_le, s);
+	return false;
+}
+
+/* What everybody with the same skills is told is written once for a part. */
+struct text {
+	bool have;
+	uint64_t skills;
+	size_t len;
+	char json[DESK_MESSAGE_MAX];
+};
+
+static void tell(struct session *s, struct text *t)
+{
+	if (!s->link)
+		return;
+	if (!t->have || t->skills != s->agent->skills) {
+		json_t *msg = message_queues(s);
+		t->len = msg ? json_dumpb(msg, t->json, sizeof(t->json), JSON_COMPACT) : 0;
+		json_decref(msg);
+		helio_assert(t->len > 0 && t->len <= sizeof(t->json));
+		t->skills = s->agent->skills;
+		t->have = true;
+	}
+	if (s->page_behind) /* as session_send() does */
+		session_state_send(s);
+	link_send_text(s->link, t->json, t->len);
+}
+
+void tell_part_h(void *arg)
+{
+	struct desk *d = arg;
+	static struct text t; /* 16 KiB; the control thread's only */
+	t.have = false;
+	for (int i = 0; i < DESK_TELL_PART && d->tell.head; i++) {
+		struct session *s = d->tell.head->data;
+		list_unlink(&s->tell_le);
+		tell(s, &t);
+	}
+	if (d->tell.head)
+		tmr_start(&d->tmr_tell, DESK_TELL_MS, tell_part_h, d);
+}
+
+void tell_queues(struct desk *d)
+{
+	(void)hash_apply(d->sessions, note, d);
+	if (!tmr_isrunning(&d->tmr_tell))
+		tell_part_h(d);
+}
