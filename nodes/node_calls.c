@@ -135,6 +135,7 @@ static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp
 	    .dtmf_pt = sdp->dtmf_pt,
 	    .send = sdp->send,
 	    .recv = sdp->recv,
+	    .ptime_ms = sdp->ptime_ms,
 	};
 	c->codec = sdp->codec;
 	if (r.ip4 && r.port) /* an INVITE without an offer brings them with its ACK */

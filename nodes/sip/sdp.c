@@ -9,7 +9,17 @@
 
 #include "common/base/base.h"
 
-enum { DTMF_PT_OURS = 101, DTMF_PT_NONE = 0xff, FORMATS_MAX = 32, DYNAMIC_PT_MIN = 96 };
+enum {
+	DTMF_PT_OURS = 101,
+	DTMF_PT_NONE = 0xff,
+	FORMATS_MAX = 32,
+	DYNAMIC_PT_MIN = 96,
+	/* Of music and greetings, where the far end says nothing: receivers take 0 to 200 ms
+	 * (RFC 3551 §4.2), and half the packets are half of what a waiting caller costs. */
+	PTIME_UNSAID_MS = 40,
+	PTIME_MAX_MS = 60,
+	PTIME_STEP_MS = 20,
+};
 
 enum direction { DIR_NONE, DIR_SENDRECV, DIR_SENDONLY, DIR_RECVONLY, DIR_INACTIVE };
 
@@ -28,6 +38,7 @@ struct media {
 	uint8_t pt[FORMATS_MAX];
 	uint32_t pt_n;
 	uint8_t dtmf_pt;
+	uint32_t ptime_ms, maxptime_ms; /* 0: not said */
 	bool not_pcmu, not_pcma; /* an rtpmap gives 0 or 8 another meaning */
 };
 
@@ -122,8 +133,28 @@ static void read_attribute(struct media *m, struct span v)
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(dirs); i++)
 		if (span_eq(v, dirs[i].name))
 			m->dir = dirs[i].dir;
-	if (span_eq(span_cut(&v, ':'), "rtpmap"))
+	struct span name = span_cut(&v, ':');
+	/* A number that is none says nothing. */
+	if (span_eq(name, "rtpmap"))
 		read_rtpmap(m, v);
+	else if (span_eq(name, "ptime"))
+		(void)span_number(v, 1000, &m->ptime_ms);
+	else if (span_eq(name, "maxptime"))
+		(void)span_number(v, 1000, &m->maxptime_ms);
+}
+
+/* What the far end asks for, or what it takes (RFC 8866 §6.4, §6.5), in whole frames of 20 ms. */
+static uint8_t ptime_of(const struct media *m, const struct media *session)
+{
+	uint32_t want = m->ptime_ms ? m->ptime_ms : session->ptime_ms;
+	uint32_t most = m->maxptime_ms ? m->maxptime_ms : session->maxptime_ms;
+	uint32_t ms = want ? want : PTIME_UNSAID_MS;
+	if (most && ms > most)
+		ms = most;
+	if (ms > PTIME_MAX_MS)
+		ms = PTIME_MAX_MS;
+	ms -= ms % PTIME_STEP_MS;
+	return (uint8_t)(ms ? ms : PTIME_STEP_MS);
 }
 
 static int read_media(struct reader *r, struct span line)
@@ -186,6 +217,7 @@ static void close_media(struct reader *r)
 	    /* 0.0.0.0 is how hold was said before RFC 3264 (its §8.4). */
 	    .send = c->ip4 != 0 && dir != DIR_SENDONLY && dir != DIR_INACTIVE,
 	    .recv = dir != DIR_RECVONLY && dir != DIR_INACTIVE,
+	    .ptime_ms = ptime_of(m, &r->session),
 	};
 	r->desc->audio_index = r->desc->media_n - 1;
 	r->desc->refused[r->desc->audio_index][0] = '\0';

@@ -30,6 +30,7 @@ struct sip_sdp {
 	enum sip_codec codec;
 	uint8_t dtmf_pt; /* 0xff none */
 	bool send, recv; /* from the far end's view turned to ours: may we send, will we get */
+	uint8_t ptime_ms; /* of sound that we make: 20, 40 or 60; 0: not known, as after a restart */
 };
 
 /* The dialog: no pointers, fixed sizes; sip_dialog_encode() is versioned and portable. */

@@ -185,7 +185,7 @@ ${nodes.join('\n')}
 `
 		}
 		const queues = Object.entries(this.queues).map(([name, text]) =>
-			`  ${name}: {display: ${name}, greeting: ${sound('moment.wav')}, music: ${sound('music.wav')}, ${text}}`)
+			`  ${name}: {display: ${name}, ${/music:/.test(text) ? '' : `greeting: ${sound('moment.wav')}, music: ${sound('music.wav')}, `}${text}}`)
 		writeFileSync(this.config, `cluster: e2e
 agents: agents.yaml
 paths: {keys: keys, state: state, run: run, web: ${join(root, 'gateway/web/dist')}}
