@@ -1,5 +1,6 @@
 /* Opening, running and closing: parts in the order in which they need each other. */
 #include "broker/broker.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +17,10 @@ static int signal_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 	(void)item;
 	if (read(b->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
+	if (info.ssi_signo == SIGHUP) {
+		broker_config_reload(b);
+		return 0;
+	}
 	log_info("broker.stopping", "signal=%s", strsignal((int)info.ssi_signo));
 	return -1; /* ends the loop */
 }
@@ -47,6 +52,7 @@ static int tick_h(zloop_t *loop, int timer, void *arg)
 	mesh_watch(b);
 	broker_stats_send(b);
 	broker_metrics_tick(b);
+	live_tick(b->live, b->now_us);
 	if (b->trace && trace_flush(b->trace)) {
 		log_error("trace.stopped", "why=%s", log_quote(strerror(errno)));
 		b->trace = trace_close(b->trace);
@@ -63,6 +69,7 @@ static int loop_open(struct broker *b)
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGHUP);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	b->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (b->signal_fd < 0)
@@ -133,6 +140,7 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 	/* The first deadline, and whatever the core wants to say at its start. */
 	struct acd_event ev = {.type = ACD_EV_TIME};
 	broker_event(b, &ev);
+	broker_config_open(b);
 	return 0;
 }
 
@@ -149,8 +157,10 @@ static void broker_close(struct broker *b)
 		close(b->signal_fd);
 }
 
-int broker_run(const struct conf *conf, const struct conf_daemon *self, const char *trace_path)
+int broker_run(struct live *live, const char *trace_path)
 {
+	const struct conf *conf = live_base(live);
+	const struct conf_daemon *self = live_self(live);
 	const char *what = "memory";
 	char why[256] = "out of memory";
 	int exit_code = 1;
@@ -159,9 +169,11 @@ int broker_run(const struct conf *conf, const struct conf_daemon *self, const ch
 		log_error("start.failed", "part=%s why=%s", what, log_quote(why));
 		return exit_code;
 	}
+	b->live = live;
+	b->skills_mark = conf_skills_mark(conf);
 	b->conf = conf;
 	b->self = self;
-	b->site = conf_site_by_number(conf, addr_site(self->addr));
+	b->site = conf_site_by_number(conf, addr_site(self->addr)); /* of the base: stays */
 	b->started_us = b->now_us = mono_us();
 	b->signal_fd = -1;
 	if (broker_open(b, trace_path, &what, why)) {

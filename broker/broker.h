@@ -23,6 +23,7 @@
 
 struct admin;
 struct broker_hours;
+struct live;
 
 enum {
 	/* Messages before timers and the admin socket get their turn: under a millisecond's work.
@@ -49,7 +50,9 @@ struct broker_peer {
 };
 
 struct broker {
-	const struct conf *conf;
+	const struct conf *conf; /* in use now; pointers into it end with broker_config's use */
+	struct live *live;
+	uint32_t skills_mark; /* conf_skills_mark() */
 	const struct conf_daemon *self;
 	const struct conf_site *site;
 	uint32_t boot;
@@ -79,16 +82,18 @@ struct broker {
 	struct broker_queue_watch *watched; /* per queue of conf */
 	struct broker_hours *hours;
 	struct {
-		uint64_t events, refused, bad_acd, not_ours, pending_dropped;
+		uint64_t events, refused, bad_acd, not_ours, pending_dropped, other_skills;
 	} counters;
 };
 
 /* broker.c: opens every part and runs until SIGTERM or SIGINT; the exit code of the process. */
-int broker_run(const struct conf *conf, const struct conf_daemon *self, const char *trace_path);
+int broker_run(struct live *live, const char *trace_path);
 
 /* broker_core.c */
 int broker_core_open(struct broker *b, const char *trace_path, char ret_why[256]);
 void broker_core_close(struct broker *b);
+/* The same core with the queues of conf. errno, why; nothing has changed then. */
+int broker_core_reconfigure(struct broker *b, const struct conf *conf, char ret_why[256]);
 /* Steps the core with ev (its time is set here) and whatever follows from it. */
 void broker_event(struct broker *b, struct acd_event *ev);
 
@@ -106,6 +111,10 @@ void broker_peer_status(struct broker *b, struct broker_peer *p, const NodeStatu
 /* Once a tick: who has fallen silent. */
 void broker_peers_check(struct broker *b);
 
+/* broker_config.c: the configuration while it runs */
+void broker_config_open(struct broker *b);
+void broker_config_reload(struct broker *b);
+
 /* broker_metrics.c: what watches it */
 int broker_metrics_init(struct broker *b);
 int broker_metrics_open(struct broker *b, char ret_why[256]);
@@ -116,6 +125,12 @@ void broker_metrics_tick(struct broker *b);
 /* broker_hours.c: tells the core who is open, first of all and at each change. */
 int broker_hours_open(struct broker *b);
 void broker_hours_close(struct broker *b);
+/* A table with an entry per queue of conf, for the queues of `fresh`: those that stay keep theirs.
+ * NULL without memory. */
+void *broker_by_queue(const struct conf *conf, const struct conf *fresh, const void *table,
+		      size_t size);
+/* Counts of queues that stay. ENOMEM: nothing has changed. */
+struct broker_queue_watch *broker_metrics_watched(const struct broker *b, const struct conf *fresh);
 
 /* broker_admin.c */
 int broker_admin_open(struct broker *b, char ret_why[256]);

@@ -1,5 +1,6 @@
 /* What helioctl asks of a broker: status and queues. */
 #include "broker/broker.h"
+#include "common/live/live.h"
 #include "common/admin/admin.h"
 #include "common/why/why.h"
 #include "common/log/events.h"
@@ -45,7 +46,8 @@ static json_t *mesh_numbers(const struct broker *b)
 
 static json_t *core_numbers(const struct broker *b)
 {
-	return json_pack("{so so so so so}", "events", number(b->counters.events), "refused",
+	return json_pack("{so so so so so so}", "other_skills", number(b->counters.other_skills),
+			 "events", number(b->counters.events), "refused",
 			 number(b->counters.refused), "bad_acd", number(b->counters.bad_acd),
 			 "not_ours", number(b->counters.not_ours), "pending_dropped",
 			 number(b->counters.pending_dropped));
@@ -97,6 +99,7 @@ static json_t *cmd_status(struct broker *b, uint64_t now)
 		      HELIO_VERSION, "config_hash", hash_text(b->conf->hash), "boot",
 		      number(b->boot), "uptime_ms", number((now - b->started_us) / 1000), "nodes",
 		      peers(b, CONF_NODE, now), "brokers", peers(b, CONF_BROKER, now));
+	json_object_set_new(o, "config", live_json(b->live));
 	json_object_set_new(o, "queues", number(b->conf->queues_n));
 	json_object_set_new(o, "agents", number(agents_known(b)));
 	json_object_set_new(o, "counters",
@@ -146,6 +149,10 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 {
 	if (strcmp(cmd, "events") == 0)
 		return log_events_reply(req);
+	struct broker *self = arg;
+	json_t *config = live_admin(self->live, cmd, req, mono_us());
+	if (config)
+		return config;
 	if (strcmp(cmd, "why") == 0) {
 		const struct broker *b = arg;
 		return why_reply(b->conf, b->acd, req, mono_us());
@@ -153,7 +160,8 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(table); i++)
 		if (strcmp(table[i].cmd, cmd) == 0)
 			return table[i].handle(arg, mono_us());
-	return admin_error("a broker does not know this command", "one of: status queues events why");
+	return admin_error("a broker does not know this command",
+			   "one of: status queues events why config reload");
 }
 
 static int fd_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)

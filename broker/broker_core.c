@@ -90,6 +90,33 @@ int broker_core_open(struct broker *b, const char *trace_path, char ret_why[256]
 	return err;
 }
 
+int broker_core_reconfigure(struct broker *b, const struct conf *fresh, char ret_why[256])
+{
+	struct membership m;
+	struct acd_queue_conf *queues = NULL;
+	struct acd_conf conf = {.role = ACD_ROLE_BROKER, .self = {b->self->addr}, .boot = b->boot};
+	acd_timers_default(&conf.timers);
+	int err = members(b, &m, &conf);
+	if (!err)
+		err = conf_acd_queues(fresh, &queues, &conf.queues_n);
+	conf.queues = queues;
+	size_t size = err ? 0 : acd_size(&conf);
+	void *mem = size ? malloc(size) : NULL;
+	struct acd *acd = mem ? acd_reconfigure(mem, b->acd, &conf) : NULL;
+	if (acd) {
+		if (b->trace)
+			trace_reconf(b->trace, &conf);
+		free(b->acd);
+		b->acd = acd;
+	} else {
+		free(mem);
+		snprintf(ret_why, 256, "the core refuses these queues: too many, or out of memory");
+		err = EINVAL;
+	}
+	free(queues);
+	return err;
+}
+
 void broker_core_close(struct broker *b)
 {
 	if (b->trace && b->acd)
@@ -131,6 +158,7 @@ static void fx_send(struct broker *b, const struct acd_fx *fx)
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_acd_tag;
 	wire_acd_to_pb(&env.body.acd, &fx->msg);
+	env.body.acd.skills_of = b->skills_mark;
 	/* What cannot go now is counted by the mesh and repeated by the core. */
 	(void)mesh_send(b->mesh, fx->to.v, &env, NULL, 0);
 }

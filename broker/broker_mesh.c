@@ -4,6 +4,7 @@
  * stands for the edge that will not come.
  */
 #include "broker/broker.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 
@@ -11,6 +12,10 @@ static void got_acd(struct broker *b, const Envelope *env)
 {
 	struct acd_event ev = {
 	    .type = ACD_EV_MSG, .from = {(uint16_t)env->from}, .from_boot = env->boot};
+	if (wire_acd_other_skills(&env->body.acd, b->skills_mark)) {
+		b->counters.other_skills++; /* for the moment in which daemons change over */
+		return;
+	}
 	if (wire_acd_from_pb(&ev.msg, &env->body.acd)) {
 		if (b->counters.bad_acd++ == 0)
 			log_warn("wire.bad_acd", "from=%u type=%u", (unsigned)env->from,
@@ -38,7 +43,7 @@ static void got_beat(struct broker *b, Envelope *env)
 	(void)mesh_send(b->mesh, from, env, NULL, 0);
 }
 
-static void got(struct broker *b, Envelope *env)
+static void got(struct broker *b, Envelope *env, const void *payload, size_t len)
 {
 	struct broker_peer *p = broker_peer_find(b, (uint16_t)env->from);
 	beats_heard(&b->beats, (uint16_t)env->from, env->boot, b->now_us);
@@ -55,6 +60,8 @@ static void got(struct broker *b, Envelope *env)
 	/* PICK's answers and claims come from nodes of other sites too: the core judges those. */
 	if (env->which_body == Envelope_acd_tag)
 		got_acd(b, env);
+	else if (live_message(b->live, env, payload, len, b->now_us))
+		;
 	else if (env->which_body == Envelope_node_status_tag && p && p->daemon->role == CONF_NODE)
 		broker_peer_status(b, p, &env->body.node_status);
 	else
@@ -76,7 +83,7 @@ static void drain(struct broker *b)
 		size_t len;
 		if (mesh_recv(b->mesh, &env, &payload, &len))
 			return;
-		got(b, &env);
+		got(b, &env, payload, len);
 	}
 	if (!b->drain_pending) {
 		b->drain_pending = true;

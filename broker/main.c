@@ -1,5 +1,6 @@
 /* helio-broker: reads its arguments, raises its limits, runs. */
 #include "broker/broker.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +27,8 @@ static const char help[] =
     "nodes match for themselves until it is back. Two of them at one site are safe.\n"
     "\n"
     "Keys come from `helio-keys from-config FILE`. Ask it with `helioctl status`.\n"
-    "Stop it with SIGTERM or Ctrl-C.\n"
+    "SIGHUP or `helioctl reload` reads the configuration again; signed versions come from other\n"
+    "daemons by themselves. Stop it with SIGTERM or Ctrl-C.\n"
     "\n"
     "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
 
@@ -93,32 +95,18 @@ static void files_raise(void)
 	(void)setrlimit(RLIMIT_NOFILE, &lim);
 }
 
-static const struct conf_daemon *self_find(const struct conf *conf, const struct arguments *a)
-{
-	const struct conf_daemon *d = conf_daemon_by_name(conf, a->name);
-	if (d && d->role == CONF_BROKER)
-		return d;
-	fprintf(stderr, "%s: no broker is called \"%s\" there; there are:", a->config, a->name);
-	for (uint32_t i = 0; i < conf->daemons_n; i++)
-		if (conf->daemons[i].role == CONF_BROKER)
-			fprintf(stderr, " %s", conf->daemons[i].name);
-	fputc('\n', stderr);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
 	struct arguments a = {.level = LOG_LEVEL_INFO};
-	struct conf *conf = NULL;
+	struct live *live = NULL;
 	int code = arguments_parse(argc, argv, &a);
 	if (code >= 0)
 		return code;
 	log_init(a.name, a.level);
-	if (conf_load(&conf, a.config, stderr))
+	if (live_start(&live, a.config, a.name, CONF_BROKER, stderr))
 		return 1;
 	files_raise();
-	const struct conf_daemon *self = self_find(conf, &a);
-	code = self ? broker_run(conf, self, a.trace) : 1;
-	conf_free(conf);
+	code = broker_run(live, a.trace);
+	live_free(live);
 	return code;
 }

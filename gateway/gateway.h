@@ -55,7 +55,9 @@ struct gw_tls {
 struct gw_loop;
 
 struct gateway {
-	const struct conf *conf;
+	const struct conf *conf; /* in use now */
+	struct live *live;
+	uint64_t live_us; /* its last tick */
 	const struct conf_daemon *self;
 	struct gw_limits limits;
 	uint32_t boot;

@@ -2,6 +2,7 @@
 #include "common/admin/admin.h"
 #include "common/log/events.h"
 #include "common/base/base.h"
+#include "common/live/live.h"
 #include "common/conf/conf.h"
 #include "common/log/log.h"
 
@@ -50,7 +51,8 @@ static void drain(struct gateway *gw)
 		if (mesh_recv(gw->mesh, &env, &payload, &len))
 			return;
 		gw->from_mesh = true;
-		gw_relay_from_mesh(&gw->relay, &env, payload, len, mono_us());
+		if (!live_message(gw->live, &env, payload, len, mono_us()))
+			gw_relay_from_mesh(&gw->relay, &env, payload, len, mono_us());
 		gw->from_mesh = false;
 	}
 	schedule_drain(gw);
@@ -73,6 +75,10 @@ static void tick(lws_sorted_usec_list_t *sul)
 	/* What has arrived counts before who is silent. */
 	drain(gw);
 	gw_relay_tick(&gw->relay, mono_us());
+	if (mono_us() - gw->live_us >= LIVE_TICK_MS * 1000ull) {
+		gw->live_us = mono_us();
+		live_tick(gw->live, gw->live_us);
+	}
 	lws_sul_schedule(gw->lws, 0, &gw->tick_sul, tick, TICK_US);
 }
 
@@ -162,10 +168,13 @@ static json_t *admin_request(const char *cmd, const json_t *req, void *arg)
 	char hash[17];
 	if (strcmp(cmd, "events") == 0)
 		return log_events_reply(req);
+	json_t *config = live_admin(gw->live, cmd, req, now_us);
+	if (config)
+		return config;
 	if (strcmp(cmd, "status") != 0)
-		return admin_error(
-		    "a gateway does not know this command",
-		    "it knows: status, events. Calls, agents and queues are with the nodes");
+		return admin_error("a gateway does not know this command",
+				   "it knows: status, events, config, reload. Calls, agents and "
+				   "queues are with the nodes");
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)gw->conf->hash);
 	json_t *o =
 	    json_pack("{s:b, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:i, s:i, s:i, s:o, s:o}", "ok", 1,
@@ -176,6 +185,7 @@ static json_t *admin_request(const char *cmd, const json_t *req, void *arg)
 		      (int)gw->relay.conns, "sockets", (int)gw->peers.sockets, "nodes_live",
 		      (int)gw_nodes_live(&gw->relay.nodes, now_us), "nodes", nodes_json(gw, now_us),
 		      "counters", counters_json(gw));
+	json_object_set_new(o, "config", live_json(gw->live));
 	if (gw->tls.pair)
 		json_object_set_new(o, "tls",
 				    json_pack("{s:s, s:s, s:I, s:I}", "serial", gw->tls.serial,
@@ -191,6 +201,23 @@ int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 	(void)user, (void)in, (void)len;
 	if (reason == LWS_CALLBACK_RAW_RX_FILE)
 		admin_step(gw_of(wsi)->admin);
+	return 0;
+}
+
+/* ---- the configuration while it runs ------------------------------------------------------ */
+
+static int live_send(void *arg, uint16_t to, Envelope *env, const void *payload, size_t len)
+{
+	struct gateway *gw = arg;
+	schedule_drain(gw);
+	return mesh_send(gw->mesh, to, env, payload, len);
+}
+
+static int live_use(void *arg, const struct conf *fresh, char ret_why[256])
+{
+	struct gateway *gw = arg;
+	(void)ret_why;
+	gw->conf = fresh; /* daemons and sites are those of before, and it looks at nothing else */
 	return 0;
 }
 
@@ -226,6 +253,8 @@ int gw_link_adopt(struct gateway *gw)
 		err = gw_adopt(gw, admin_fd(gw->admin), "admin");
 	if (err)
 		return err;
+	const struct live_ops ops = {.send = live_send, .use = live_use, .arg = gw};
+	live_run(gw->live, &ops);
 	lws_sul_schedule(gw->lws, 0, &gw->tick_sul, tick, 1);
 	admin_step(gw->admin); /* an edge that came before we looked */
 	return 0;

@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 #include "common/base/base.h"
 #include "common/conf/conf.h"
+#include "common/live/live.h"
 #include "common/log/log.h"
 
 #include <errno.h>
@@ -240,6 +241,8 @@ static void reload(struct gateway *gw)
 	char why[256];
 	struct gw_assets *fresh = NULL;
 	reload_asked = 0;
+	if (live_reload(gw->live, mono_us(), why) == 0)
+		log_info("config.reload", "done=%s", log_quote(why));
 	gw_tls_reload(gw);
 	if (gw_assets_load(&fresh, gw->conf->web_dir, why)) {
 		log_error("web.reload", "why=%s", log_quote(why));
@@ -300,16 +303,17 @@ int main(int argc, char **argv)
 	struct options o = {0};
 	static struct gateway gateway;
 	struct gateway *gw = &gateway;
-	struct conf *conf = NULL;
+	struct live *live = NULL;
 	char why[256] = "";
 	int status = parse_options(&o, argc, argv);
 	if (status)
 		return status < 0 ? 0 : status;
 	log_init(o.name, getenv("HELIO_DEBUG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
-	if (conf_load(&conf, o.config, stderr))
+	if (live_start(&live, o.config, o.name, CONF_GATEWAY, stderr))
 		return 1;
-	gw->conf = conf;
+	gw->live = live;
+	gw->conf = live_base(live);
 	gw->limits = o.limits;
 	gw->started_us = mono_us();
 	int err = start(gw, &o, why);
@@ -325,7 +329,7 @@ int main(int argc, char **argv)
 		serve(gw);
 	}
 	finish(gw);
-	conf_free(conf);
+	live_free(live);
 	if (!err)
 		log_info("gateway.end", "uptime_s=%llu",
 			 (unsigned long long)((mono_us() - gw->started_us) / 1000000));

@@ -2,6 +2,7 @@
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
+#include "common/live/live.h"
 #include "common/seal/seal.h"
 #include "nodes/wall/day.h"
 
@@ -30,7 +31,8 @@ static const char help[] =
     "                  error (default info)\n"
     "  --version, --help\n"
     "\n"
-    "The keys come from `helio-keys from-config FILE`. Stop with SIGTERM or Ctrl-C: callers hear\n"
+    "The keys come from `helio-keys from-config FILE`. SIGHUP or `helioctl reload` reads the\n"
+    "configuration again; signed versions come from other daemons by themselves. Stop with SIGTERM or Ctrl-C: callers hear\n"
     "goodbye and every record is written. `helioctl drain NAME` first, to lose nobody.\n"
     "\n"
     "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
@@ -148,6 +150,11 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "neighbour";
 	if ((err = node_neighbour_open(n, why)))
 		return err;
+	*what = "configuration";
+	if ((err = node_config_open(n))) {
+		snprintf(why, 256, "%s", strerror(err));
+		return err;
+	}
 	*what = "metrics"; /* last: it looks at all the others */
 	return node_metrics_open(n, why);
 }
@@ -156,6 +163,7 @@ static void node_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_stop);
 	node_hours_close(n);
+	node_config_close(n);
 	node_metrics_close(n);
 	node_neighbour_close(n);
 	calls_close(n);
@@ -199,15 +207,19 @@ static void signal_h(int sig)
 	tmr_start(&n->tmr_stop, 0, stop_h, n);
 }
 
-static int run(struct conf *conf, const struct conf_daemon *self, const char *trace_path,
-	       uint32_t page_rate)
+static int run(struct live *live, const char *trace_path, uint32_t page_rate)
 {
+	const struct conf *conf = live_base(live);
+	const struct conf_daemon *self = live_self(live);
 	struct node *n = calloc(1, sizeof(*n));
 	const char *what = "memory";
 	char why[256] = "out of memory";
 	if (!n)
 		return fail(what, why);
 	n->conf = conf;
+	n->live = live;
+	n->skills_mark = conf_skills_mark(conf);
+	n->signal_fd = node_config_signals();
 	n->self = self;
 	n->site = conf_site_by_number(conf, addr_site(self->addr));
 	n->started_us = mono_us();
@@ -287,23 +299,20 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_init(name, level);
-	struct conf *conf = NULL;
-	if (conf_load(&conf, path, stderr))
+	struct live *live = NULL;
+	if (live_start(&live, path, name, CONF_NODE, stderr))
 		return 1;
-	const struct conf_daemon *self = conf_daemon_by_name(conf, name);
 	int exit_code = 1;
-	if (!self || self->role != CONF_NODE) {
-		fprintf(stderr, "%s: no node is called \"%s\" there\n", path, name);
-	} else if (seal_init()) {
+	if (seal_init()) {
 		exit_code = fail("seal", "libsodium cannot start");
 	} else {
 		fd_limit_raise();
 		fd_setsize(FD_WANTED);
 		int err = libre_init();
 		exit_code = err ? fail("libre", strerror(err))
-				: run(conf, self, trace, (uint32_t)page_rate);
+				: run(live, trace, (uint32_t)page_rate);
 		libre_close();
 	}
-	conf_free(conf);
+	live_free(live);
 	return exit_code;
 }

@@ -30,6 +30,7 @@
 #include "nodes/sip/sip_call.h"
 
 struct admin;
+struct live;
 struct desk;
 struct journal;
 struct neighbour;
@@ -52,8 +53,11 @@ struct node_queue_stats {
 };
 
 struct node {
-	const struct conf *conf;
-	const struct conf_daemon *self;
+	const struct conf *conf; /* in use now: node_config.c changes it, with all that points in */
+	struct live *live;
+	uint32_t skills_mark;    /* conf_skills_mark() */
+	int signal_fd;           /* SIGHUP */
+	const struct conf_daemon *self; /* of what it started with, as is site */
 	const struct conf_site *site;
 	uint32_t boot;
 	uint64_t started_us, now_us;
@@ -91,7 +95,7 @@ struct node {
 
 	int deadline_fd;      /* timerfd: when the core wants to be called again */
 	uint64_t deadline_us; /* what it is set to; 0: not set */
-	struct tmr tmr_status, tmr_presence, tmr_journal, tmr_mesh, tmr_stop;
+	struct tmr tmr_status, tmr_presence, tmr_journal, tmr_mesh, tmr_stop, tmr_live;
 	uint64_t stop_by_us; /* 0: not stopping */
 	struct poll_slot presence_slot, journal_slot[2];
 	struct journal *journal; /* NULL: not configured, calls are unprotected */
@@ -140,6 +144,8 @@ struct call {
 int calls_open(struct node *n);
 /* Opens the SIP port. errno; says why in the log and stops the node. */
 int calls_listen(struct node *n);
+/* Trunks and limits per source, as the configuration has them now. */
+void calls_limits(struct node *n);
 /* The 200 OK, once the journal has the call or has had its time. */
 void calls_answer(struct node *n, uint64_t id);
 void calls_fenced(struct node *n, uint64_t id);
@@ -205,6 +211,8 @@ void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const 
 /* ---- the core's shell (node_core.c) ---- */
 int core_open(struct node *n, const char *trace_path, char ret_why[256]);
 void core_close(struct node *n);
+/* The same core with the queues of fresh. errno, why; nothing has changed then. */
+int core_reconfigure(struct node *n, const struct conf *fresh, char ret_why[256]);
 /* A new id for a call or a session. */
 uint64_t node_id_next(struct node *n);
 /* One event into the core, its effects out. Within an effect the event is queued and ACD_OK
@@ -233,6 +241,20 @@ void node_wall_news(struct node *n, uint16_t from, uint32_t boot, const WallNews
 /* Gathers while on; NULL when off, or without memory. */
 struct wall_view *node_wall_look(struct node *n, bool on);
 
+/* Other queues: figures (malloc'ed, by index in fresh) to be handed to node_wall_conf(). */
+struct wall_figures;
+struct wall_figures *node_wall_figures(const struct node *n, const struct conf *fresh);
+void node_wall_conf(struct node *n, const struct conf *fresh, struct wall_figures *figures);
+
+/* ---- the configuration while it runs (node_config.c) ---- */
+/* Before the first thread: SIGHUP comes as a descriptor. -1: errno. */
+int node_config_signals(void);
+int node_config_open(struct node *n);
+void node_config_close(struct node *n);
+/* A table by index in was->queues, for the queues of fresh; malloc'ed, NULL without memory. */
+void *node_by_queue(const struct conf *was, const struct conf *fresh, const void *table,
+		    size_t size);
+
 /* ---- presence and admin ---- */
 int node_presence_open(struct node *n);
 void node_presence_kick(struct node *n);
@@ -257,6 +279,9 @@ int node_metrics_init(struct node *n);
 int node_metrics_open(struct node *n, char ret_why[256]);
 void node_metrics_close(struct node *n);
 void node_metrics_free(struct node *n);
+struct node_queue_counts;
+struct node_queue_counts *node_metrics_counts(const struct node *n, const struct conf *fresh);
+void node_metrics_counts_set(struct node *n, struct node_queue_counts *counts);
 void node_metrics_event(struct node *n, const struct acd_event *ev, enum acd_verdict verdict);
 void node_metrics_fx(struct node *n, const struct acd_fx *fx);
 void node_metrics_media(struct node *n, const struct media_event *ev);

@@ -3,6 +3,7 @@
 #include "nodes/desk/desk.h"
 #include "common/admin/admin.h"
 #include "common/why/why.h"
+#include "common/live/live.h"
 #include "common/log/events.h"
 
 #include <errno.h>
@@ -76,16 +77,16 @@ static json_t *cmd_status(struct node *n, const json_t *req)
 	char hash[24];
 	(void)req;
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)n->conf->hash);
-	return json_pack("{sb ss ss ss si ss ss sI sb sb sb sb sI sI sI sI so}", "ok", 1, "name",
-			 n->self->name, "role", "node", "site", n->site->name, "addr",
-			 (int)n->self->addr, "version", HELIO_VERSION, "config_hash", hash,
-			 "uptime_ms", (json_int_t)((mono_us() - n->started_us) / 1000), "draining",
-			 n->draining, "island", n->island, "presence",
-			 !n->presence || presence_is_up(n->presence), "journal",
-			 !n->journal || node_journal_is_up(n), "unprotected",
-			 (json_int_t)node_journal_unprotected(n), "calls", (json_int_t)n->calls_n,
-			 "sessions", (json_int_t)desk_sessions(n->desk), "calls_max",
-			 (json_int_t)n->self->calls_max, "counters", counters(n));
+	return json_pack(
+	    "{so sb ss ss ss si ss ss sI sb sb sb sb sI sI sI sI so}", "config", live_json(n->live),
+	    "ok", 1, "name", n->self->name, "role", "node", "site", n->site->name, "addr",
+	    (int)n->self->addr, "version", HELIO_VERSION, "config_hash", hash, "uptime_ms",
+	    (json_int_t)((mono_us() - n->started_us) / 1000), "draining", n->draining, "island",
+	    n->island, "presence", !n->presence || presence_is_up(n->presence), "journal",
+	    !n->journal || node_journal_is_up(n), "unprotected",
+	    (json_int_t)node_journal_unprotected(n), "calls", (json_int_t)n->calls_n, "sessions",
+	    (json_int_t)desk_sessions(n->desk), "calls_max", (json_int_t)n->self->calls_max,
+	    "counters", counters(n));
 }
 
 static json_t *cmd_queues(struct node *n, const json_t *req)
@@ -231,8 +232,11 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 		if (strcmp(table[i].cmd, cmd) == 0)
 			return table[i].handle(arg, req);
 	}
-	return admin_error("a node does not know this command",
-			   "one of: status queues agents calls records drain why force events");
+	json_t *config = live_admin(((struct node *)arg)->live, cmd, req, mono_us());
+	return config ? config
+		      : admin_error("a node does not know this command",
+				    "one of: status queues agents calls records drain why force "
+				    "events config reload");
 }
 
 static void admin_fd_h(int flags, void *arg)

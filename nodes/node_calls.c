@@ -152,7 +152,7 @@ static void call_take(struct node *n, struct sip_call *sip, const char *user, co
 		      const char *caller_name, const struct sip_sdp *offer)
 {
 	const struct conf_queue *q = conf_queue_by_name(n->conf, user);
-	if (!q) {
+	if (!q || q->closed) {
 		log_info("call.unknown_queue", "dialled=%s", log_quote(user));
 		(void)sip_call_reject(sip, 404, "Not Found", 0);
 		return;
@@ -372,6 +372,15 @@ int calls_open(struct node *n)
 	if (!err)
 		sounds_load(n);
 	return err;
+}
+
+void calls_limits(struct node *n)
+{
+	struct sip_trunk trunks[SIP_TRUNKS_MAX];
+	struct sip_limits limits = node_sip_limits(n->conf, trunks);
+	if (n->ua)
+		sip_ua_limits(n->ua, &limits);
+	sounds_load(n); /* new ones, before the first caller who would hear them */
 }
 
 int calls_listen(struct node *n)

@@ -92,6 +92,34 @@ int core_open(struct node *n, const char *trace_path, char ret_why[256])
 	return err;
 }
 
+int core_reconfigure(struct node *n, const struct conf *fresh, char ret_why[256])
+{
+	struct acd_conf conf = {0};
+	struct acd_addr *brokers = calloc(n->conf->daemons_n, sizeof(*brokers));
+	struct acd_queue_conf *queues = NULL;
+	int err = brokers ? core_conf(n, &conf, brokers) : ENOMEM;
+	free((void *)conf.queues);
+	if (!err)
+		err = conf_acd_queues(fresh, &queues, &conf.queues_n);
+	conf.queues = queues;
+	size_t size = err ? 0 : acd_size(&conf);
+	void *mem = size ? calloc(1, size) : NULL;
+	struct acd *acd = mem ? acd_reconfigure(mem, n->acd, &conf) : NULL;
+	if (acd) {
+		if (n->trace)
+			trace_reconf(n->trace, &conf);
+		free(n->acd);
+		n->acd = acd;
+	} else {
+		free(mem);
+		snprintf(ret_why, 256, "the core refuses these queues: too many, or out of memory");
+		err = EINVAL;
+	}
+	free(queues);
+	free(brokers);
+	return err;
+}
+
 void core_close(struct node *n)
 {
 	if (n->trace && n->acd)
@@ -163,6 +191,7 @@ static void fx_send(struct node *n, const struct acd_fx *fx)
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_acd_tag;
 	wire_acd_to_pb(&env.body.acd, msg);
+	env.body.acd.skills_of = n->skills_mark;
 	if (msg->type == ACD_MSG_GRANT || msg->type == ACD_MSG_RINGING) {
 		int err = offer_attach(n, msg, fx->to.v, &env.body.acd);
 		if (err) {

@@ -5,6 +5,7 @@
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static void got_acd(struct node *n, const Envelope *env)
 	const Acd *pb = &env->body.acd;
 	struct acd_event ev = {
 	    .type = ACD_EV_MSG, .from = {(uint16_t)env->from}, .from_boot = env->boot};
+	if (wire_acd_other_skills(pb, n->skills_mark))
+		return; /* another configuration: what the bits mean differs for a moment */
 	if (wire_acd_from_pb(&ev.msg, pb)) {
 		log_warn("wire.bad_acd", "from=%u type=%u", (unsigned)env->from,
 			 (unsigned)pb->type);
@@ -111,7 +114,13 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 		if (addr_is_broker(from) && addr_site(from) == addr_site(n->self->addr))
 			got_queue_stats(n, &env->body.queue_stats);
 		break;
-	default: break; /* a newer peer says something we do not know yet */
+	case Envelope_login_hint_tag:
+		if (addr_is_node(from))
+			desk_login_hint(n->desk, &env->body.login_hint);
+		break;
+	default: /* or a newer peer says something we do not know yet */
+		if (!n->loading && !n->returning.head)
+			(void)live_message(n->live, env, payload, len, mono_us());
 	}
 }
 

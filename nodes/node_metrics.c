@@ -15,14 +15,14 @@
 
 enum { OUTCOMES = ACD_OUTCOME_FAILED + 1, CAUSES = ACD_CAUSE_CLOSED + 1 };
 
-struct queue_counts {
+struct node_queue_counts {
 	uint64_t entered, requeued, answered, within, ended[OUTCOMES];
 	struct metrics_hist wait, talk;
 };
 
 struct node_metrics {
 	struct metrics_server *server; /* NULL: no metrics: in the configuration */
-	struct queue_counts *queues;   /* as conf->queues */
+	struct node_queue_counts *queues;   /* as conf->queues */
 	struct metrics_acd acd;
 	uint64_t rings, offers_ended[CAUSES];
 	uint64_t rx_packets, tx_packets, rx_lost, rx_bad;
@@ -31,7 +31,7 @@ struct node_metrics {
 
 /* ---- counting as it happens ---------------------------------------------------------------- */
 
-static struct queue_counts *counts_of(const struct node *n, uint32_t queue)
+static struct node_queue_counts *counts_of(const struct node *n, uint32_t queue)
 {
 	const struct conf_queue *q = conf_queue_by_id(n->conf, queue);
 	return q ? &n->metrics->queues[q - n->conf->queues] : NULL;
@@ -44,7 +44,7 @@ void node_metrics_event(struct node *n, const struct acd_event *ev, enum acd_ver
 		m->acd.in[ev->msg.type]++;
 	if (ev->type != ACD_EV_CALL_ARRIVED || verdict != ACD_OK)
 		return;
-	struct queue_counts *q = counts_of(n, ev->queue.v);
+	struct node_queue_counts *q = counts_of(n, ev->queue.v);
 	if (q)
 		q->entered++;
 }
@@ -52,7 +52,7 @@ void node_metrics_event(struct node *n, const struct acd_event *ev, enum acd_ver
 static void call_fx(struct node *n, const struct acd_fx *fx)
 {
 	const struct call *c = node_call_find(n, fx->call.v);
-	struct queue_counts *q = counts_of(n, fx->queue.v);
+	struct node_queue_counts *q = counts_of(n, fx->queue.v);
 	if (!c || !q)
 		return;
 	uint64_t now = mono_us();
@@ -116,7 +116,7 @@ void node_metrics_media(struct node *n, const struct media_event *ev)
 static void put_queue_counts(const struct node *n, struct metrics_out *o)
 {
 	const struct conf *c = n->conf;
-	const struct queue_counts *q = n->metrics->queues;
+	const struct node_queue_counts *q = n->metrics->queues;
 #define EACH(statement)                               \
 	for (uint32_t i = 0; i < c->queues_n; i++) {  \
 		const char *name = c->queues[i].name; \
@@ -356,6 +356,17 @@ static int64_t cert_until_s(const struct node *n)
 	    seal_cert_open(&cert, n->cert, n->cert_len, pub, wall_ms() / 1000))
 		return 0;
 	return cert.not_after_s;
+}
+
+struct node_queue_counts *node_metrics_counts(const struct node *n, const struct conf *fresh)
+{
+	return node_by_queue(n->conf, fresh, n->metrics->queues, sizeof(*n->metrics->queues));
+}
+
+void node_metrics_counts_set(struct node *n, struct node_queue_counts *counts)
+{
+	free(n->metrics->queues);
+	n->metrics->queues = counts;
 }
 
 int node_metrics_init(struct node *n)

@@ -218,6 +218,21 @@ struct wall_view *node_wall_look(struct node *n, bool on)
 	return w->view;
 }
 
+struct wall_figures *node_wall_figures(const struct node *n, const struct conf *fresh)
+{
+	return node_by_queue(n->conf, fresh, n->wall->day.queue, sizeof(*n->wall->day.queue));
+}
+
+void node_wall_conf(struct node *n, const struct conf *fresh, struct wall_figures *figures)
+{
+	struct node_wall *w = n->wall;
+	free(w->day.queue);
+	w->day.queue = figures;
+	w->day.n = fresh->queues_n;
+	if (w->view)
+		wall_view_conf(w->view, fresh);
+}
+
 int node_wall_open(struct node *n, char ret_why[256])
 {
 	struct node_wall *w = calloc(1, sizeof(*w));

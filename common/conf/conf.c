@@ -13,7 +13,8 @@ struct conf *conf_free(struct conf *conf)
 {
 	if (!conf)
 		return NULL;
-	free(conf->daemons);
+	if (!conf->daemons_borrowed)
+		free(conf->daemons);
 	free(conf->queues);
 	conf_calendars_free(conf);
 	free(conf->agents);
@@ -122,6 +123,16 @@ int conf_id_parse(const struct conf *conf, const char *s, uint64_t *ret_id)
 	}
 	*ret_id = id_make(addr, boot, seq);
 	return 0;
+}
+
+uint32_t conf_skills_mark(const struct conf *conf)
+{
+	uint64_t h = 1;
+
+	for (uint32_t i = 0; i < conf->skills_n; i++)
+		h = h * 1099511628211u + hash_str(conf->skills[i]);
+	h ^= h >> 32;
+	return (uint32_t)h ? (uint32_t)h : 1;
 }
 
 static int make_dir(const char *path)

@@ -150,6 +150,7 @@ struct conf_agent {
 	char language[8];
 	char tenant[CONF_NAME_SIZE];
 	bool supervisor;
+	bool removed;                   /* conf_live(): from the file, while signed in */
 };
 
 /* Who we are at a Redis. The password stands in a file of its own (0600), not here. */
@@ -206,6 +207,7 @@ struct conf {
 	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
 	struct conf_site sites[CONF_SITES_MAX];
 	struct conf_daemon *daemons;    /* grouped by site, in order of file */
+	bool daemons_borrowed;          /* conf_live(): they are another conf's */
 	struct conf_queue *queues;
 	char skills[CONF_SKILLS_MAX][CONF_NAME_SIZE]; /* sorted by name */
 	uint32_t calendars_n;
@@ -219,6 +221,30 @@ struct conf {
  * Relative paths are taken from the folder of the file. Free with conf_free(). */
 int conf_load(struct conf **ret_conf, const char *path, FILE *err);
 struct conf *conf_free(struct conf *conf);
+
+/* The same from two texts, as if they lay at path and beside it. agents NULL: read from the disk.
+ * check_files: sounds must be there. */
+int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
+		   const char *agents_text, size_t agents_len, bool check_files, FILE *err);
+
+/* Of the names of the skills, in order: two configurations with the same mark mean the same by the
+ * same bits. Never 0. */
+uint32_t conf_skills_mark(const struct conf *conf);
+
+/* True, and why (256 bytes), when `name` must be restarted before all of `new` applies to it: what
+ * was bound, opened or numbered at its start has changed. */
+bool conf_needs_roll(const struct conf *old, const struct conf *new, const char *name,
+		     char ret_why[256]);
+
+/* Makes `new` what a running daemon can go on with: sites, daemons, paths and Redis stay those of
+ * `base` (what it started with, which must outlive new: their table is shared), a queue of `now`
+ * that is not in the file any more is carried over `closed`, and so is an agent that keep_h says is
+ * still signed in here, `removed` and without a password. `now` is what runs (at first: base).
+ * E2BIG: more queues than CONF_QUEUES_MAX, counting the closed ones; ENOMEM. new stays the
+ * caller's. */
+typedef bool(conf_keep_h)(uint64_t agent, void *arg);
+int conf_live(struct conf *new, const struct conf *base, const struct conf *now,
+	      conf_keep_h *keep_h, void *arg);
 
 /* Every option there is, from the table that reads them: key, meaning, what is allowed, default. */
 void conf_options_print(FILE *out);

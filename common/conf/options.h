@@ -168,9 +168,4 @@ void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node
 /* What no single row can see: doubles, overlaps, sites without brokers, queues nobody serves. */
 void check_all(struct reader *r);
 
-/* ---- loading from memory (tests, fuzzing) -------------------------------------------------- */
-/* As conf_load(); agents_text NULL: the file named by `agents:` is read from the disk. */
-int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
-		   const char *agents_text, size_t agents_len, bool check_files, FILE *err);
-
 #endif

@@ -84,7 +84,11 @@ static int check_body(Envelope *env)
 	case Envelope_owner_ask_tag:
 	case Envelope_owner_tell_tag:
 	case Envelope_node_gone_tag:
-	case Envelope_queue_stats_tag: return 0;
+	case Envelope_queue_stats_tag:
+	case Envelope_config_news_tag:
+	case Envelope_config_ask_tag:
+	case Envelope_config_part_tag:
+	case Envelope_login_hint_tag: return 0;
 	default: return EBADMSG;
 	}
 }

@@ -63,5 +63,7 @@ const struct mesh_counters *mesh_counters(const struct mesh *mesh);
 struct acd_msg;
 void wire_acd_to_pb(Acd *dst, const struct acd_msg *src);
 int wire_acd_from_pb(struct acd_msg *dst, const Acd *src);
+/* True for a message with skills whose bits stand for other names than ours do. */
+bool wire_acd_other_skills(const Acd *src, uint32_t mark);
 
 #endif

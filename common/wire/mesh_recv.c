@@ -81,7 +81,8 @@ static bool accept_message(struct mesh *mesh, zmq_msg_t *msg, bool whole, Envelo
 		return false;
 	}
 	int err = envelope_decode(ret_env, zmq_msg_data(msg), len);
-	if (!err && payload_len && ret_env->which_body != Envelope_gw_tag)
+	if (!err && payload_len && ret_env->which_body != Envelope_gw_tag &&
+	    ret_env->which_body != Envelope_config_part_tag)
 		err = EBADMSG;
 	if (err) {
 		*(err == EPROTONOSUPPORT ? &c->bad_version : &c->bad_decode) += 1;

@@ -74,7 +74,8 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 		return EMSGSIZE;
 	}
 	/* Only a gateway's frames carry a payload; the receiver would drop anything else. */
-	helio_assert(payload_len == 0 || env->which_body == Envelope_gw_tag);
+	helio_assert(payload_len == 0 || env->which_body == Envelope_gw_tag ||
+		     env->which_body == Envelope_config_part_tag);
 	struct mesh_peer *peer = mesh_peer_find(mesh, to);
 	if (!peer || to == mesh->self)
 		return ENOENT;

@@ -111,3 +111,9 @@ int wire_acd_from_pb(struct acd_msg *dst, const Acd *src)
 		memcpy(dst->levels.w, src->levels, sizeof(dst->levels.w));
 	return 0;
 }
+
+bool wire_acd_other_skills(const Acd *src, uint32_t mark)
+{
+	return src->skills_of && src->skills_of != mark &&
+	       (src->type == ACD_MSG_AGENT_UP || src->type == ACD_MSG_CLAIM);
+}

@@ -1,10 +1,12 @@
 /* agent add, passwd, list: agents.yaml, edited so that comments stay. */
-#include "deploy/helioctl/ctl.h"
+#include "deploy/helioctl/push.h"
+#include "deploy/helioctl/sign.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ enum { PASSWORD_MIN = 8, PASSWORD_MAX = 128 };
 static const char *opt_tenant, *opt_skills, *opt_display, *opt_language, *opt_codec;
 static uint32_t opt_rank;
 static bool opt_stdin, opt_supervisor, opt_lock;
+static uint32_t opt_wait = PUSH_WAIT_MS;
 
 const struct ctl_option cmd_agent_options[] = {
     {"skills", "A,B=4", CTL_TEXT, &opt_skills,
@@ -28,10 +31,12 @@ const struct ctl_option cmd_agent_options[] = {
     {"codec", "CODEC", CTL_TEXT, &opt_codec, "opus (default) or pcmu"},
     {"supervisor", NULL, CTL_FLAG, &opt_supervisor, "sees all queues and agents"},
     {"password-stdin", NULL, CTL_FLAG, &opt_stdin, "read the password from standard input"},
+    {"wait", "TIME", CTL_DURATION_MS, &opt_wait, "until every daemon knows (default 30s)"},
     {NULL, NULL, CTL_FLAG, NULL, NULL},
 };
 const struct ctl_option cmd_passwd_options[] = {
     {"password-stdin", NULL, CTL_FLAG, &opt_stdin, "read the password from standard input"},
+    {"wait", "TIME", CTL_DURATION_MS, &opt_wait, "until every daemon knows (default 30s)"},
     {"lock", NULL, CTL_FLAG, &opt_lock, "no password: the agent may not sign in"},
     {NULL, NULL, CTL_FLAG, NULL, NULL},
 };
@@ -139,8 +144,77 @@ static int skills_parse(const struct conf *c, const char *list, struct conf_agen
 	return CTL_OK;
 }
 
+/* Unsigned: every daemon of this machine reads the file again. */
+static int spread_unsigned(struct ctl *ctl)
+{
+	struct answers as;
+	int code = ask(ctl, ASK_ALL, NULL, "reload", NULL, &as);
+
+	if (code == CTL_SILENT && !ctl->json)
+		fputs("no daemon runs here; they read it when they start\n", ctl->out);
+	else if (code != CTL_OK && code != CTL_SILENT)
+		answers_silent_print(ctl, &as);
+	answers_free(&as);
+	return code == CTL_OK       ? push_wait(ctl, 0, ctl->conf->hash, opt_wait)
+	       : code == CTL_SILENT ? CTL_OK
+				    : code;
+}
+
+/* From this file to every daemon of the cluster. */
+static int spread(struct ctl *ctl)
+{
+	char sig_path[CONF_PATH_SIZE];
+	struct signature sig;
+	struct bundle *b = NULL;
+	int err = seal_init() ? EIO : file_beside(sig_path, ctl->config, "cluster.sig");
+
+	conf_free(ctl->conf);
+	ctl->conf = NULL;
+	if (err || conf_load(&ctl->conf, ctl->config, stderr))
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s is not usable any more", ctl->config);
+	if (signature_read(&sig, sig_path) == ENOENT)
+		return spread_unsigned(ctl);
+	int code = config_sign(ctl, ctl->conf, sig_path);
+	if (code == CTL_OK)
+		code = push_bundle_make(&b, ctl->conf, sig_path);
+	if (code != CTL_OK)
+		return code;
+	uint32_t version = b->sig.version;
+	code = push_bundle(ctl, b);
+	free(b);
+	if (code == CTL_SILENT) {
+		if (!ctl->json)
+			fprintf(ctl->out,
+				"no daemon can be asked from here: `helioctl apply` on a host\n");
+		return CTL_OK;
+	}
+	return code == CTL_OK ? push_wait(ctl, version, ctl->conf->hash, opt_wait) : code;
+}
+
+/* The signed files of a host are not edited there: the signature would be that of other files. */
+static int may_edit(const struct ctl *ctl)
+{
+	char path[CONF_PATH_SIZE];
+	struct stat st;
+
+	if (lstat(ctl->conf->agents_file, &st) == 0 && S_ISLNK(st.st_mode))
+		return ctl_fail(CTL_UNHEALTHY,
+				"--config FILE where the files and cluster.key are kept; every "
+				"daemon gets it from there",
+				"%s is a signed configuration in force", ctl->conf->agents_file);
+	if (file_beside(path, ctl->config, "cluster.sig") || access(path, F_OK))
+		return CTL_OK;
+	snprintf(path, sizeof(path), "%.230s/cluster.key", ctl->conf->keys_dir);
+	if (access(path, R_OK))
+		return ctl_fail(CTL_UNHEALTHY, "run this where it is",
+				"%s is signed, and %s is not here", ctl->config, path);
+	return CTL_OK;
+}
+
 static int put(struct ctl *ctl, const struct conf_agent *a, const char *done)
 {
+	if (may_edit(ctl) != CTL_OK)
+		return CTL_UNHEALTHY;
 	const struct conf *c = ctl->conf;
 	const char *names[CONF_SKILLS_MAX];
 	uint32_t n = 0;
@@ -155,9 +229,8 @@ static int put(struct ctl *ctl, const struct conf_agent *a, const char *done)
 		json_print(ctl, json_pack("{s:b, s:s, s:s}", "ok", 1, "agent", a->name, "file",
 					  c->agents_file));
 	else
-		fprintf(ctl->out, "%s %s in %s; daemons read it when they start\n", a->name, done,
-			c->agents_file);
-	return CTL_OK;
+		fprintf(ctl->out, "%s %s in %s\n", a->name, done, c->agents_file);
+	return spread(ctl);
 }
 
 static bool login_ok(const char *s)

@@ -8,7 +8,8 @@
  *   /etc/heliograph/cluster.yaml   ─► config/current/cluster.yaml       set once; so agents.yaml
  */
 #include "deploy/helioctl/plan.h"
-#include "deploy/helioctl/signature.h"
+#include "deploy/helioctl/push.h"
+#include "deploy/helioctl/sign.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,19 +25,23 @@
 #include "common/base/base.h"
 #include "common/seal/seal.h"
 
-static bool opt_back;
+static bool opt_back, opt_here;
 static const char *opt_pub;
+static uint32_t opt_wait = PUSH_WAIT_MS;
 
 const struct ctl_option cmd_apply_options[] = {
     {"back", NULL, CTL_FLAG, &opt_back, "return to the version before this one; no FILE"},
     {"pub", "FILE", CTL_TEXT, &opt_pub,
      "the cluster's public key (default: keys/cluster.pub beside the configuration)"},
+    {"here", NULL, CTL_FLAG, &opt_here, "only put it in force on this host's disk; tell no daemon"},
+    {"wait", "TIME", CTL_DURATION_MS, &opt_wait,
+     "until every daemon runs it (default 30s); then exit code 1 names who does not"},
     {NULL, NULL, CTL_FLAG, NULL, NULL},
 };
 
 /* ---- sign ---------------------------------------------------------------------------------- */
 
-static int sign(struct ctl *ctl, const struct conf *c, const char *sig_path)
+int config_sign(struct ctl *ctl, const struct conf *c, const char *sig_path)
 {
 	struct signature s = {0}, old;
 	uint8_t secret[64];
@@ -87,7 +92,7 @@ int cmd_config_sign(struct ctl *ctl)
 				file);
 	int code = file_beside(path, file, "cluster.sig")
 		       ? ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", file)
-		       : sign(ctl, c, path);
+		       : config_sign(ctl, c, path);
 	conf_free(c);
 	return code;
 }
@@ -414,6 +419,35 @@ static int back(struct ctl *ctl, struct store *st)
 	return CTL_OK;
 }
 
+/* The running cluster: whoever can be asked from here takes it and spreads it. */
+static int spread(struct ctl *ctl, const struct conf *new)
+{
+	char sig_path[CONF_PATH_SIZE];
+	struct signature sig;
+	struct bundle *b = NULL;
+	int err = file_beside(sig_path, ctl->argv[0], "cluster.sig");
+
+	if (!err)
+		err = signature_read(&sig, sig_path);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", sig_path, strerror(err));
+	/* From here on this host's configuration is the new one: its daemons are the ones asked. */
+	conf_free(ctl->conf);
+	ctl->conf = NULL;
+	if (conf_load(&ctl->conf, ctl->config, stderr))
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s is not usable", ctl->config);
+	int code = push_bundle_make(&b, new, sig_path);
+	if (code != CTL_OK)
+		return code;
+	code = push_bundle(ctl, b);
+	free(b);
+	if (code == CTL_SILENT) {
+		fputs("no daemon can be asked from here; they read it when they start\n", ctl->out);
+		return CTL_OK;
+	}
+	return code == CTL_OK ? push_wait(ctl, sig.version, new->hash, opt_wait) : code;
+}
+
 int cmd_apply(struct ctl *ctl)
 {
 	struct store st;
@@ -436,6 +470,8 @@ int cmd_apply(struct ctl *ctl)
 		code = opt_back ? back(ctl, &st) : apply(ctl, &st, new);
 	if (st.lock >= 0)
 		close(st.lock);
+	if (code == CTL_OK && !opt_back && !opt_here)
+		code = spread(ctl, new);
 	conf_free(new);
 	return code;
 }

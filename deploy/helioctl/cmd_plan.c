@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/base.h"
+#include "common/live/signature.h"
 
 enum { SHOWN_MAX = 20 }; /* changes of one kind in words; all of them with --json */
 
@@ -95,10 +96,57 @@ void plan_print(struct ctl *ctl, const struct plan *p)
 	fprintf(ctl->out, "%u added, %u changed, %u removed; configuration %016llx → %016llx\n",
 		p->verbs[PLAN_ADDED], p->verbs[PLAN_CHANGED], p->verbs[PLAN_REMOVED],
 		(unsigned long long)p->old->hash, (unsigned long long)p->new->hash);
-	fputs("Daemons read their configuration when they start: after `helioctl apply` on every "
-	      "host,\n`deploy/roll` restarts them one by one, and `helioctl status` says who still "
-	      "runs the old one.\n",
-	      ctl->out);
+	plan_rolls_print(ctl, p);
+}
+
+void plan_rolls_print(struct ctl *ctl, const struct plan *p)
+{
+	unsigned n = 0;
+	char why[256];
+
+	for (uint32_t i = 0; i < p->old->daemons_n; i++) {
+		if (!conf_needs_roll(p->old, p->placed ? p->placed : p->new,
+				     p->old->daemons[i].name, why))
+			continue;
+		if (n++ == 0)
+			fputs("What follows cannot change while a daemon runs; the rest applies to "
+			      "it at once:\n",
+			      ctl->out);
+		if (n <= SHOWN_MAX)
+			fprintf(ctl->out, "  %s needs a roll: %s\n", p->old->daemons[i].name, why);
+	}
+	if (n > SHOWN_MAX)
+		fprintf(ctl->out, "  and %u more\n", n - SHOWN_MAX);
+	if (!n)
+		fputs("All of it applies while the daemons run: no restart is needed.\n", ctl->out);
+}
+
+static json_t *rolls_json(const struct plan *p)
+{
+	json_t *list = json_array();
+	char why[256];
+
+	for (uint32_t i = 0; i < p->old->daemons_n; i++)
+		if (conf_needs_roll(p->old, p->placed ? p->placed : p->new, p->old->daemons[i].name,
+				    why))
+			json_array_append_new(list, json_pack("{s:s, s:s}", "name",
+							      p->old->daemons[i].name, "why", why));
+	return list;
+}
+
+static struct conf *placed(const struct conf *old, const struct conf *new)
+{
+	char *cluster = NULL, *agents = NULL;
+	size_t cluster_n, agents_n;
+	struct conf *c = NULL;
+
+	if (!file_get(new->file, &cluster, &cluster_n) &&
+	    !file_get(new->agents_file, &agents, &agents_n))
+		(void)conf_load_text(&c, old->file, cluster, cluster_n, agents, agents_n, false,
+				     NULL);
+	free(cluster);
+	free(agents);
+	return c;
 }
 
 int plan_make(struct plan *ret, const struct conf *old, const struct conf *new)
@@ -106,6 +154,7 @@ int plan_make(struct plan *ret, const struct conf *old, const struct conf *new)
 	struct plan p = {.old = old, .new = new, .changes = json_array(), .warnings = json_array()};
 
 	helio_assert(p.changes && p.warnings);
+	p.placed = placed(old, new);
 	plan_cluster(&p);
 	plan_sites(&p);
 	plan_daemons(&p);
@@ -121,6 +170,7 @@ void plan_free(struct plan *p)
 {
 	json_decref(p->changes);
 	json_decref(p->warnings);
+	conf_free(p->placed);
 }
 
 int cmd_plan(struct ctl *ctl)
@@ -133,8 +183,9 @@ int cmd_plan(struct ctl *ctl)
 				ctl->argv[0]);
 	bool differs = plan_make(&p, ctl->conf, new);
 	if (ctl->json)
-		json_print(ctl, json_pack("{s:b, s:b, s:O, s:O}", "ok", 1, "differs", differs,
-					  "changes", p.changes, "warnings", p.warnings));
+		json_print(ctl, json_pack("{s:b, s:b, s:O, s:O, s:o}", "ok", 1, "differs", differs,
+					  "changes", p.changes, "warnings", p.warnings,
+					  "needs_roll", rolls_json(&p)));
 	else if (differs && !json_array_size(p.changes))
 		fputs("only comments, order or spelling differ; the meaning is the same\n",
 		      ctl->out);

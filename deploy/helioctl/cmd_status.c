@@ -12,18 +12,74 @@ static bool is_false(const json_t *o, const char *key)
 	return json_is_false(json_object_get(o, key));
 }
 
+/* The configuration that all should run: the highest version that any of them has; where nothing is
+ * signed, what lies here. */
+struct expected {
+	uint32_t version;
+	char hash[24];
+};
+
+static struct expected expected_find(const struct ctl *ctl, const struct answers *as)
+{
+	struct expected e = {0};
+
+	snprintf(e.hash, sizeof(e.hash), "%016llx", (unsigned long long)ctl->conf->hash);
+	for (uint32_t i = 0; i < as->n; i++) {
+		const json_t *c = json_object_get(as->list[i].reply, "config");
+		if (json_number(c, "version") <= e.version)
+			continue;
+		e.version = (uint32_t)json_number(c, "version");
+		snprintf(e.hash, sizeof(e.hash), "%.16s", json_text(c, "hash"));
+	}
+	return e;
+}
+
+static const char *config_fault(const struct expected *e, const json_t *c, const char *hash,
+				char buf[160])
+{
+	uint32_t version = (uint32_t)json_number(c, "version");
+	const json_t *refused = json_object_get(c, "refused");
+
+	if (json_is_object(refused)) {
+		snprintf(buf, 160, "refuses version %lld of the configuration: %.100s",
+			 (long long)json_number(refused, "version"), json_text(refused, "why"));
+		return buf;
+	}
+	if (*hash && strcmp(hash, e->hash) != 0) {
+		if (!e->version)
+			return "runs another configuration than this file: helioctl reload";
+		if (version == e->version)
+			snprintf(
+			    buf, 160,
+			    "version %u with other bytes than elsewhere: helioctl config sign, "
+			    "apply",
+			    version);
+		else
+			snprintf(buf, 160, "runs version %u of the configuration, not %u", version,
+				 e->version);
+		return buf;
+	}
+	if (*json_text(c, "needs_roll")) {
+		snprintf(buf, 160, "needs a restart (deploy/roll): %.100s",
+			 json_text(c, "needs_roll"));
+		return buf;
+	}
+	return NULL;
+}
+
 /* The first thing that is wrong, in words; NULL when all is well. */
-static const char *fault(const struct ctl *ctl, const struct answer *a, char buf[160])
+static const char *fault(const struct expected *e, const struct ctl *ctl, const struct answer *a,
+			 char buf[160])
 {
 	const json_t *r = a->reply;
 	const json_t *records = json_object_get(json_object_get(r, "counters"), "records");
-	char hash[24];
 
 	if (!r)
 		return a->why;
-	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)ctl->conf->hash);
-	if (*json_text(r, "config_hash") && strcmp(json_text(r, "config_hash"), hash) != 0)
-		return "runs another configuration: restart it, or give it this file";
+	const char *wrong =
+	    config_fault(e, json_object_get(r, "config"), json_text(r, "config_hash"), buf);
+	if (wrong)
+		return wrong;
 	if (json_is_true(json_object_get(r, "island")))
 		return "no broker of its site answers: it matches its own callers only";
 	if (is_false(r, "presence") && (ctl->conf->presence.n || ctl->conf->presence.sentinels_n))
@@ -76,16 +132,30 @@ static void load_text(const struct answer *a, char buf[64])
 		snprintf(buf, 64, "%lld browsers", (long long)json_number(r, "connections"));
 }
 
-static void table(struct ctl *ctl, const struct answers *as)
+static void config_cell(struct table *t, const struct expected *e, const json_t *reply)
 {
-	static const char *const heads[] = {"DAEMON", "ROLE",    "SITE", "STATE", ">UP",
-					    "LOAD",   "VERSION", "NOTE", NULL};
+	const json_t *c = json_object_get(reply, "config");
+	const char *hash = json_text(reply, "config_hash");
+	bool same = !strcmp(hash, e->hash);
+
+	if (json_number(c, "version"))
+		table_cell(t, same ? STYLE_DIM : STYLE_WARN, "%lld %.8s%s",
+			   (long long)json_number(c, "version"), hash, same ? "" : " !");
+	else
+		table_cell(t, same ? STYLE_DIM : STYLE_WARN, "%.8s%s", hash,
+			   same || !*hash ? "" : " !");
+}
+
+static void table(struct ctl *ctl, const struct expected *e, const struct answers *as)
+{
+	static const char *const heads[] = {"DAEMON", "ROLE",    "SITE",   "STATE", ">UP",
+					    "LOAD",   "VERSION", "CONFIG", "NOTE",  NULL};
 	struct table *t = table_new(heads);
 	char load[64], up[24], buf[160];
 
 	for (uint32_t i = 0; i < as->n; i++) {
 		const struct answer *a = &as->list[i];
-		const char *bad = fault(ctl, a, buf);
+		const char *bad = fault(e, ctl, a, buf);
 		bool draining = json_is_true(json_object_get(a->reply, "draining"));
 
 		load_text(a, load);
@@ -102,19 +172,20 @@ static void table(struct ctl *ctl, const struct answers *as)
 			   a->reply ? duration_text(up, json_number(a->reply, "uptime_ms")) : "");
 		table_cell(t, STYLE_NONE, "%s", load);
 		table_cell(t, STYLE_DIM, "%s", json_text(a->reply, "version"));
+		config_cell(t, e, a->reply);
 		table_cell(t, a->reply ? STYLE_WARN : STYLE_BAD, "%s", bad ? bad : "");
 	}
 	table_print(t, ctl->out, ctl->colour);
 }
 
-static void json(struct ctl *ctl, const struct answers *as)
+static void json(struct ctl *ctl, const struct expected *e, const struct answers *as)
 {
 	json_t *list = json_array();
 	char buf[160];
 
 	for (uint32_t i = 0; i < as->n; i++) {
 		const struct answer *a = &as->list[i];
-		const char *bad = fault(ctl, a, buf);
+		const char *bad = fault(e, ctl, a, buf);
 		json_t *o = a->reply ? json_deep_copy(a->reply) : json_object();
 		/* The bare address would be read as a number of ours by nobody: names say it. */
 		json_object_set_new(o, "name", json_string(a->d->name));
@@ -133,13 +204,15 @@ static int once(struct ctl *ctl)
 	char buf[160];
 	int code = ask(ctl, ASK_ALL, ctl->argc ? ctl->argv[0] : NULL, "status", NULL, &as);
 
+	struct expected e = expected_find(ctl, &as);
+
 	for (uint32_t i = 0; i < as.n && code == CTL_OK; i++)
-		if (fault(ctl, &as.list[i], buf))
+		if (fault(&e, ctl, &as.list[i], buf))
 			code = CTL_UNHEALTHY;
 	if (ctl->json)
-		json(ctl, &as);
+		json(ctl, &e, &as);
 	else
-		table(ctl, &as);
+		table(ctl, &e, &as);
 	answers_free(&as);
 	return code;
 }

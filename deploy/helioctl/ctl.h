@@ -70,6 +70,7 @@ int cmd_config_list(struct ctl *ctl);
 int cmd_config_sign(struct ctl *ctl);
 int cmd_plan(struct ctl *ctl);
 int cmd_apply(struct ctl *ctl);
+int cmd_reload(struct ctl *ctl);
 int cmd_agent_add(struct ctl *ctl);
 int cmd_agent_set(struct ctl *ctl);
 int cmd_agent_passwd(struct ctl *ctl);

@@ -95,14 +95,25 @@ static const struct ctl_command commands[] = {
 	 "  helioctl plan new/cluster.yaml\n"
 	 "  helioctl plan new/cluster.yaml --json | jq '.warnings'",
 	 NULL, 1, 1, true, false, cmd_plan},
-	{"apply", "[FILE]", "put a signed configuration in force on this host, or return to the last",
+	{"apply", "[FILE]", "put a signed configuration in force: on this host, and in the cluster",
 	 "FILE, its agents.yaml and its cluster.sig are checked and refused whole if anything is\n"
-	 "wrong: a key, the signature, a version that is not newer. Then one rename puts both files\n"
-	 "in force on this host; the versions before are kept. Running daemons go on with what they\n"
-	 "read at their start: deploy/roll restarts them, `helioctl status` says who is behind.\n\n"
+	 "wrong: a key, the signature, a version that is not newer. The difference is shown, and one\n"
+	 "rename puts both files in force on this host; the versions before are kept. Then the\n"
+	 "running daemons take it, from here and from each other, without losing a call or a\n"
+	 "session, and helioctl waits until every daemon of the cluster runs it. What cannot change\n"
+	 "while a daemon runs is named: deploy/roll. A daemon that is down catches up by itself.\n"
+	 "--back changes this host's files alone: daemons never go back to an older version. To\n"
+	 "return, sign the old files anew (`config sign` gives the next number) and apply them.\n\n"
 	 "  helioctl apply /tmp/new/cluster.yaml\n"
+	 "  helioctl apply /tmp/new/cluster.yaml --wait 2m\n"
 	 "  helioctl apply --back",
 	 cmd_apply_options, 0, 1, false, false, cmd_apply},
+	{"reload", "[NAME]", "daemons of this machine read their configuration again",
+	 "For a configuration that is not signed, or that was changed on the disk. Calls and\n"
+	 "sessions go on. A file that is wrong is refused whole; so is an older version.\n\n"
+	 "  helioctl reload\n"
+	 "  helioctl reload oslo1",
+	 NULL, 0, 1, true, false, cmd_reload},
 	{"config targets", "", "where Prometheus finds the daemons (file_sd_config)",
 	 "Each daemon with a metrics: port, with its cluster, site, role and name as labels: what\n"
 	 "deploy/monitoring/alerts.yml and grafana.json expect.\n\n"
@@ -114,8 +125,10 @@ static const struct ctl_command commands[] = {
 	{"agent list", "", "everybody in agents.yaml",
 	 "  helioctl agent list --site oslo",
 	 NULL, 0, 0, true, false, cmd_agent_list},
-	{"agent add", "NAME", "one more agent in agents.yaml",
-	 "Asks for the password without showing it. Comments and order of the file stay.\n\n"
+	{"agent add", "NAME", "one more agent, who can sign in at every site",
+	 "Asks for the password without showing it. Comments and order of agents.yaml stay. A signed\n"
+	 "configuration is signed anew (cluster.key must be here); the daemons within reach take it\n"
+	 "and spread it, and helioctl waits until every daemon knows the agent.\n\n"
 	 "  helioctl agent add ola --site oslo --skills lang.nb,lang.en --display 'Ola Nordmann'\n"
 	 "  pass show desk/ola | helioctl agent add ola --site oslo --password-stdin",
 	 cmd_agent_options, 1, 1, true, false, cmd_agent_add},

@@ -8,6 +8,7 @@ enum plan_verb { PLAN_ADDED, PLAN_REMOVED, PLAN_CHANGED };
 
 struct plan {
 	const struct conf *old, *new;
+	struct conf *placed; /* new, as if it lay where old does: relative paths mean the same */
 	json_t *changes;  /* [{kind, name, what, text}], grouped by kind */
 	json_t *warnings; /* [sentence] */
 	unsigned verbs[PLAN_CHANGED + 1];
@@ -16,6 +17,8 @@ struct plan {
 /* Both configurations must outlive the plan. True when the files differ in any byte. */
 int plan_make(struct plan *ret, const struct conf *old, const struct conf *new);
 void plan_free(struct plan *p);
+/* Told by the daemons' configuration alone: who must be restarted before all of it applies. */
+void plan_rolls_print(struct ctl *ctl, const struct plan *p);
 void plan_print(struct ctl *ctl, const struct plan *p);
 
 void plan_change(struct plan *p, const char *kind, const char *name, enum plan_verb verb,

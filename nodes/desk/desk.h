@@ -82,4 +82,14 @@ struct desk_abuse {
 };
 struct desk_abuse desk_abuse(const struct desk *desk);
 
+/* Tables by agent for another configuration: made, then handed to desk_conf() or freed. */
+struct desk_agents;
+struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fresh);
+void desk_agents_free(struct desk_agents *a);
+/* n->conf is another one now: sessions follow; who was removed is signed out after the call. */
+void desk_conf(struct desk *d, struct desk_agents *agents);
+
+/* Another node counted wrong passwords. */
+void desk_login_hint(struct desk *d, const LoginHint *hint);
+
 #endif

@@ -43,6 +43,53 @@ static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t 
 	d->newest[agent - d->n->conf->agents] = session;
 }
 
+struct desk_agents {
+	uint32_t *login_seen;
+	uint64_t *newest;
+};
+
+struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fresh)
+{
+	const struct conf *was = d->n->conf;
+	struct desk_agents *t = calloc(1, sizeof(*t));
+	if (t) {
+		t->login_seen = calloc(fresh->agents_n + 1, sizeof(*t->login_seen));
+		t->newest = calloc(fresh->agents_n + 1, sizeof(*t->newest));
+	}
+	if (!t || !t->login_seen || !t->newest) {
+		desk_agents_free(t);
+		return NULL;
+	}
+	/* Both are sorted by id. */
+	for (uint32_t i = 0, k = 0; i < fresh->agents_n; i++) {
+		while (k < was->agents_n && was->agents[k].id < fresh->agents[i].id)
+			k++;
+		if (k == was->agents_n || was->agents[k].id != fresh->agents[i].id)
+			continue;
+		t->login_seen[i] = d->login_seen[k];
+		t->newest[i] = d->newest[k];
+	}
+	return t;
+}
+
+void desk_agents_free(struct desk_agents *t)
+{
+	if (!t)
+		return;
+	free(t->login_seen);
+	free(t->newest);
+	free(t);
+}
+
+void claims_conf(struct desk *d, struct desk_agents *t)
+{
+	free(d->login_seen);
+	free(d->newest);
+	d->login_seen = t->login_seen;
+	d->newest = t->newest;
+	free(t);
+}
+
 enum claim_kind { CLAIM_HERE, CLAIM_FRESH, CLAIM_YIELDED, CLAIM_GONE };
 
 static void claim_send(const struct session *s, uint16_t to, enum claim_kind kind)
@@ -80,7 +127,8 @@ void claim_say_taken(struct session *s)
 	session_send(s, json_pack("{ss sb}", "t", "taken_over", "finish", finish));
 }
 
-static void session_yield(struct session *s)
+/* Ends after the call in hand and its wrap-up. */
+static void session_let_go(struct session *s)
 {
 	/* The core lets a call in hand and its wrap-up come to their end before a sign-out, but a
 	 * sign-out in the wrap-up is at once: then the tick says it when the note is written. */
@@ -88,13 +136,26 @@ static void session_yield(struct session *s)
 	struct acd_event ev = {.type = wrap ? ACD_EV_AGENT_NOT_READY : ACD_EV_AGENT_SIGN_OUT,
 			       .session = s->id,
 			       .reason = ACD_REASON_FORCED};
-	if (s->yielded)
-		return;
 	s->yielded = true;
 	s->ready_again = false;
+	(void)node_event(s->desk->n, &ev);
+}
+
+static void session_yield(struct session *s)
+{
+	if (s->yielded)
+		return;
 	log_info("session.yielded", "agent=%s", s->agent->name);
 	claim_say_taken(s);
-	(void)node_event(s->desk->n, &ev);
+	session_let_go(s);
+}
+
+void session_dismiss(struct session *s)
+{
+	if (s->yielded)
+		return;
+	log_info("session.removed", "agent=%s", s->agent->name);
+	session_let_go(s);
 }
 
 static bool yielded_at_rest(struct le *le, void *arg)

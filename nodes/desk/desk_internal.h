@@ -174,6 +174,9 @@ bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint
 void claim_gone(const struct session *s);
 /* Tells the page that its agent is signed in elsewhere, and whether it may finish its work. */
 void claim_say_taken(struct session *s);
+/* The agent is not in the configuration any more: signed out after the call. */
+void session_dismiss(struct session *s);
+void claims_conf(struct desk *d, struct desk_agents *t); /* takes t */
 /* Ends a session that yielded in its wrap-up, once that is over. */
 void claims_tick(struct desk *d);
 

@@ -58,15 +58,40 @@ void login_request(struct link *l, const json_t *msg)
 	}
 }
 
+/* Whoever tries passwords has five of a name, not five at each node. What does not arrive costs a
+ * try more. */
+static void hint_send(struct desk *d, const char *name, bool right, bool had_failures)
+{
+	Envelope env = Envelope_init_zero;
+	LoginHint *h = &env.body.login_hint;
+	const struct conf *conf = d->n->conf;
+	if (right && !had_failures)
+		return; /* nothing to take back */
+	env.which_body = Envelope_login_hint_tag;
+	login_guard_tell(&d->guard, name, mono_us(), &h->name, &h->failures, &h->locked_ms);
+	for (uint32_t i = 0; i < conf->daemons_n; i++)
+		if (conf->daemons[i].role == CONF_NODE && &conf->daemons[i] != d->n->self)
+			(void)node_mesh_send(d->n, conf->daemons[i].addr, &env, NULL, 0);
+}
+
+void desk_login_hint(struct desk *d, const LoginHint *hint)
+{
+	login_guard_told(&d->guard, hint->name, hint->failures, hint->locked_ms, mono_us());
+}
+
 void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, void *arg)
 {
 	struct desk *d = arg;
 	struct link *l = link_find(d, conn);
+	uint64_t unused;
+	uint32_t failures, unlocked;
+	login_guard_tell(&d->guard, name, mono_us(), &unused, &failures, &unlocked);
 	uint64_t lock_ms = login_guard_checked(&d->guard, name, ip4, result == 0, mono_us());
 	if (lock_ms) {
 		d->counters.login_lockouts++;
 		log_warn("login.locked", "name=%s for_ms=%u", log_quote(name), (unsigned)lock_ms);
 	}
+	hint_send(d, name, result == 0, failures > 0);
 	if (result) {
 		if (l && l->state == LINK_CHECKING)
 			denied(l, lock_ms ? "locked" : "credentials", lock_ms);

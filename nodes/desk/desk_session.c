@@ -299,6 +299,50 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 	log_info("session.open", "agent=%s fresh=%d", agent->name, fresh);
 }
 
+static bool session_follow(struct le *le, void *arg)
+{
+	struct session *s = le->data;
+	(void)arg;
+	s->agent = conf_agent_by_id(s->desk->n->conf, s->agent->id);
+	helio_assert(s->agent); /* a removed one was carried over */
+	return false;
+}
+
+static bool session_skills(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	struct acd_event ev = {.type = ACD_EV_AGENT_SKILLS,
+			       .session = s->id,
+			       .skills = {s->agent->skills},
+			       .levels = s->agent->levels,
+			       .rank = s->agent->rank};
+	(void)arg;
+	(void)node_event(s->desk->n, &ev);
+	return false;
+}
+
+static bool session_removed(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	(void)arg;
+	return s->agent->removed && !s->yielded;
+}
+
+void desk_conf(struct desk *d, struct desk_agents *agents)
+{
+	claims_conf(d, agents);
+	(void)hash_apply(d->sessions, session_follow, NULL);
+	/* Every one, before anything else: skills may be numbered anew. No effect of it ends a
+	 * session. */
+	(void)hash_apply(d->sessions, session_skills, NULL);
+	for (;;) { /* one a pass: a sign-out changes the table */
+		struct session *s = list_ledata(hash_apply(d->sessions, session_removed, NULL));
+		if (!s)
+			return;
+		session_dismiss(s);
+	}
+}
+
 void session_link_lost(struct session *s)
 {
 	struct acd_event ev = {.type = ACD_EV_SESSION_LOST, .session = s->id};

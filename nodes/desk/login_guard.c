@@ -9,11 +9,10 @@ static uint64_t mix(const struct login_guard *g, uint64_t v)
 	return v >> 32;
 }
 
-static unsigned name_place(struct login_guard *g, const char *name)
+static unsigned hash_place(struct login_guard *g, uint64_t hash)
 {
 	if (!g->seed)
 		random_bytes(&g->seed, sizeof(g->seed));
-	uint64_t hash = hash_str(name);
 	unsigned at = (unsigned)(mix(g, hash) % LOGIN_PLACES);
 	if (g->names[at].hash != hash) {
 		g->names[at].hash = hash;
@@ -21,6 +20,11 @@ static unsigned name_place(struct login_guard *g, const char *name)
 		g->names[at].locked_until_us = 0;
 	}
 	return at;
+}
+
+static unsigned name_place(struct login_guard *g, const char *name)
+{
+	return hash_place(g, hash_str(name));
 }
 
 static uint64_t *address_owed(struct login_guard *g, uint32_t ip4)
@@ -73,4 +77,36 @@ uint64_t login_guard_checked(struct login_guard *g, const char *name, uint32_t i
 	g->names[at].failures = 0;
 	g->names[at].locked_until_us = now_us + LOGIN_LOCK_MS * 1000ull;
 	return LOGIN_LOCK_MS;
+}
+
+void login_guard_tell(struct login_guard *g, const char *name, uint64_t now_us, uint64_t *ret_name,
+		      uint32_t *ret_failures, uint32_t *ret_locked_ms)
+{
+	unsigned at = name_place(g, name);
+	uint64_t until = g->names[at].locked_until_us;
+	*ret_name = g->names[at].hash;
+	*ret_failures = g->names[at].failures;
+	*ret_locked_ms = until > now_us ? (uint32_t)((until - now_us) / 1000) : 0;
+}
+
+void login_guard_told(struct login_guard *g, uint64_t name, uint32_t failures, uint32_t locked_ms,
+		      uint64_t now_us)
+{
+	const uint64_t each_us = 1000000 / LOGIN_HINTS_A_SECOND;
+	uint64_t owed = g->hints_owed_until_us > now_us ? g->hints_owed_until_us : now_us;
+	if (!name || owed + each_us > now_us + 1000000)
+		return;
+	g->hints_owed_until_us = owed + each_us;
+	unsigned at = hash_place(g, name);
+	if (locked_ms) {
+		uint64_t ms = locked_ms < LOGIN_LOCK_MS ? locked_ms : LOGIN_LOCK_MS;
+		uint64_t until = now_us + ms * 1000;
+		g->names[at].failures = 0;
+		if (until > g->names[at].locked_until_us)
+			g->names[at].locked_until_us = until;
+	} else if (failures == 0) {
+		g->names[at].failures = 0;
+	} else if (failures > g->names[at].failures) {
+		g->names[at].failures = failures < LOGIN_TRIES ? failures : LOGIN_TRIES - 1;
+	}
 }

@@ -60,6 +60,32 @@ int guard_open(struct guard **ret, const struct sip_limits *limits)
 	return 0;
 }
 
+static bool is_trunk(const struct guard *g, uint32_t ip4);
+
+/* Connections of strangers are counted: an address that becomes a trunk, or is none any more, takes
+ * its own along. */
+void guard_limits(struct guard *g, const struct sip_limits *limits)
+{
+	helio_assert(limits->trunks_n <= SIP_TRUNKS_MAX);
+	g->limits = *limits;
+	if (limits->trunks_n)
+		memcpy(g->trunks, limits->trunks, limits->trunks_n * sizeof(g->trunks[0]));
+	g->limits.trunks = g->trunks;
+	for (size_t i = 0; i < SETS; i++) {
+		for (size_t k = 0; k < WAYS; k++) {
+			struct guard_source *s = &g->at[i][k];
+			bool trunk = s->used && is_trunk(g, s->ip4);
+			if (!s->used || trunk == s->trunk)
+				continue;
+			if (trunk)
+				g->conns_strangers -= s->conns;
+			else
+				g->conns_strangers += s->conns;
+			s->trunk = trunk;
+		}
+	}
+}
+
 struct guard *guard_close(struct guard *g)
 {
 	free(g);

@@ -26,6 +26,8 @@ enum guard_verdict { GUARD_PASS, GUARD_BUSY, GUARD_SILENT };
 
 /* Copies the limits, the trunks too. ENOMEM. */
 int guard_open(struct guard **ret, const struct sip_limits *limits);
+/* Other limits and trunks as of now; who is known stays known. */
+void guard_limits(struct guard *g, const struct sip_limits *limits);
 struct guard *guard_close(struct guard *g);
 
 /* PASS, or SILENT. *ret_flood (may be NULL) is true once a minute for an address that sends more

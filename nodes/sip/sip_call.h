@@ -131,6 +131,8 @@ struct sip_ua_conf {
 /* Opens UDP and TCP transports on libre's loop of this thread. EADDRINUSE …; why[256]. */
 int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
 		const struct sip_ua_handlers *h, void *arg, char ret_why[256]);
+/* Other limits, as of now; for an agent that was opened with some. */
+void sip_ua_limits(struct sip_ua *ua, const struct sip_limits *limits);
 /* Closes transports and drops transactions in progress (see sip_ua_pending). Calls that are not
  * freed yet are over without a handler; freeing them later is allowed. */
 struct sip_ua *sip_ua_close(struct sip_ua *ua);

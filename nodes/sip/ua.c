@@ -319,6 +319,12 @@ int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
 	return 0;
 }
 
+void sip_ua_limits(struct sip_ua *ua, const struct sip_limits *limits)
+{
+	if (ua->guard)
+		guard_limits(ua->guard, limits);
+}
+
 struct sip_ua *sip_ua_close(struct sip_ua *ua)
 {
 	return mem_deref(ua);

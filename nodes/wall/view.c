@@ -52,6 +52,18 @@ int wall_view_new(struct wall_view **ret, const struct conf *conf, uint64_t now_
 	return 0;
 }
 
+void wall_view_conf(struct wall_view *v, const struct conf *conf)
+{
+	v->conf = conf;
+	for (uint32_t i = 0; i < conf->queues_n; i++) {
+		struct wall_row *row = wall_table_make(&v->rows, WALL_LINE, conf->queues[i].id);
+		if (!row)
+			continue; /* no memory: that line is not shown */
+		row->line = i;
+		wall_table_touch(&v->rows, row);
+	}
+}
+
 struct wall_view *wall_view_free(struct wall_view *v)
 {
 	if (!v)

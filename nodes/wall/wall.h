@@ -60,6 +60,8 @@ bool wall_book_news(const struct wall_book *b, uint64_t *have, uint64_t now_us, 
 /* ---- the view: what a supervisor's node has gathered ---- */
 struct wall_view;
 int wall_view_new(struct wall_view **ret, const struct conf *conf, uint64_t now_us);
+/* Another configuration; what a page sees of queues is told again. */
+void wall_view_conf(struct wall_view *v, const struct conf *conf);
 struct wall_view *wall_view_free(struct wall_view *v);
 /* Takes news of the node `from`, in its life `boot`. True: something is missing in between, ask it
  * again now. Rows that this node's configuration does not know are left out. */

@@ -1,4 +1,4 @@
-#include "deploy/helioctl/signature.h"
+#include "common/live/signature.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,6 +101,13 @@ int signature_digest(struct signature *ret, const struct conf *conf)
 	return err ? err : digest(ret->agents_digest, conf->agents_file);
 }
 
+void signature_digest_text(struct signature *ret, const void *cluster, size_t cluster_n,
+			   const void *agents, size_t agents_n)
+{
+	crypto_generichash(ret->cluster_digest, SIGNATURE_DIGEST_LEN, cluster, cluster_n, NULL, 0);
+	crypto_generichash(ret->agents_digest, SIGNATURE_DIGEST_LEN, agents, agents_n, NULL, 0);
+}
+
 /* What is signed; returns its length. */
 static size_t text(char dst[static SIGNATURE_TEXT_MAX], const struct signature *s)
 {
@@ -142,15 +149,16 @@ void signature_print(char dst[static SIGNATURE_TEXT_MAX], const struct signature
 	helio_assert(m > 0 && n + (size_t)m < SIGNATURE_TEXT_MAX);
 }
 
-int signature_read(struct signature *ret, const char *path)
+int signature_parse(struct signature *ret, const char *text, size_t n)
 {
 	struct signature s = {0};
-	char a[80] = "", b[80] = "", sig[160] = "", again[SIGNATURE_TEXT_MAX], *bytes;
-	size_t n;
-	int err = file_get(path, &bytes, &n);
+	char a[80] = "", b[80] = "", sig[160] = "", again[SIGNATURE_TEXT_MAX],
+	     bytes[SIGNATURE_TEXT_MAX];
 
-	if (err)
-		return err;
+	if (n >= sizeof(bytes))
+		return EINVAL;
+	memcpy(bytes, text, n);
+	bytes[n] = '\0';
 	int got = sscanf(bytes,
 			 "heliograph-configuration: 1\ncluster: %24[a-z0-9-]\nversion: %9" SCNu32
 			 "\ncluster.yaml: %79[0-9a-f]\nagents.yaml: %79[0-9a-f]\nsignature: "
@@ -164,9 +172,21 @@ int signature_read(struct signature *ret, const char *path)
 		signature_print(again, &s);
 		ok = strlen(again) == n && memcmp(again, bytes, n) == 0;
 	}
-	free(bytes);
-	if (!ok)
+	if (!ok || !s.version)
 		return EINVAL;
 	*ret = s;
 	return 0;
+}
+
+int signature_read(struct signature *ret, const char *path)
+{
+	char *bytes;
+	size_t n;
+	int err = file_get(path, &bytes, &n);
+
+	if (err)
+		return err;
+	err = signature_parse(ret, bytes, n);
+	free(bytes);
+	return err;
 }

@@ -1,6 +1,7 @@
 /*
- * cluster.sig: which version of the configuration lies beside it, and that the holder of cluster.key
- * said so. Text, one `key: value` a line; the signature (Ed25519) is over all lines before it.
+ * cluster.sig: which version of the configuration lies beside it, and that the holder of
+ * cluster.key said so. Text, one `key: value` a line; the signature (Ed25519) is over all lines
+ * before it.
  *
  *   heliograph-configuration: 1
  *   cluster: sunline
@@ -9,15 +10,15 @@
  *   agents.yaml: BLAKE2b-256 in hex
  *   signature: hex
  */
-#ifndef HELIOCTL_SIGNATURE_H
-#define HELIOCTL_SIGNATURE_H
+#ifndef HELIO_SIGNATURE_H
+#define HELIO_SIGNATURE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/conf/conf.h"
 
-enum { SIGNATURE_DIGEST_LEN = 32, SIGNATURE_TEXT_MAX = 1024, SIGNATURE_FILE_MAX = 32 << 20 };
+enum { SIGNATURE_DIGEST_LEN = 32, SIGNATURE_TEXT_MAX = 1024, SIGNATURE_FILE_MAX = 40 << 20 };
 
 struct signature {
 	char cluster[CONF_NAME_SIZE];
@@ -28,11 +29,16 @@ struct signature {
 
 /* Digests of the two files of conf. errno of reading. */
 int signature_digest(struct signature *ret, const struct conf *conf);
+/* … of their bytes. */
+void signature_digest_text(struct signature *ret, const void *cluster, size_t cluster_n,
+			   const void *agents, size_t agents_n);
 /* Signs name, version and digests. secret: Ed25519, as in cluster.key. */
 void signature_sign(struct signature *s, const uint8_t secret[static 64]);
 /* EBADMSG when it was not made with that key. */
 int signature_verify(const struct signature *s, const uint8_t pub[static 32]);
 void signature_print(char dst[static SIGNATURE_TEXT_MAX], const struct signature *s);
+/* From its text: EINVAL unless it is exactly what signature_print() gives. */
+int signature_parse(struct signature *ret, const char *text, size_t n);
 /* ENOENT when there is none; EINVAL when it is not one. */
 int signature_read(struct signature *ret, const char *path);
 

@@ -1,0 +1,95 @@
+#include "common/live/copies.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COPY_PATH_SIZE = CONF_PATH_SIZE + 40 };
+
+static void copy_path(char dst[static COPY_PATH_SIZE], const char *dir, uint32_t version,
+		      const char *suffix)
+{
+	snprintf(dst, COPY_PATH_SIZE, "%.255s/config-%" PRIu32 ".bundle%s", dir, version, suffix);
+}
+
+uint32_t copies_below(const char *dir, uint32_t below)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	uint32_t best = 0;
+
+	while (d && (e = readdir(d))) {
+		uint32_t v;
+		char again[64];
+		if (sscanf(e->d_name, "config-%9" SCNu32 ".bundle", &v) != 1)
+			continue;
+		snprintf(again, sizeof(again), "config-%" PRIu32 ".bundle", v);
+		if (!strcmp(again, e->d_name) && v < below && v > best)
+			best = v;
+	}
+	if (d)
+		closedir(d);
+	return best;
+}
+
+static int dir_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int copies_put(const char *dir, const struct bundle *b)
+{
+	char fresh[COPY_PATH_SIZE], path[COPY_PATH_SIZE];
+
+	copy_path(fresh, dir, b->sig.version, ".new");
+	copy_path(path, dir, b->sig.version, "");
+	/* It holds password hashes. */
+	int err = file_put(fresh, b->bytes, b->n, 0600);
+	if (!err && rename(fresh, path))
+		err = errno;
+	if (!err)
+		err = dir_sync(dir);
+	if (err) {
+		(void)unlink(fresh);
+		return err;
+	}
+	uint32_t v = b->sig.version;
+	for (unsigned kept = 1; (v = copies_below(dir, v)); kept++) {
+		if (kept < COPIES_KEPT)
+			continue;
+		copy_path(path, dir, v, "");
+		(void)unlink(path);
+	}
+	return 0;
+}
+
+int copies_get(struct bundle **ret, const char *dir, uint32_t version)
+{
+	char path[COPY_PATH_SIZE], *bytes;
+	struct bundle *b;
+	size_t n;
+
+	copy_path(path, dir, version, "");
+	int err = file_get(path, &bytes, &n);
+	if (err)
+		return err;
+	err = bundle_parse(&b, bytes, n);
+	free(bytes);
+	if (!err && b->sig.version != version) {
+		free(b);
+		err = EBADMSG;
+	}
+	if (!err)
+		*ret = b;
+	return err;
+}

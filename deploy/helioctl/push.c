@@ -1,0 +1,196 @@
+#include "deploy/helioctl/push.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/base.h"
+#include "common/live/live.h"
+
+enum { WAIT_STEP_MS = 200 };
+
+int push_bundle_make(struct bundle **ret, const struct conf *conf, const char *sig_path)
+{
+	struct signature sig;
+	char *cluster = NULL, *agents = NULL;
+	size_t cluster_n, agents_n;
+	int err = signature_read(&sig, sig_path);
+
+	if (!err)
+		err = file_get(conf->file, &cluster, &cluster_n);
+	if (!err)
+		err = file_get(conf->agents_file, &agents, &agents_n);
+	if (!err)
+		err = bundle_pack(ret, &sig, cluster, cluster_n, agents, agents_n);
+	free(cluster);
+	free(agents);
+	return err ? ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", conf->file, strerror(err)) : CTL_OK;
+}
+
+/* One daemon, part after part: an admin request has 64 KiB. "": it has taken it. */
+static int put(struct ctl *ctl, const char *name, const struct bundle *b, char why[256])
+{
+	char text[LIVE_PART_BYTES * 2];
+	int code = CTL_OK;
+
+	for (size_t at = 0; at < b->n && code == CTL_OK; at += LIVE_PART_BYTES) {
+		size_t left = b->n - at, len = left < LIVE_PART_BYTES ? left : LIVE_PART_BYTES;
+		struct answers as;
+		sodium_bin2base64(text, sizeof(text), b->bytes + at, len,
+				  sodium_base64_VARIANT_ORIGINAL);
+		json_t *req = json_pack("{s:I, s:I, s:s}", "offset", (json_int_t)at, "total",
+					(json_int_t)b->n, "data", text);
+		code = ask(ctl, ASK_ALL, name, "config_put", req, &as);
+		snprintf(why, 256, "%s", as.n ? as.list[0].why : "");
+		answers_free(&as);
+		json_decref(req);
+	}
+	return code;
+}
+
+int push_bundle(struct ctl *ctl, const struct bundle *b)
+{
+	const struct conf *c = ctl->conf;
+	char why[256] = "", refused[512] = "";
+	bool taken[256] = {false};
+	bool any = false;
+
+	for (int brokers = 1; brokers >= 0; brokers--) {
+		for (uint32_t i = 0; i < c->daemons_n; i++) {
+			const struct conf_daemon *d = &c->daemons[i];
+			unsigned site = addr_site(d->addr);
+			struct answers as;
+			if (taken[site] || (d->role == CONF_BROKER) != (brokers == 1))
+				continue;
+			bool here = ask(ctl, ASK_ALL, d->name, "config", NULL, &as) == CTL_OK;
+			answers_free(&as);
+			if (!here)
+				continue;
+			taken[site] = put(ctl, d->name, b, why) == CTL_OK;
+			any = any || taken[site];
+			if (!taken[site])
+				snprintf(refused, sizeof(refused), "%s: %s", d->name, why);
+		}
+	}
+	if (any)
+		return CTL_OK;
+	return *refused
+		   ? ctl_fail(CTL_UNHEALTHY, "what runs is as it was", "refused by %s", refused)
+		   : CTL_SILENT;
+}
+
+/* The freshest of what several daemons say about one. */
+static void rows_merge(json_t *rows, const json_t *list)
+{
+	size_t i;
+	json_t *o;
+
+	json_array_foreach(list, i, o)
+	{
+		const char *name = json_text(o, "name");
+		const json_t *had = json_object_get(rows, name);
+		if (!had || json_number(o, "heard_ms") < json_number(had, "heard_ms"))
+			json_object_set(rows, name, o);
+	}
+}
+
+json_t *push_rows(struct ctl *ctl)
+{
+	const char *site = ctl->site;
+	json_t *rows = json_object();
+	struct answers as;
+
+	ctl->site = NULL;
+	(void)ask(ctl, ASK_ALL, NULL, "config", NULL, &as);
+	ctl->site = site;
+	for (uint32_t i = 0; i < as.n; i++)
+		rows_merge(rows, json_object_get(as.list[i].reply, "daemons"));
+	answers_free(&as);
+	return rows;
+}
+
+struct tally {
+	unsigned there, refused;
+	char waiting[400]; /* names */
+};
+
+static void tally(const struct conf *c, const json_t *rows, uint32_t version, const char *hash,
+		  struct tally *ret)
+{
+	size_t at = 0;
+
+	*ret = (struct tally){0};
+	for (uint32_t i = 0; i < c->daemons_n; i++) {
+		const json_t *o = json_object_get(rows, c->daemons[i].name);
+		if (o && !strcmp(json_text(o, "hash"), hash)) {
+			ret->there++;
+			continue;
+		}
+		bool refused = version && json_number(o, "refused") == version;
+		ret->refused += refused;
+		if (at < sizeof(ret->waiting) - 64)
+			at += (size_t)snprintf(ret->waiting + at, sizeof(ret->waiting) - at,
+					       "%s%s%s", at ? ", " : "", c->daemons[i].name,
+					       refused ? " (refuses it)"
+					       : o     ? ""
+						       : " (silent)");
+		else if (ret->waiting[at - 1] != '.')
+			at += (size_t)snprintf(ret->waiting + at, sizeof(ret->waiting) - at,
+					       " and others.");
+	}
+}
+
+static void rolls_print(struct ctl *ctl, const json_t *rows)
+{
+	const char *name;
+	json_t *o;
+	bool first = true;
+
+	json_object_foreach((json_t *)rows, name, o)
+	{
+		if (!json_is_true(json_object_get(o, "needs_roll")))
+			continue;
+		fprintf(ctl->out, "%s%s", first ? "needs a roll (deploy/roll): " : ", ", name);
+		first = false;
+	}
+	if (!first)
+		fputc('\n', ctl->out);
+}
+
+int push_wait(struct ctl *ctl, uint32_t version, uint64_t hash, uint32_t wait_ms)
+{
+	uint64_t until = mono_us() + wait_ms * 1000ull, began = mono_us();
+	const unsigned all = ctl->conf->daemons_n;
+	unsigned said = UINT32_MAX;
+	char text[24];
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)hash);
+	for (;;) {
+		struct tally t;
+		json_t *rows = push_rows(ctl);
+		tally(ctl->conf, rows, version, text, &t);
+		if (t.there != said && !ctl->json)
+			fprintf(ctl->out, "%u of %u daemons run it%s%s\n", t.there, all,
+				t.there < all ? "; not yet: " : "", t.waiting);
+		fflush(ctl->out);
+		said = t.there;
+		if (t.there == all) {
+			if (!ctl->json) {
+				fprintf(ctl->out, "in use everywhere after %.1f s\n",
+					(double)(mono_us() - began) / 1e6);
+				rolls_print(ctl, rows);
+			}
+			json_decref(rows);
+			return CTL_OK;
+		}
+		json_decref(rows);
+		if (mono_us() >= until || (t.refused && t.there + t.refused == all))
+			return ctl_fail(CTL_UNHEALTHY,
+					"`helioctl status` says why; a daemon that comes back "
+					"catches up by itself",
+					"not everywhere: %s", t.waiting);
+		poll(NULL, 0, WAIT_STEP_MS);
+	}
+}
