@@ -252,6 +252,7 @@ struct agent {
 	bool alone;       /* bound, and its owner is silent: shown as "reconnecting" */
 	bool ready_after; /* after the work in hand: IDLE, else NOT_READY(reason_after) */
 	bool out_after;   /* signed out while talking: OFF after the call */
+	bool recast;      /* reserved under another configuration: what was so then held then */
 	uint8_t state, reason, reason_after, rank;
 	struct acd_session_id session;
 	struct acd_agent_id id;

@@ -114,6 +114,7 @@ void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_
 	struct agent *a = &acd->agents[i];
 
 	a->offer = m->offer;
+	a->recast = false;
 	a->queue = queue;
 	a->claimed = m->peer;
 	a->ready_after = true;
@@ -439,6 +440,7 @@ static enum acd_verdict ev_skills(struct acd *acd, uint32_t i, const struct acd_
 	a->levels = ev->levels;
 	a->has = able_has(acd, ev->skills, ev->levels);
 	a->rank = ev->rank;
+	a->recast = a->recast || a->offer.v != 0;
 	announce_agent_again(acd, i);
 	return ACD_OK;
 }

@@ -52,7 +52,7 @@ static void check_agent(const struct acd *acd, uint32_t i)
 		     (reserved || bound || a->state == ACD_AGENT_WRAP)); /* L2 */
 	helio_assert(timer_on(acd, TM_GRACE, i) == a->lost);
 	helio_assert(a->announced == agent_available(acd, a));
-	if (a->offer.v) /* S8 */
+	if (a->offer.v && !a->recast) /* S8 */
 		helio_assert(skilled(a->has, acd->queues[a->queue].needs));
 }
 

@@ -98,6 +98,7 @@ static void agents_copy(struct acd *acd, const struct acd *old)
 		uint32_t queue = translate(acd, old, a->queue);
 		a->queue = queue != NIL ? queue : 0;
 		a->has = able_has(acd, a->skills, a->levels);
+		a->recast = a->recast || a->offer.v != 0;
 	}
 	timers_copy(acd, old, TM_AGENT, old->agent_free.max);
 	timers_copy(acd, old, TM_GRACE, old->agent_free.max);

@@ -144,6 +144,7 @@ static void take(struct acd *acd, uint32_t i, struct acd_addr from, uint32_t que
 		agent_offer_end(acd, i, ACD_CAUSE_AGENT_BUSY, true);
 	a->ready_after = on_duty;
 	a->offer = m->offer;
+	a->recast = false;
 	table_put(&acd->agent_by_offer, a->offer.v, i);
 	a->bound = true;
 	a->alone = false;

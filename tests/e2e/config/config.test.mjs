@@ -96,9 +96,9 @@ test('under load: a queue and an agent come, a queue goes, nobody is lost, and t
 	await refused.exited
 	assert.notEqual(refused.code, 0)
 	// Who was removed finishes the call and cannot come back.
-	assert.ok(c.agentsNow().some((a) => a.agent === 'gone'))
+	assert.ok(c.agentsNow().some((a) => a.name === 'gone'))
 	await last.stop()
-	await until('gone is signed out', () => !c.agentsNow().some((a) => a.agent === 'gone'))
+	await until('gone is signed out', () => !c.agentsNow().some((a) => a.name === 'gone'))
 	await gone.stop()
 	// The talk that began before it all is still there.
 	assert.ok(c.calls().some((x) => x.state === 'bridged' && x.queue === 'support'), JSON.stringify(c.calls()))

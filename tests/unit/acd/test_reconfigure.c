@@ -180,6 +180,24 @@ static void other_skills_of_a_ready_agent_apply_at_once(void **state)
 	world_free(w);
 }
 
+static void an_agent_who_loses_a_skill_finishes_the_call(void **state)
+{
+	struct world *w = world_new_queues(1, 1, 2, more, HELIO_ARRAY_LEN(more));
+
+	(void)state;
+	struct acd_session_id s = world_agent(w, world_node(w, 1, 2), SKILL_TWO);
+	struct acd_call_id c = world_call(w, world_node(w, 1, 1), QUEUE_NEW);
+	world_run(w, 20 * MS);
+	world_accept(w, world_node(w, 1, 2), s);
+	world_run(w, 20 * MS);
+	world_do(w, world_node(w, 1, 2),
+		 (struct acd_event){.type = ACD_EV_AGENT_SKILLS, .session = s});
+	acd_check(world_node(w, 1, 2));
+	world_run(w, 5 * S);
+	assert_int_equal(world_call_state(w, world_node(w, 1, 1), c), ACD_CALL_BRIDGED);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +207,7 @@ int main(void)
 	    cmocka_unit_test(a_change_at_any_instant_of_the_claim_loses_nothing),
 	    cmocka_unit_test(a_removed_queue_takes_nobody_new_but_serves_who_waits),
 	    cmocka_unit_test(an_island_goes_on_serving),
+	    cmocka_unit_test(an_agent_who_loses_a_skill_finishes_the_call),
 	    cmocka_unit_test(other_skills_of_a_ready_agent_apply_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
