@@ -251,6 +251,10 @@ void node_wall_conf(struct node *n, const struct conf *fresh, struct wall_figure
 int node_config_signals(void);
 int node_config_open(struct node *n);
 void node_config_close(struct node *n);
+/* The directory of another configuration (NULL: it has none), and its use (takes it). */
+struct directory;
+int node_route_read(const struct conf *fresh, struct directory **ret, char ret_why[256]);
+void node_route_set(struct node *n, struct directory *directory);
 /* A table by index in was->queues, for the queues of fresh; malloc'ed, NULL without memory. */
 void *node_by_queue(const struct conf *was, const struct conf *fresh, const void *table,
 		    size_t size);

@@ -7,6 +7,7 @@
 #include "nodes/node_guard.h"
 #include "nodes/desk/desk.h"
 #include "nodes/wall/wall.h"
+#include "common/directory/directory.h"
 #include "common/live/live.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct change {
 	struct node_queue_counts *counts;
 	struct wall_figures *figures;
 	struct desk_agents *agents;
+	struct directory *directory;
 };
 
 void *node_by_queue(const struct conf *was, const struct conf *fresh, const void *table,
@@ -61,12 +63,15 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 	int err = c.counts && c.figures && c.agents ? 0 : ENOMEM;
 	if (err)
 		snprintf(ret_why, 256, "out of memory");
-	else
+	if (!err)
+		err = node_route_read(fresh, &c.directory, ret_why);
+	if (!err)
 		err = core_reconfigure(n, fresh, ret_why);
 	if (err) {
 		free(c.counts);
 		free(c.figures);
 		desk_agents_free(c.agents);
+		(void)directory_free(c.directory);
 		return err;
 	}
 	node_metrics_counts_set(n, c.counts);
@@ -74,6 +79,7 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 	(void)hash_apply(n->calls, call_follow, (void *)fresh);
 	n->conf = fresh;
 	n->skills_mark = conf_skills_mark(fresh);
+	node_route_set(n, c.directory);
 	calls_limits(n);
 	desk_conf(n->desk, c.agents); /* its events let the core look at what is new, too */
 	struct acd_event ev = {.type = ACD_EV_TIME};

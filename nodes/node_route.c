@@ -50,6 +50,25 @@ int node_route_open(struct node *n, char ret_why[256])
 	return err;
 }
 
+int node_route_read(const struct conf *fresh, struct directory **ret, char ret_why[256])
+{
+	*ret = NULL;
+	if (!*fresh->directory_file)
+		return 0;
+	int err = directory_load(ret, fresh->directory_file, fresh, NULL);
+	if (err)
+		snprintf(ret_why, 256, "%.200s: %s", fresh->directory_file,
+			 err == EINVAL ? "helioctl config check says what is wrong"
+				       : strerror(err));
+	return err;
+}
+
+void node_route_set(struct node *n, struct directory *directory)
+{
+	directory_free(n->route->directory);
+	n->route->directory = directory;
+}
+
 void node_route_close(struct node *n)
 {
 	if (n->route)

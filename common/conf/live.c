@@ -166,7 +166,7 @@ static int queues_carry(struct conf *new, const struct conf *now)
 		 * by nobody: what it asked for may not exist any more. */
 		all[n].skills = 0;
 		memset(&all[n].levels, 0, sizeof(all[n].levels));
-		all[n].relax_n = 0;
+		all[n].relax_n = all[n].pref_n = all[n].route_n = 0;
 		all[n].hours_n = 0; /* its calendars are the old file's */
 		for (uint32_t k = 0; k < now->skills_n; k++)
 			for (uint32_t m = 0; m < new->skills_n; m++)
