@@ -250,7 +250,9 @@ enum acd_event_type {
 	ACD_EV_MSG,               /* from, from_boot, msg; the shell has already checked the sender's key */
 	/* node: calls it owns */
 	ACD_EV_CALL_ARRIVED,      /* call, queue, priority (added to the queue's class), age_us (0:
-				   * calls that were here before are ADOPTED) */
+				   * calls that were here before are ADOPTED);
+				   * on: no rule of its queue ends it (a task; a caller whose task
+				   * could not be written) */
 	ACD_EV_CALL_GONE,         /* call, cause: caller hung up (CANCEL, BYE) or its leg failed */
 	/* node: sessions it holds */
 	ACD_EV_AGENT_SIGN_IN,     /* session, agent, skills, levels, rank; NOT_READY(SIGNED_IN) */
@@ -276,7 +278,7 @@ enum acd_event_type {
 	ACD_EV_RECOVER,           /* on: the journal is being read. What is asked about calls of
 				   * earlier lives of this node is left unanswered, not denied, until
 				   * RECOVER off or recover_ms. Before the first message. */
-	ACD_EV_CALL_ADOPTED,      /* call, queue, priority (as in CALL_ARRIVED), age_us;
+	ACD_EV_CALL_ADOPTED,      /* call, queue, priority, on (as in CALL_ARRIVED), age_us;
 				   * msg.cepoch: ours now, 64·k + own ordinal; msg.version: the one
 				   * before; msg.state: QUEUED, GRANTED, BRIDGED or AWAIT_AGENT as
 				   * last known; if not QUEUED: msg.offer, msg.agent, msg.session,
@@ -416,7 +418,8 @@ struct acd_queue_conf {
 	uint32_t ageing_ms;           /* each time it has waited so long, a caller climbs one class
 				       * (F2); 0: classes are strict */
 	uint32_t max_length;          /* waiting at one node; more are refused (LIMIT); 0: no limit */
-	uint32_t max_wait_ms;         /* then the call ends as failed(timeout); 0: never */
+	uint32_t max_wait_ms;         /* then the call ends, as failed(timeout) or as max_wait_to says;
+				       * 0: never */
 	uint32_t missed_limit;        /* so many missed in a row, then not ready; 0 as 1 */
 	bool overflow_no_idle;        /* to any site, at once, when nobody here is idle */
 	bool overflow_timed;          /* to any site after overflow_after_ms of waiting */
@@ -436,7 +439,8 @@ struct acd_queue_conf {
 	bool overflow_closed;         /* to any open site while this one is closed, and in part while
 				       * it hands over */
 	uint8_t closed_to;            /* enum acd_closed */
-	uint32_t closed_after_ms;     /* ANNOUNCE: the call ends then */
+	uint32_t closed_after_ms;     /* ANNOUNCE, CALLBACK, VOICEMAIL: the call ends then */
+	uint8_t max_wait_to;          /* CALLBACK or VOICEMAIL: how it ends after max_wait_ms */
 };
 
 struct acd_timers {                /* each with its why in acd_timers_default() */

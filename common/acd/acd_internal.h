@@ -177,6 +177,7 @@ struct call {
 	bool told_more; /* … as one that rings already (group.c) */
 	bool ringing; /* GRANTED: RINGING came, no more GRANTs */
 	bool closing; /* QUEUED: closed everywhere, ends at the deadline */
+	bool stays;   /* no rule of its queue ends it */
 	struct acd_call_id id;
 	uint32_t queue;
 	uint64_t cepoch;
@@ -645,6 +646,10 @@ void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause);
 /* Back to the queue with its age. tell: the agent's node does not know yet. */
 void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
 void call_end(struct acd *acd, uint32_t i, enum acd_outcome outcome, enum acd_cause cause);
+/* What its queue's rules do to this call: how long it may wait (0: for ever), and whether it ends
+ * because the queue is closed everywhere. */
+uint32_t call_max_wait_ms(const struct acd *acd, const struct call *c);
+bool call_is_shut(const struct acd *acd, const struct call *c);
 void call_timer(struct acd *acd, uint32_t i);
 void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_cause cause,
 	      enum acd_outcome outcome);
@@ -859,7 +864,7 @@ enum acd_verdict ev_hours(struct acd *acd, const struct acd_event *ev);
 uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site);
 /* Who waits in it ends now, by its rule … */
 bool hours_end_call(const struct acd *acd, uint32_t q);
-enum acd_outcome hours_outcome(const struct acd *acd, uint32_t q);
+enum acd_outcome closed_outcome(uint8_t closed);
 void hours_why(const struct acd *acd, uint32_t q, acd_time_us now, struct acd_why *ret);
 void hours_copy(struct acd *acd, const struct acd *old);
 /* pool.c, advert.c: what they remember of that stage is looked at anew. */

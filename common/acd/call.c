@@ -19,6 +19,16 @@ bool call_holds(const struct call *c, const struct acd_msg *m, struct acd_addr f
 	       c->cepoch == m->cepoch && same_addr(c->party.node, from);
 }
 
+uint32_t call_max_wait_ms(const struct acd *acd, const struct call *c)
+{
+	return c->stays ? 0 : acd->queues[c->queue].conf->max_wait_ms;
+}
+
+bool call_is_shut(const struct acd *acd, const struct call *c)
+{
+	return !c->stays && hours_end_call(acd, c->queue);
+}
+
 static acd_time_us max_wait_at(const struct call *c, uint32_t max_wait_ms)
 {
 	int64_t at = c->queued_at + (int64_t)(max_wait_ms * US_PER_MS);
@@ -43,12 +53,12 @@ void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_c
 {
 	struct call *c = &acd->calls[i];
 	struct acd_fx *fx = fx_push(acd, ACD_FX_CALL);
-	uint32_t max_wait = acd->queues[c->queue].conf->max_wait_ms;
+	uint32_t max_wait = call_max_wait_ms(acd, c);
 
 	acd->queues[c->queue].queued +=
 	    (state == ACD_CALL_QUEUED) - (uint32_t)(c->state == ACD_CALL_QUEUED);
 	c->state = (uint8_t)state;
-	if (state == ACD_CALL_QUEUED && hours_end_call(acd, c->queue))
+	if (state == ACD_CALL_QUEUED && call_is_shut(acd, c))
 		timer_set(acd, TM_CALL, i, c->closing ? c->deadline : acd->now);
 	else if (state == ACD_CALL_QUEUED && max_wait)
 		timer_set(acd, TM_CALL, i, max_wait_at(c, max_wait));
@@ -99,6 +109,7 @@ enum acd_verdict call_enter(struct acd *acd, const struct acd_event *ev, uint64_
 	struct call *c = &acd->calls[i];
 	memset(c, 0, sizeof(*c));
 	c->used = true;
+	c->stays = ev->on;
 	c->id = ev->call;
 	c->queue = queue;
 	c->priority = class_of(acd, queue, ev->priority);
@@ -125,7 +136,8 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 		return ACD_REFUSED_DRAINING;
 	if (call_find(acd, ev->call) != NIL)
 		return ACD_REFUSED_STATE;
-	if (hours_end_call(acd, queue) && acd->queues[queue].conf->closed_to == ACD_CLOSED_REFUSE)
+	if (hours_end_call(acd, queue) && acd->queues[queue].conf->closed_to == ACD_CLOSED_REFUSE &&
+	    !ev->on)
 		return ACD_REFUSED_CLOSED;
 	uint32_t max_length = acd->queues[queue].conf->max_length;
 	if (max_length && acd->queues[queue].queued >= max_length)
@@ -285,13 +297,13 @@ static void closing_timer(struct acd *acd, uint32_t i)
 	const struct acd_queue_conf *q = acd->queues[c->queue].conf;
 
 	if (c->closing && acd->now >= c->deadline) {
-		call_end(acd, i, hours_outcome(acd, c->queue), ACD_CAUSE_CLOSED);
+		call_end(acd, i, closed_outcome(q->closed_to), ACD_CAUSE_CLOSED);
 		return;
 	}
 	if (!c->closing) {
 		c->closing = true;
 		c->deadline =
-		    after_ms(acd, q->closed_to == ACD_CLOSED_ANNOUNCE ? q->closed_after_ms : 0);
+		    after_ms(acd, q->closed_to == ACD_CLOSED_REFUSE ? 0 : q->closed_after_ms);
 		call_tell(acd, i, ACD_STORY_CLOSED);
 		call_set(acd, i, ACD_CALL_QUEUED, ACD_CAUSE_CLOSED, ACD_OUTCOME_NONE);
 		return;
@@ -302,14 +314,15 @@ static void closing_timer(struct acd *acd, uint32_t i)
 static void queued_timer(struct acd *acd, uint32_t i)
 {
 	struct call *c = &acd->calls[i];
-	uint32_t max_wait = acd->queues[c->queue].conf->max_wait_ms;
+	uint32_t max_wait = call_max_wait_ms(acd, c);
 
-	if (hours_end_call(acd, c->queue)) {
+	if (call_is_shut(acd, c)) {
 		closing_timer(acd, i);
 		return;
 	}
 	if (max_wait && acd->now >= max_wait_at(c, max_wait)) {
-		call_end(acd, i, ACD_OUTCOME_FAILED, ACD_CAUSE_TIMEOUT);
+		call_end(acd, i, closed_outcome(acd->queues[c->queue].conf->max_wait_to),
+			 ACD_CAUSE_TIMEOUT);
 		return;
 	}
 	if (c->closing) { /* somebody has opened: music again */

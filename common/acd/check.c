@@ -13,7 +13,7 @@ static void check_call(const struct acd *acd, uint32_t i)
 	helio_assert(c->parties_n == (with_agent ? 1 : 0)); /* S2 */
 	helio_assert((c->party.offer.v != 0) == with_agent);
 	/* L2. What was set when a queue closed may still fire after it has opened. */
-	bool ends = acd->queues[c->queue].conf->max_wait_ms > 0 || hours_end_call(acd, c->queue);
+	bool ends = call_max_wait_ms(acd, c) > 0 || call_is_shut(acd, c);
 	helio_assert(timer_on(acd, TM_CALL, i) || !(with_agent || ends));
 	helio_assert(!timer_on(acd, TM_CALL, i) || with_agent || ends ||
 		     acd->queues[c->queue].conf->closed_to != ACD_CLOSED_WAIT);

@@ -25,8 +25,8 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 
 	add(h, i);
 	add(h, c->id.v);
-	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->closing << 2 |
-		   (uint64_t)c->announced << 1 | c->ringing);
+	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->stays << 3 |
+		   (uint64_t)c->closing << 2 | (uint64_t)c->announced << 1 | c->ringing);
 	add(h, c->queue);
 	add(h, c->cepoch);
 	add(h, (uint64_t)c->queued_at);

@@ -83,7 +83,7 @@ static void tell_callers(struct acd *acd, uint32_t q)
 {
 	for (uint32_t i = 0; i < acd->call_free.max; i++)
 		if (acd->calls[i].used && acd->calls[i].queue == q &&
-		    acd->calls[i].state == ACD_CALL_QUEUED)
+		    acd->calls[i].state == ACD_CALL_QUEUED && !acd->calls[i].stays)
 			timer_set(acd, TM_CALL, i, acd->now);
 }
 
@@ -120,9 +120,9 @@ bool hours_end_call(const struct acd *acd, uint32_t q)
 	return acd->queues[q].shut && acd->queues[q].conf->closed_to != ACD_CLOSED_WAIT;
 }
 
-enum acd_outcome hours_outcome(const struct acd *acd, uint32_t q)
+enum acd_outcome closed_outcome(uint8_t closed)
 {
-	switch ((enum acd_closed)acd->queues[q].conf->closed_to) {
+	switch ((enum acd_closed)closed) {
 	case ACD_CLOSED_CALLBACK: return ACD_OUTCOME_CALLBACK;
 	case ACD_CLOSED_VOICEMAIL: return ACD_OUTCOME_VOICEMAIL;
 	case ACD_CLOSED_WAIT:

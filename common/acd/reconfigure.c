@@ -78,7 +78,8 @@ static void calls_copy(struct acd *acd, const struct acd *old)
 	for (uint32_t i = 0; i < old->call_free.max; i++)
 		if (acd->calls[i].used && acd->calls[i].state == ACD_CALL_QUEUED) {
 			const struct acd_queue_conf *q = acd->queues[acd->calls[i].queue].conf;
-			if (q->max_wait_ms || q->closed_to != ACD_CLOSED_WAIT)
+			if (!acd->calls[i].stays &&
+			    (q->max_wait_ms || q->closed_to != ACD_CLOSED_WAIT))
 				timer_set(acd, TM_CALL, i, acd->now);
 			else
 				timer_stop(acd, TM_CALL, i);

@@ -227,6 +227,7 @@ static void settle_relax(struct reader *r)
 		const struct yaml_node *at = yaml_value(r->queue_keys[i]->next, "relax");
 		snprintf(r->path, sizeof(r->path), "queues.%s.relax", q->name);
 		relax_settle(r, q, at ? at : r->queue_keys[i]);
+		tasks_check(r, q, r->queue_keys[i]);
 	}
 	r->path[0] = '\0';
 }

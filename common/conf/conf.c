@@ -162,6 +162,14 @@ int conf_state_path(const struct conf *conf, const struct conf_daemon *d,
 	return err;
 }
 
+/* Nobody is kept on the line to hear nothing. */
+static uint32_t closed_after_ms(const struct conf_queue *q)
+{
+	bool told = q->closed_to == ACD_CLOSED_ANNOUNCE || *q->closed_announcement;
+
+	return told ? q->closed_after_ms : 0;
+}
+
 int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues, uint32_t *ret_n)
 {
 	struct acd_queue_conf *list = calloc(conf->queues_n + 1u, sizeof(*list));
@@ -179,7 +187,8 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .relax_n = q->relax_n,
 		    .ageing_ms = q->ageing_ms,
 		    .max_length = q->max_length,
-		    .max_wait_ms = q->max_wait_ms,
+		    .max_wait_ms = q->max_wait_to ? q->task_after_ms : q->max_wait_ms,
+		    .max_wait_to = q->max_wait_to,
 		    .missed_limit = q->missed_limit,
 		    .overflow_longer = q->overflow_longer,
 		    .overflow_ewt_ms = q->overflow_ewt_ms,
@@ -193,7 +202,7 @@ int conf_acd_queues(const struct conf *conf, struct acd_queue_conf **ret_queues,
 		    .weight = (uint16_t)q->weight,
 		    .overflow_closed = q->overflow_closed,
 		    .closed_to = q->closed_to,
-		    .closed_after_ms = q->closed_after_ms,
+		    .closed_after_ms = closed_after_ms(q),
 		    .wants = q->route_n > 0,
 		    .pref_n = q->pref_n,
 		    .closed = q->closed,

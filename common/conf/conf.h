@@ -133,6 +133,10 @@ struct conf_queue {
 	uint8_t closed_to;              /* enum acd_closed */
 	uint32_t closed_after_ms;       /* how long the announcement is played */
 	char closed_announcement[CONF_PATH_SIZE];
+	uint8_t max_wait_to;            /* enum acd_closed: CALLBACK, VOICEMAIL after task_after_ms */
+	uint32_t task_after_ms;
+	char task_announcement[CONF_PATH_SIZE]; /* heard before the line is let go; "" = none */
+	uint32_t task_tries, task_retry_ms;     /* nobody reached: again after so long, so often */
 	bool closed;                    /* conf_live(): removed from the file while daemons ran */
 	int line;                       /* of its definition, for messages */
 };

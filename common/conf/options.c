@@ -112,6 +112,10 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "closed_announcement", OPT_SOUND,   "",            "audio file for callers of a queue that is closed everywhere (to: announce)", AT(struct conf_queue, closed_announcement), 0, 0, NULL, NULL},
 	{SECTION_QUEUE,  "closed_after",       OPT_MS,       "10s",         "how long it is played; then the call ends", AT(struct conf_queue, closed_after_ms), 1000, 120000, NULL, NULL},
 
+	{SECTION_QUEUE,  "task_announcement",  OPT_SOUND,    "",            "audio file for a caller who is let go and will be called back ({after: 180s, to: callback})", AT(struct conf_queue, task_announcement), 0, 0, NULL, NULL},
+	{SECTION_QUEUE,  "task_tries",         OPT_U32,      "3",           "a callback or voicemail is given to agents so often; then it is given up", AT(struct conf_queue, task_tries), 1, 100, NULL, NULL},
+	{SECTION_QUEUE,  "task_retry",         OPT_MS,       "15m",         "nobody reached, or nothing noted: it comes again after so long", AT(struct conf_queue, task_retry_ms), 1000, 86400000, NULL, NULL},
+
 	{SECTION_QUEUE,  "ring_at_once",       OPT_U8,       "8",           "with strategy: ring_all: a call rings at so many agents at the same time; who accepts first has it", AT(struct conf_queue, group_max), 2, ACD_GROUP_MAX, NULL, NULL},
 	{SECTION_QUEUE,  "weight",             OPT_PERCENT,  "100%",        "an agent of several queues takes the caller whose wait, times this, is longest; within a priority class", AT(struct conf_queue, weight), 10, ACD_WEIGHT_MAX, NULL, NULL},
 	{SECTION_QUEUE,  "tenant",             OPT_NAME,     "",            "whose queue it is: only agents of the same tenant ever serve it; if one queue has one, all queues and agents need one", AT(struct conf_queue, tenant), 0, 0, NULL, NULL},

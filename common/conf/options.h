@@ -164,6 +164,8 @@ void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base);
 uint64_t skills_read(struct reader *r, const struct yaml_node *v, struct acd_levels *ret_levels);
 
 /* Steps of relax: as written (what changes) -> as meant (all that is asked for then). */
+/* Rules that end a wait: one of them. */
+void tasks_check(struct reader *r, const struct conf_queue *q, const struct yaml_node *at);
 void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node *at);
 /* What no single row can see: doubles, overlaps, sites without brokers, queues nobody serves. */
 void check_all(struct reader *r);

@@ -724,6 +724,13 @@ void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node
 	}
 }
 
+void tasks_check(struct reader *r, const struct conf_queue *q, const struct yaml_node *at)
+{
+	if (q->max_wait_to != ACD_CLOSED_WAIT && q->max_wait_ms)
+		bad(r, at, "max_wait, or a rule {after: …, to: callback}", "remove one of them",
+		    "max_wait: and an overflow rule both end the call");
+}
+
 void read_level(struct reader *r, const struct yaml_node *v, void *base)
 {
 	section_read(r, SECTION_LEVEL, v, v, base);
@@ -741,29 +748,62 @@ void read_after(struct reader *r, const struct yaml_node *v, void *base)
 		((struct raw_overflow *)base)->timed = true;
 }
 
+static uint8_t closed_by_name(const char *to)
+{
+	static const char *const names[] = {
+	    [ACD_CLOSED_REFUSE] = "refuse",
+	    [ACD_CLOSED_ANNOUNCE] = "announce",
+	    [ACD_CLOSED_CALLBACK] = "callback",
+	    [ACD_CLOSED_VOICEMAIL] = "voicemail",
+	};
+	for (uint8_t i = 0; i < HELIO_ARRAY_LEN(names); i++)
+		if (names[i] && !strcmp(to, names[i]))
+			return i;
+	return ACD_CLOSED_WAIT;
+}
+
+/* {after: 180s, to: callback}: the caller need not hold the line any longer. */
+static void task_apply(struct reader *r, const struct yaml_node *item, const struct raw_overflow *x,
+		       struct conf_queue *q)
+{
+	if (!x->timed)
+		bad(r, item,
+		    "{after: 180s, to: callback} or {when: closed_everywhere, to: callback}", NULL,
+		    "'%s' is for who has waited long, or for a queue that is closed everywhere",
+		    x->to);
+	else if (x->after_ms < 1000)
+		bad(r, item, "after: 1s or more", "use hours: for a queue that nobody answers",
+		    "no caller would wait for a person at all");
+	else if (q->max_wait_to != ACD_CLOSED_WAIT)
+		bad(r, item, "one rule of this kind", "remove one of them",
+		    "a second rule with after: to callback or voicemail");
+	else {
+		q->max_wait_to = closed_by_name(x->to);
+		q->task_after_ms = x->after_ms;
+	}
+}
+
 static void closed_apply(struct reader *r, const struct yaml_node *item,
 			 const struct raw_overflow *x, struct conf_queue *q)
 {
 	if (!strcmp(x->to, "any_open"))
-		bad(r, item, "announce, refuse", "use when: closed_site for one site",
+		bad(r, item, "announce, refuse, callback, voicemail",
+		    "use when: closed_site for one site",
 		    "'closed_everywhere' cannot lead to any_open: nobody is open then");
 	else if (q->closed_to != ACD_CLOSED_WAIT)
 		bad(r, item, "one rule of each kind", "remove one of them",
 		    "a second rule with closed_everywhere");
 	else
-		q->closed_to = !strcmp(x->to, "refuse") ? ACD_CLOSED_REFUSE : ACD_CLOSED_ANNOUNCE;
+		q->closed_to = closed_by_name(x->to);
 }
 
 static void overflow_apply(struct reader *r, const struct yaml_node *item,
 			   const struct raw_overflow *x, struct conf_queue *q)
 {
-	if (!strcmp(x->to, "callback") || !strcmp(x->to, "voicemail")) {
-		bad(r, yaml_value(item, "to"),
-		    "any_open; announce or refuse when closed_everywhere",
-		    "remove this rule for now: callers stay in the queue",
-		    "'%s' is not available in this version yet", x->to);
-	} else if (!strcmp(x->when, "closed_everywhere")) {
+	if (!strcmp(x->when, "closed_everywhere")) {
 		closed_apply(r, item, x, q);
+	} else if (!strcmp(x->to, "callback") || !strcmp(x->to, "voicemail")) {
+		task_apply(r, item, x, q);
 	} else if (strcmp(x->to, "any_open") != 0) {
 		bad(r, yaml_value(item, "to"), "any_open", "use it with when: closed_everywhere",
 		    "'%s' is for callers of a queue that is closed everywhere", x->to);

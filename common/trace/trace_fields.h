@@ -129,6 +129,7 @@ static const struct trace_field trace_queue_fields[] = {
     TRACE_FIELD(acd_queue_conf, "overflow_closed", overflow_closed),
     TRACE_FIELD(acd_queue_conf, "closed_to", closed_to),
     TRACE_FIELD(acd_queue_conf, "closed_after_ms", closed_after_ms),
+    TRACE_FIELD(acd_queue_conf, "max_wait_to", max_wait_to),
     TRACE_FIELD(acd_queue_conf, "relax_n", relax_n),
     TRACE_FIELD(acd_queue_conf, "relax0.after_ms", relax[0].after_ms),
     TRACE_FIELD(acd_queue_conf, "relax0.skills", relax[0].skills),

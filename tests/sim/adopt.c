@@ -74,6 +74,7 @@ static void take(struct sim *sim, struct scall *c, uint32_t d)
 			       .queue = sim->queues[c->queue].id,
 			       .priority = c->priority,
 			       .age_us = sim->now - c->arrived_at,
+			       .on = c->stays,
 			       .msg = {.version = before,
 				       .state = j->state,
 				       .offer = {j->offer},

@@ -27,13 +27,15 @@ static void arrive(struct sim *sim)
 			    .queue = (uint32_t)rng_below(&own, QUEUES),
 			    .priority = rng_below(&own, 8) == 0,
 			    .number = turn + 1,
+			    .stays = turn % 16 == 3,
 			    .arrived_at = sim->now,
 			    .jumped = sim->daemon[d].jumped,
 			    .rng = own};
 	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
 			       .call = {c->id},
 			       .queue = sim->queues[c->queue].id,
-			       .priority = c->priority};
+			       .priority = c->priority,
+			       .on = c->stays};
 	queues_draw_wants(sim, c);
 	memcpy(ev.want, c->want, sizeof(ev.want));
 	story(sim, "%s: call %u arrives for queue %u", sim->daemon[d].name, c->number,

@@ -64,6 +64,7 @@ void queues_draw(struct sim *sim)
 			q->max_length = (uint32_t)rng_range(r, 2, 8);
 		if (one_in(r, 6))
 			q->max_wait_ms = (uint32_t)rng_range(r, 2000, 20000);
+		q->max_wait_to = q->max_wait_ms % 2 ? ACD_CLOSED_CALLBACK : ACD_CLOSED_WAIT;
 		q->wants = one_in(r, 2);
 		for (q->pref_n = 0; q->wants && q->pref_n < 2 && one_in(r, 2); q->pref_n++)
 			q->pref[q->pref_n].bits = UINT64_C(1) << rng_below(r, 3);

@@ -236,6 +236,8 @@ static void ended(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 		sim_fail(sim, "S4: call %u is called answered, but nobody talked to it", c->number);
 	if (fx->cause == ACD_CAUSE_CLOSED)
 		sun_ended(sim, c);
+	if (c->stays && (fx->cause == ACD_CAUSE_CLOSED || fx->outcome == ACD_OUTCOME_CALLBACK))
+		sim_fail(sim, "S4: call %u is a task, but a rule of its queue ended it", c->number);
 	c->live = false;
 	c->outcome = fx->outcome;
 	sim->in_system--;

@@ -129,7 +129,7 @@ struct sjournal {
 struct scall {
 	uint64_t id;
 	uint32_t daemon, queue, number;
-	bool live, byed, was_bridged;
+	bool live, byed, was_bridged, stays;
 	uint8_t state, outcome;
 	uint64_t offer[ACD_GROUP_MAX]; /* of the present grant; more than one: RING_ALL */
 	uint32_t offers_n;

@@ -125,7 +125,7 @@ void sun_look(struct sim *sim, const struct scall *c)
 {
 	uint64_t bound = (sim->queues[c->queue].closed_after_ms + SLOW_MS) * MS;
 
-	if (sun_ends(sim, c->queue) && sim->now > sim->mix.calm_at + bound &&
+	if (!c->stays && sun_ends(sim, c->queue) && sim->now > sim->mix.calm_at + bound &&
 	    sim->now > c->state_at + bound)
 		sim_fail(sim, "H3: call %u waits on, though queue %u is closed everywhere",
 			 c->number, sim->queues[c->queue].id.v);

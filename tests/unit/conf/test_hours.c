@@ -115,8 +115,13 @@ static void what_is_wrong_is_said_with_its_place_and_remedy(void **state)
 	said("  q: {overflow: [{when: closed_site, to: any_open}, {when: closed_site, to: "
 	     "any_open}]}\n",
 	     EINVAL, "a second rule with closed_site");
-	said("  q: {overflow: [{when: closed_everywhere, to: voicemail}]}\n", EINVAL,
-	     "not available in this version yet");
+	said("  q: {overflow: [{when: no_idle_here, to: voicemail}]}\n", EINVAL,
+	     "for who has waited long");
+	said("  q: {overflow: [{after: 0s, to: callback}]}\n", EINVAL, "for a person at all");
+	said("  q: {overflow: [{after: 1m, to: callback}, {after: 2m, to: voicemail}]}\n", EINVAL,
+	     "a second rule");
+	said("  q: {max_wait: 5m, overflow: [{after: 1m, to: callback}]}\n", EINVAL,
+	     "both end the call");
 }
 
 static void what_is_seldom_meant_is_warned_of(void **state)
