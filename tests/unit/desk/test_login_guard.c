@@ -114,6 +114,27 @@ static void who_tries_many_names_has_sixty_then_six_a_minute(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void what_another_node_counted_counts_here(void **state)
+{
+	static struct login_guard here, there;
+	uint64_t name, now = 1000000;
+	uint32_t failures, locked_ms;
+	(void)state;
+	for (int i = 0; i < LOGIN_TRIES; i++) {
+		/* one try here, one there: five in all, not five at each */
+		struct login_guard *g = i % 2 ? &there : &here, *other = i % 2 ? &here : &there;
+		assert_int_equal(login_guard_begin(g, "maria", 7, now), 0);
+		(void)login_guard_checked(g, "maria", 7, false, now);
+		login_guard_tell(g, "maria", now, &name, &failures, &locked_ms);
+		login_guard_told(other, name, failures, locked_ms, now);
+	}
+	assert_true(login_guard_begin(&here, "maria", 7, now) > 0);
+	assert_true(login_guard_begin(&there, "maria", 8, now) > 0);
+	assert_true(login_guard_begin(&there, "ola", 8, now) == 0);
+	now += (LOGIN_LOCK_MS + 1) * 1000ull;
+	assert_int_equal(login_guard_begin(&there, "maria", 8, now), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +143,7 @@ int main(void)
 	    T(many_connections_at_once_have_no_more_tries),
 	    T(one_colleague_never_locks_out_the_home),
 	    T(twenty_who_all_mistype_twice_still_sign_in),
+	    T(what_another_node_counted_counts_here),
 	    T(who_tries_many_names_has_sixty_then_six_a_minute),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
