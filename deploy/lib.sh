@@ -44,7 +44,7 @@ packages_build="build-essential cmake ninja-build pkg-config ccache libzmq3-dev 
 packages_run="redis-server iproute2 curl"
 packages_check="chromium"
 packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3 python3 openssl stunnel4
-	openssh-server openssh-client nftables file dpkg-dev"
+	openssh-server openssh-client nftables keepalived file dpkg-dev"
 
 # install_packages NAME…: what is missing, by apt, as root.
 install_packages() {
@@ -68,7 +68,8 @@ install_packages() {
 		apt-get install -y --no-install-recommends "${missing[@]}"
 	# Services that Debian starts with a package that we brought would hold ports and memory here.
 	command -v systemctl >/dev/null || return 0
-	for name in redis-server:redis-server openssh-server:ssh stunnel4:stunnel4 nftables:nftables; do
+	for name in redis-server:redis-server openssh-server:ssh stunnel4:stunnel4 nftables:nftables \
+		keepalived:keepalived; do
 		[[ " ${missing[*]} " != *" ${name%:*} "* ]] ||
 			systemctl disable --now "${name#*:}" >/dev/null 2>&1 || true
 	done

@@ -23,7 +23,7 @@ rules_node() { # NAME SITE ADDRESS PORTS
 	fi
 }
 rules_gateway() { # NAME SITE ADDRESS PORTS
-	echo "ip daddr { $3${vip:+, ${vip%%/*}} } tcp dport $(field "$4" http) jump web comment \"$1: browsers\""
+	echo "ip daddr $3 tcp dport $(field "$4" http) jump web comment \"$1: browsers\""
 }
 rules_sentinel() { rules_presence "$@"; }
 rules_presence() {
@@ -56,6 +56,19 @@ rules() {
 	if has vip; then
 		echo "ip protocol vrrp ip saddr { $(addresses gateway | as_set) } accept comment \"keepalived\""
 	fi
+}
+
+# A gateway listens at its own address: what comes to the virtual one is handed to it.
+rules_vip() {
+	local name role address ports
+	has vip || return 0
+	echo "chain vip {"
+	echo "	type nat hook prerouting priority dstnat;"
+	while read -r name role _ address ports; do
+		[ "$role" != gateway ] ||
+			echo "	ip daddr ${vip%/*} tcp dport $(field "$ports" http) dnat ip to $address comment \"$name\""
+	done <<<"$mine"
+	echo "}"
 }
 
 file_firewall() { # SSH-PORT
@@ -93,6 +106,7 @@ file_firewall() { # SSH-PORT
 			$(rules | grep -v 'udp.*jump sip')
 			counter comment "dropped"
 		}
+		$(rules_vip)
 	}
 	END
 }

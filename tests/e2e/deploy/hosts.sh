@@ -9,7 +9,7 @@
 # shellcheck source=tests/e2e/deploy/systemd.sh
 . "${BASH_SOURCE[0]%/*}/systemd.sh"
 hosts_init=none
-declare -A pids=()
+declare -A pids=() addresses=()
 cgroups=()
 
 # Re-executes the test inside namespaces of its own.
@@ -94,6 +94,7 @@ host_make() { # NAME ADDRESS
 	ip -n "hg-$name" address add "$address/24" dev eth0
 	ip -n "hg-$name" link set eth0 up
 	printf 'Host %s\n\tHostName %s\n' "$name" "$address" >>"$base/ssh/config"
+	addresses[$name]=$address
 	host_boot "$name"
 	host_wait "$name"
 }

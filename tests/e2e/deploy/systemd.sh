@@ -82,7 +82,11 @@ systemd_prepare() { # TREE
 systemd_boot() { # NAME
 	local cgroup
 	cgroup=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/${base##*/}-$1
-	# A boot finds nothing of the one before in memory.
+	# A boot finds nothing of the one before in memory, nor in the kernel.
+	ip netns exec "hg-$1" nft flush ruleset
+	ip -n "hg-$1" address flush dev eth0
+	ip -n "hg-$1" address add "${addresses[$1]}/24" dev eth0
+	ip link set "hg-$1" up
 	umount -l "$base/$1/root/run" "$base/$1/root/tmp"
 	mount -t tmpfs -o mode=755 tmpfs "$base/$1/root/run"
 	mount -t tmpfs -o mode=1777 tmpfs "$base/$1/root/tmp"
@@ -100,6 +104,7 @@ systemd_boot() { # NAME
 # A machine that dies at once: nothing is told to anybody. host_boot brings it back.
 host_cut() { # NAME
 	$HELIO_SSH -O exit "$1" 2>/dev/null || true
+	ip link set "hg-$1" down
 	kill -KILL "${pids[$1]}"
 	while [ -e "/proc/${pids[$1]}" ]; do sleep 0.02; done
 }

@@ -296,7 +296,8 @@ static void a_node_may_close_with_a_code_of_its_own(void **state)
 	static const struct {
 		uint32_t said;
 		int seen;
-	} row[] = {{4001, 4001}, {1000, 1000}, {1005, 1011}, {0, 1011}, {70000, 1011}};
+	} row[] = {{4001, 4001}, {1000, 1000}, {1002, 1002}, {1007, 1007},
+		   {1010, 1011}, {1005, 1011}, {0, 1011},    {70000, 1011}};
 	struct node *n = live_node("oslo1", 0);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(row); i++) {
 		struct client *c = client_open(fx, "");
