@@ -117,10 +117,12 @@ static json_t *cmd_queues(struct broker *b, uint64_t now)
 		if (!q)
 			continue;
 		json_array_append_new(
-		    list, json_pack("{ss ss so so so so}", "queue", q->name, "display", q->display,
-				    "waiting", number(v.waiting), "longest_ms",
+		    list, json_pack("{ss ss so so so so so so}", "queue", q->name, "display",
+				    q->display, "waiting", number(v.waiting), "longest_ms",
 				    number(v.head_age_us / 1000), "idle", number(v.idle),
-				    "remote_waiting", number(v.remote_waiting)));
+				    "remote_waiting", number(v.remote_waiting), "ewt_ms",
+				    number(v.ewt_us / 1000), "ewt_error_ms",
+				    number(v.ewt_error_us / 1000)));
 	}
 	return json_pack("{sb ss so}", "ok", 1, "site", b->site->name, "queues", list);
 }

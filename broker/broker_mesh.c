@@ -185,6 +185,8 @@ void broker_stats_send(struct broker *b)
 		    .waiting = v.waiting + v.remote_waiting,
 		    .idle = v.idle,
 		    .longest_ms = ms_of(v.head_age_us),
+		    .ewt_ms = ms_of(v.ewt_us),
+		    .ewt_error_ms = ms_of(v.ewt_error_us),
 		};
 		if (qs->entries_count == ENTRIES_MAX)
 			stats_flush(b, &env);

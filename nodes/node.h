@@ -49,7 +49,7 @@ enum {
 };
 
 struct node_queue_stats {
-	uint32_t queue, waiting, idle, longest_ms;
+	uint32_t queue, waiting, idle, longest_ms, ewt_ms, ewt_error_ms;
 };
 
 struct node {

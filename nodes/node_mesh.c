@@ -61,7 +61,8 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 			k++;
 		if (k == NODE_QUEUE_STATS_MAX)
 			continue;
-		struct node_queue_stats now = {e->queue, e->waiting, e->idle, e->longest_ms};
+		struct node_queue_stats now = {e->queue,      e->waiting, e->idle,
+					       e->longest_ms, e->ewt_ms,  e->ewt_error_ms};
 		if (k == n->queue_stats_n)
 			n->queue_stats_n++;
 		if (memcmp(&n->queue_stats[k], &now, sizeof(now)) != 0)

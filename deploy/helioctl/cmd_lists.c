@@ -85,6 +85,8 @@ static bool counts(const struct answers *as, uint32_t i)
 
 struct queue_sum {
 	int64_t waiting, longest_ms, idle;
+	int64_t ewt_ms,
+	    ewt_error_ms; /* of the site where a newcomer would wait longest; -1: not said */
 	int64_t at[CONF_SITES_MAX]; /* waiting, by place of the site in the configuration */
 	char where[160];
 };
@@ -96,6 +98,10 @@ static void queue_add(struct queue_sum *sum, const json_t *o, size_t site)
 	sum->waiting += waiting;
 	sum->at[site] += waiting;
 	sum->idle += json_number(o, "idle");
+	if (json_object_get(o, "ewt_ms") && json_number(o, "ewt_ms") > sum->ewt_ms) {
+		sum->ewt_ms = json_number(o, "ewt_ms");
+		sum->ewt_error_ms = json_number(o, "ewt_error_ms");
+	}
 	if (waiting && longest > sum->longest_ms)
 		sum->longest_ms = longest;
 }
@@ -115,6 +121,8 @@ static void queues_sum(const struct ctl *ctl, const struct answers *as, struct q
 {
 	const struct conf *c = ctl->conf;
 
+	for (uint32_t i = 0; i < c->queues_n; i++)
+		sums[i].ewt_ms = -1;
 	for (uint32_t i = 0; i < as->n; i++) {
 		size_t n;
 		json_t *o;
@@ -134,10 +142,10 @@ static void queues_sum(const struct ctl *ctl, const struct answers *as, struct q
 
 static void queues_table(struct ctl *ctl, const struct queue_sum *sums)
 {
-	static const char *const heads[] = {"QUEUE",        ">WAITING",        ">LONGEST",
-					    ">IDLE AGENTS", "WHERE THEY WAIT", NULL};
+	static const char *const heads[] = {
+	    "QUEUE", ">WAITING", ">LONGEST", ">IDLE AGENTS", ">EXPECTED", "WHERE THEY WAIT", NULL};
 	struct table *t = table_new(heads);
-	char age[24];
+	char age[24], error[24];
 
 	for (uint32_t i = 0; i < ctl->conf->queues_n; i++) {
 		const struct conf_queue *q = &ctl->conf->queues[i];
@@ -150,6 +158,11 @@ static void queues_table(struct ctl *ctl, const struct queue_sum *sums)
 			   sums[i].waiting ? duration_text(age, sums[i].longest_ms) : "");
 		table_cell(t, sums[i].idle ? STYLE_GOOD : STYLE_DIM, "%lld",
 			   (long long)sums[i].idle);
+		if (sums[i].ewt_ms < 0)
+			table_cell(t, STYLE_DIM, "%s", "");
+		else
+			table_cell(t, STYLE_NONE, "%s ± %s", duration_text(age, sums[i].ewt_ms),
+				   duration_text(error, sums[i].ewt_error_ms));
 		table_cell(t, STYLE_NONE, "%s", sums[i].where);
 	}
 	table_print(t, ctl->out, ctl->colour);
@@ -160,11 +173,14 @@ static json_t *queues_list(const struct ctl *ctl, const struct queue_sum *sums)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < ctl->conf->queues_n; i++)
-		json_array_append_new(
-		    list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "queue", ctl->conf->queues[i].name,
-				    "waiting", (json_int_t)sums[i].waiting, "longest_ms",
-				    (json_int_t)sums[i].longest_ms, "idle",
-				    (json_int_t)sums[i].idle, "where", sums[i].where));
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s}",
+						      "queue", ctl->conf->queues[i].name, "waiting",
+						      (json_int_t)sums[i].waiting, "longest_ms",
+						      (json_int_t)sums[i].longest_ms, "idle",
+						      (json_int_t)sums[i].idle, "ewt_ms",
+						      (json_int_t)sums[i].ewt_ms, "ewt_error_ms",
+						      (json_int_t)sums[i].ewt_error_ms, "where",
+						      sums[i].where));
 	return list;
 }
 

@@ -20,7 +20,8 @@ static const struct ctl_command commands[] = {
 	 NULL, 0, 1, true, true, cmd_status},
 	{"queues", "", "who waits, for how long, and where",
 	 "One row a queue, over all sites. LONGEST turns red past the service level's time.\n"
-	 "A site is counted by one of its brokers, or by its nodes when no broker answers.\n\n"
+	 "A site is counted by one of its brokers, or by its nodes when no broker answers.\n"
+	 "EXPECTED: what a newcomer is likely to wait, and by how much that was wrong lately.\n\n"
 	 "  helioctl queues --watch=5",
 	 NULL, 0, 0, true, true, cmd_queues},
 	{"agents", "", "who is signed in, and in what state",

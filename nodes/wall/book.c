@@ -63,6 +63,7 @@ void wall_book_queue(struct wall_book *b, const struct wall_queue *q)
 		return; /* a queue in which nothing has happened here says nothing */
 	row = row ? row : wall_table_make(&b->rows, WALL_QUEUE, q->queue);
 	if (!row || (row->version && row->queue.waiting == q->waiting &&
+		     row->queue.ewt_ms == q->ewt_ms && row->queue.ewt_error_ms == q->ewt_error_ms &&
 		     head_same(row->queue.head_us, q->head_us) &&
 		     memcmp(&row->queue.day, &q->day, sizeof(q->day)) == 0))
 		return;
@@ -106,6 +107,8 @@ static bool queue_put(WallNews *news, const struct wall_queue *q, uint64_t now_u
 	    .in_time = q->day.in_time,
 	    .abandoned = q->day.abandoned,
 	    .wait_ms = q->day.wait_ms,
+	    .ewt_ms = q->ewt_ms,
+	    .ewt_error_ms = q->ewt_error_ms,
 	};
 	return true;
 }

@@ -133,6 +133,10 @@ static void agent_merge(struct wall_view *v, uint64_t agent)
 static void queue_add(struct wall_queue *sum, const struct wall_queue *q)
 {
 	sum->waiting += q->waiting;
+	if (q->ewt_ms >= sum->ewt_ms) { /* nodes of a site say the same, sooner or later */
+		sum->ewt_ms = q->ewt_ms;
+		sum->ewt_error_ms = q->ewt_error_ms;
+	}
 	if (q->head_us && (!sum->head_us || q->head_us < sum->head_us))
 		sum->head_us = q->head_us;
 	sum->day.entered += q->day.entered;
@@ -257,6 +261,8 @@ static void queue_take(struct wall_view *v, struct wall_source *s, const WallQue
 	memset(&row->queue, 0, sizeof(row->queue));
 	row->queue.queue = q->queue;
 	row->queue.waiting = q->waiting;
+	row->queue.ewt_ms = q->ewt_ms;
+	row->queue.ewt_error_ms = q->ewt_error_ms;
 	row->queue.head_us = q->waiting ? since(q->longest_ms, now_us, before_us) : 0;
 	row->queue.day.entered = q->entered;
 	row->queue.day.answered = q->answered;

@@ -49,11 +49,12 @@ static json_t *queue_json(const struct wall_view *v, const struct wall_row *row,
 	if (!c)
 		return NULL;
 #define I(x) (json_int_t)(x)
-	return json_pack("{ss ss sI sI sI sI sI sI sI sb}", "queue", c->name, "site",
+	return json_pack("{ss ss sI sI sI sI sI sI sI sI sI sb}", "queue", c->name, "site",
 			 site_name(v, addr_site(row->node)), "waiting", I(q->waiting), "longest_ms",
 			 age_ms(q->head_us, now_us), "entered", I(q->day.entered), "answered",
 			 I(q->day.answered), "in_time", I(q->day.in_time), "abandoned",
-			 I(q->day.abandoned), "wait_ms", I(q->day.wait_ms), "heard", row->heard);
+			 I(q->day.abandoned), "wait_ms", I(q->day.wait_ms), "ewt_ms", I(q->ewt_ms),
+			 "ewt_error_ms", I(q->ewt_error_ms), "heard", row->heard);
 }
 
 static json_t *line_json(const struct wall_view *v, const struct wall_row *row)

@@ -42,6 +42,7 @@ struct wall_agent {
 
 struct wall_queue {
 	uint32_t queue, waiting;
+	uint32_t ewt_ms, ewt_error_ms; /* what a newcomer at its site is likely to wait */
 	uint64_t head_us; /* since when its oldest caller waits; 0: nobody */
 	struct wall_figures day;
 };

@@ -15,6 +15,10 @@ const targets = {
 	waiting_1000_cpu_pct: { target: 12 },
 	waiting_1000_silent_cpu_pct: { target: 1 },
 	presence_updates_per_s: { target: 10000, atLeast: true },
+	acd_decisions_per_s: { target: 500000, atLeast: true },
+	acd_decision_p99_us: { target: 20 },
+	acd_growth_1k_to_100k: { target: 1.67 },
+	sim_events_per_s: { target: 1000000, atLeast: true },
 }
 
 const round = (v) => (v === null || v === undefined || !Number.isFinite(v) ? null : Number(v.toPrecision(4)))

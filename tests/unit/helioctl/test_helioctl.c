@@ -78,12 +78,13 @@ static json_t *queues(const struct fake *f)
 	/* Both brokers see the whole site; n1 sees its own share; Manila has nodes only. */
 	bool broker = f->d->role == CONF_BROKER, manila = addr_site(f->d->addr) == 2;
 
-	return json_pack("{s:b, s:[{s:s, s:i, s:i, s:i}]}", "ok", 1, "queues", "queue", "support",
-			 "waiting",
+	return json_pack("{s:b, s:[{s:s, s:i, s:i, s:i, s:i, s:i}]}", "ok", 1, "queues", "queue",
+			 "support", "waiting",
 			 broker   ? 3
 			 : manila ? 1
 				  : 2,
-			 "longest_ms", broker ? 45000 : 5000, "idle", broker ? 2 : 1);
+			 "longest_ms", broker ? 45000 : 5000, "idle", broker ? 2 : 1, "ewt_ms",
+			 broker ? 12000 : 0, "ewt_error_ms", broker ? 3000 : 0);
 }
 
 static json_t *agents(const struct fake *f)
@@ -321,7 +322,7 @@ static void queues_count_a_site_once(void **state)
 	daemons_start("b1 b2 n1 g1 n2 n3");
 	assert_int_equal(ctl("queues"), 0);
 	/* Oslo by one of its brokers (3), Manila by its nodes (1 + 1). */
-	said("support        5      45s            4  oslo 3, manila 2");
+	said("support        5      45s            4  12s ± 3s  oslo 3, manila 2");
 	said("orders         0");
 	assert_int_equal(ctl("queues --json"), 0);
 	json_t *o = out_json();

@@ -276,6 +276,7 @@ export const en = {
 	'wall.none_yet': 'No calls yet today',
 	'wall.answered': 'Answered',
 	'wall.abandoned': 'Given up',
+	'wall.expected': 'Expected wait',
 	'wall.average': 'Average wait',
 	'wall.level.good': 'On target',
 	'wall.level.warn': 'Just below',

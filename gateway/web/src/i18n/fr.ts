@@ -275,6 +275,7 @@ export const fr: Texts = {
 	'wall.none_yet': 'Aucun appel aujourd’hui',
 	'wall.answered': 'Répondus',
 	'wall.abandoned': 'Abandonnés',
+	'wall.expected': 'Attente prévue',
 	'wall.average': 'Attente moyenne',
 	'wall.level.good': 'Objectif tenu',
 	'wall.level.warn': 'Juste en dessous',

@@ -275,6 +275,7 @@ export const nb: Texts = {
 	'wall.none_yet': 'Ingen samtaler ennå i dag',
 	'wall.answered': 'Besvart',
 	'wall.abandoned': 'Lagt på',
+	'wall.expected': 'Ventet ventetid',
 	'wall.average': 'Ventetid i snitt',
 	'wall.level.good': 'I mål',
 	'wall.level.warn': 'Like under',

@@ -275,6 +275,7 @@ export const nl: Texts = {
 	'wall.none_yet': 'Vandaag nog geen gesprekken',
 	'wall.answered': 'Beantwoord',
 	'wall.abandoned': 'Opgehangen',
+	'wall.expected': 'Verwachte wachttijd',
 	'wall.average': 'Gemiddelde wachttijd',
 	'wall.level.good': 'Op doel',
 	'wall.level.warn': 'Net eronder',

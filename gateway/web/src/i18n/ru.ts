@@ -278,6 +278,7 @@ export const ru: Texts = {
 	'wall.none_yet': 'Сегодня звонков ещё не было',
 	'wall.answered': 'Принято',
 	'wall.abandoned': 'Не дождались',
+	'wall.expected': 'Ожидаемое время',
 	'wall.average': 'В среднем ждали',
 	'wall.level.good': 'В норме',
 	'wall.level.warn': 'Чуть ниже',

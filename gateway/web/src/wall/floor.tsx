@@ -144,6 +144,7 @@ function Card({ q, chosen, onChoose }: { q: Row; chosen: boolean; onChoose: () =
 			<dl class="card-small">
 				<div><dt>{t('wall.answered')}</dt><dd>{number(q.answered)}</dd></div>
 				<div><dt>{t('wall.abandoned')}</dt><dd data-testid={`abandoned-${q.name}`}>{number(q.abandoned)}</dd></div>
+				<div><dt>{t('wall.expected')}</dt><dd data-testid={`expected-${q.name}`}>{q.ewtMs ? `${length(q.ewtMs)} ± ${length(q.ewtErrorMs)}` : '–'}</dd></div>
 				<div><dt>{t('wall.average')}</dt><dd>{q.averageWaitMs === null ? '–' : length(q.averageWaitMs)}</dd></div>
 			</dl>
 			<ul class="card-sites">

@@ -14,6 +14,8 @@ export interface Figures {
 	inTime: number;
 	abandoned: number;
 	waitMs: number;
+	ewtMs: number;
+	ewtErrorMs: number;
 	heard: boolean;
 }
 export interface Agent {
@@ -94,6 +96,7 @@ export function readWall(m: Fields): WallMessage {
 			queue: text(f.queue), site: text(f.site), waiting: count(f.waiting),
 			longestMs: count(f.longest_ms), entered: count(f.entered), answered: count(f.answered),
 			inTime: count(f.in_time), abandoned: count(f.abandoned), waitMs: count(f.wait_ms),
+			ewtMs: count(f.ewt_ms), ewtErrorMs: count(f.ewt_error_ms),
 			heard: f.heard !== false,
 		})),
 		sites: rows(m.sites).filter((s) => text(s.name)).map((s) => ({

@@ -84,6 +84,8 @@ export interface Row {
 	targetPct: number;
 	withinMs: number;
 	averageWaitMs: number | null;
+	ewtMs: number;           // of the site where a newcomer would wait longest
+	ewtErrorMs: number;
 	heard: boolean;
 	parts: { site: string; waiting: number; headAt: number; crew: Crew; heard: boolean }[];
 }
@@ -149,7 +151,7 @@ export function queues(floor: Floor, site = ''): Row[] {
 		const row: Row = {
 			name: line.name, display: line.display, waiting: 0, headAt: Infinity, crew: noCrew(),
 			offered: 0, answered: 0, abandoned: 0, servedPct: null, targetPct: line.targetPct,
-			withinMs: line.withinMs, averageWaitMs: null, heard: true, parts: [],
+			withinMs: line.withinMs, averageWaitMs: null, ewtMs: 0, ewtErrorMs: 0, heard: true, parts: [],
 		};
 		let inTime = 0;
 		let waitMs = 0;
@@ -173,6 +175,10 @@ export function queues(floor: Floor, site = ''): Row[] {
 			row.abandoned += share?.abandoned ?? 0;
 			inTime += share?.inTime ?? 0;
 			waitMs += share?.waitMs ?? 0;
+			if (share && share.ewtMs > row.ewtMs) {
+				row.ewtMs = share.ewtMs;
+				row.ewtErrorMs = share.ewtErrorMs;
+			}
 		}
 		row.offered = row.answered + row.abandoned;
 		if (row.offered) row.servedPct = (100 * inTime) / row.offered;
