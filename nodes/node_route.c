@@ -100,11 +100,6 @@ static bool fits(const struct node *n, const char *who, const struct customer *c
 	       strcmp(who, directory_segment(n->route->directory, c)) == 0;
 }
 
-static uint64_t agent_at(const struct node *n, uint32_t one_based)
-{
-	return one_based ? n->conf->agents[one_based - 1].id : 0;
-}
-
 static uint64_t agent_last(struct node *n, const struct conf_queue *q, const char *caller,
 			   const struct customer *c)
 {
@@ -112,7 +107,7 @@ static uint64_t agent_last(struct node *n, const struct conf_queue *q, const cha
 	const struct last *l = last_of(n, number);
 	if (number && l->caller == number && mono_us() - l->at_us <= q->same_agent_ms * 1000ull)
 		return l->agent;
-	return c ? agent_at(n, c->last) : 0;
+	return c ? c->last : 0;
 }
 
 /* At the levels that are left after all relaxation: as the registers judge it (S8). */
@@ -140,7 +135,7 @@ static bool step(struct node *n, const struct conf_queue *q, const struct conf_a
 	else if (ask->kind == CONF_ASK_LAST)
 		id = agent_last(n, q, caller, c);
 	else
-		id = c ? agent_at(n, c->owner) : 0;
+		id = c ? c->owner : 0;
 	const struct conf_agent *a = id ? conf_agent_by_id(n->conf, id) : NULL;
 	uint8_t site = a ? desk_signed_in_at(n->desk, a) : 0;
 	if (!a)

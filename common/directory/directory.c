@@ -80,8 +80,8 @@ static int by_login(const void *a, const void *b)
 		      sorting->agents[*(const uint32_t *)b].name);
 }
 
-/* 1 + index, 0 for nobody. */
-static uint32_t agent_of(struct loader *l, const char *login, const char *column, int line)
+/* The id, 0 for nobody. */
+static uint64_t agent_of(struct loader *l, const char *login, const char *column, int line)
 {
 	uint32_t lo = 0, hi = l->conf->agents_n;
 
@@ -91,7 +91,7 @@ static uint32_t agent_of(struct loader *l, const char *login, const char *column
 		uint32_t mid = lo + (hi - lo) / 2;
 		int cmp = strcmp(l->conf->agents[l->by_name[mid]].name, login);
 		if (cmp == 0)
-			return l->by_name[mid] + 1;
+			return l->conf->agents[l->by_name[mid]].id;
 		if (cmp < 0)
 			lo = mid + 1;
 		else

@@ -15,15 +15,15 @@ struct conf;
 struct directory;
 
 enum {
-	DIRECTORY_ROWS_MAX = 5000000, /* 120 MB of rows */
+	DIRECTORY_ROWS_MAX = 5000000, /* 160 MB of rows */
 	DIRECTORY_BYTES_MAX = 512 * 1024 * 1024,
 	DIRECTORY_SEGMENTS_MAX = 64,
 };
 
 struct customer {
 	uint64_t number; /* directory_number() of it */
-	uint32_t owner;  /* 1 + index in conf->agents; 0: none */
-	uint32_t last;   /* … who served last, as the file says */
+	uint64_t owner;  /* the agent's id, 0: none; it outlives a change of agents.yaml */
+	uint64_t last;   /* … who served last, as the file says */
 	uint8_t segment; /* 1 + index of directory_segment(); 0: none */
 	bool debt;
 	char language[6];

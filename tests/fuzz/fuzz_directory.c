@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct conf_agent agents[] = {{.name = "maria"}, {.name = "jose"}};
+	static struct conf_agent agents[] = {{.name = "maria", .id = 1}, {.name = "jose", .id = 2}};
 	static const struct conf conf = {.agents = agents, .agents_n = 2};
 	struct directory *d = NULL;
 
