@@ -167,9 +167,13 @@ host_pid() { # UNIT
 
 # Does the daemon run the program and the configuration that lie on the disk, and is it well?
 host_is_current() { # NAME UNIT
-	local exe
+	local exe said runs
 	exe=$(readlink "/proc/$(host_pid "$2")/exe")
-	[[ $exe != *"(deleted)" ]] && helioctl status "$1" >/dev/null 2>&1
+	[[ $exe != *"(deleted)" ]] || return 1
+	said=$(helioctl status "$1" --json 2>/dev/null) || return 1
+	# On a host whose daemons are all behind its files, none is behind another.
+	runs=$(tr -d '\n' <<<"$said" | sed -n 's/.*"config": {[^}]*"version": \([0-9]*\).*/\1/p')
+	[ -z "$runs" ] || [ "$runs" = "$(readlink /etc/heliograph/config/current)" ]
 }
 
 # Is there a version to go back to?
