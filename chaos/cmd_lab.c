@@ -24,7 +24,7 @@ static const char help[] =
     "helio-chaos lab - three sites of two machines each on this host, as network namespaces\n"
     "\n"
     "usage: helio-chaos lab up [--agents N] [--seed N] [--wan 'KEY=VALUE…'] [--clock] [--disks]\n"
-    "       helio-chaos lab status | down | wan COMMAND… | fault KIND TARGET [KEY=VALUE…]\n"
+    "       helio-chaos lab check | status | down | wan COMMAND… | fault KIND TARGET [KEY=VALUE…]\n"
     "\n"
     "  --agents N   accounts load1 … loadN, password quiet-harbour (default 30)\n"
     "  --wan TEXT   what the lines between the sites do (default \"delay=40 jitter=4\");\n"
@@ -250,6 +250,12 @@ int cmd_lab(int argc, char **argv)
 		    stderr);
 		return 2;
 	}
+	if (strcmp(what, "check") == 0) {
+		char why[512];
+		int err = keeper_able(why);
+		puts(err ? why : "a lab can be built here");
+		return err != 0;
+	}
 	if (strcmp(what, "up") == 0)
 		return up(&conf);
 	if (strcmp(what, "status") == 0)
@@ -260,6 +266,6 @@ int cmd_lab(int argc, char **argv)
 		return wan(argc - optind, argv + optind);
 	if (strcmp(what, "fault") == 0)
 		return fault(argc - optind, argv + optind);
-	fputs("helio-chaos lab: up, status, down, wan or fault; try --help\n", stderr);
+	fputs("helio-chaos lab: up, check, status, down, wan or fault; try --help\n", stderr);
 	return 2;
 }

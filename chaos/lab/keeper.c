@@ -407,7 +407,7 @@ int keeper_run(const struct lab_conf *conf, int ready_fd)
  */
 
 /* What is missing, in words: EPERM alone helps nobody. */
-static int able(char why[512])
+int keeper_able(char why[512])
 {
 	const char *missing = NULL;
 	if (geteuid() != 0)
@@ -426,7 +426,7 @@ static int able(char why[512])
 
 int keeper_start(const struct lab_conf *conf, pid_t *ret_pid, char why[512])
 {
-	int ready[2], err = able(why);
+	int ready[2], err = keeper_able(why);
 	if (err)
 		return err;
 	if (pipe2(ready, O_CLOEXEC)) {

@@ -181,6 +181,8 @@ extern fault_event_h *fault_event;
 /* Builds the lab and serves it until told to go; runs as process 1 of its namespaces. Writes one
  * line to ready_fd: "ok" or why not. Exit code. */
 int keeper_run(const struct lab_conf *conf, int ready_fd);
+/* 0, or EPERM with what is missing. */
+int keeper_able(char why[512]);
 /* Starts a keeper in new namespaces; waits until the lab stands. On failure why[512] says why and
  * what is missing. */
 int keeper_start(const struct lab_conf *conf, pid_t *ret_pid, char why[512]);
