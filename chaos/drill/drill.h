@@ -5,6 +5,7 @@
  *   watch.c   asks every node and broker each second; a canary says when we were starved ourselves
  *   people.c  what callers and agents say (they write lines of JSON, which are followed)
  *   method.c  does one step: a fault, a probe, a wait, a process
+ *   history.c the traces of all daemons, judged by the simulator's rules
  *   ledger.c  the books at the end: every caller has exactly one record
  *
  * One thread; whoever waits calls drill_pump().
@@ -87,6 +88,7 @@ struct drill {
 	pid_t keeper;
 	volatile sig_atomic_t *stop; /* Ctrl-C */
 	bool quiet, keeper_gone, aborted;
+	bool watching; /* stop conditions count from the method on */
 
 	struct drill_daemon daemon[DRILL_DAEMONS];
 	uint64_t next_sample_us, take_us;
@@ -148,5 +150,8 @@ void method_fault_event(struct drill *d, const json_t *event);
 
 /* ledger.c */
 void ledger_make(struct drill *d);
+
+/* history.c: after the lab is down */
+void history_check(struct drill *d);
 
 #endif

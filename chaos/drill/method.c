@@ -234,8 +234,7 @@ bool method_steady(struct drill *d, const char *when, bool tell)
 					      when, "value", v ? v : json_null(), "tolerance",
 					      wanted, "ok", ok, "why", why));
 			drill_say(d, "         %s %s: %g, wanted %s",
-				  ok ? "holds" : "DOES NOT HOLD", s->name, got,
-				  wanted);
+				  ok ? "holds" : "DOES NOT HOLD", s->name, got, wanted);
 		}
 		if (tell && !ok && strcmp(when, "after") == 0)
 			drill_judge(d, DEVIATED, "%s: %g, wanted %s", s->name, got, wanted);

@@ -253,6 +253,7 @@ static void steps_run(struct drill *d, const struct step *s, uint32_t n)
 /* Whatever happened: all faults end, and that each has bitten is asked. */
 static void rollback(struct drill *d)
 {
+	d->watching = false;
 	drill_phase(d, "rollbacks");
 	if (!drill_stopping(d))
 		steps_run(d, d->e->rollbacks, d->e->rollbacks_n);
@@ -303,6 +304,7 @@ static void phases(struct drill *d)
 		return;
 	}
 	d->gap_ms = d->agent_away_ms = 0; /* what counts is from here on */
+	d->watching = true;
 	drill_phase(d, "method");
 	steps_run(d, d->e->method, d->e->method_n);
 	if (!drill_stopping(d)) {
@@ -314,18 +316,8 @@ static void phases(struct drill *d)
 		drain(d);
 }
 
-int drill_run(struct drill *d)
+static void lab_down(struct drill *d)
 {
-	static const int codes[] = {EXIT_HELD, EXIT_DEVIATED, EXIT_INCONCLUSIVE, EXIT_ABORTED};
-	run_put(d);
-	phases(d);
-	judge_ourselves(d);
-	drill_phase(d, "end");
-	json_t *reasons = json_array();
-	for (uint32_t i = 0; i < d->reasons_n; i++)
-		json_array_append_new(reasons, json_string(d->reason[i]));
-	journal_put(d->journal, "verdict", 0,
-		    json_pack("{ss so}", "verdict", verdict_name(d->verdict), "reasons", reasons));
 	watch_close(d);
 	if (d->lab) {
 		json_decref(lab_client_ask(d->lab, json_pack("{ss}", "do", "down")));
@@ -333,6 +325,22 @@ int drill_run(struct drill *d)
 	}
 	if (d->keeper)
 		(void)waitpid(d->keeper, NULL, 0);
+}
+
+int drill_run(struct drill *d)
+{
+	static const int codes[] = {EXIT_HELD, EXIT_DEVIATED, EXIT_INCONCLUSIVE, EXIT_ABORTED};
+	run_put(d);
+	phases(d);
+	lab_down(d);
+	history_check(d);
+	judge_ourselves(d);
+	drill_phase(d, "end");
+	json_t *reasons = json_array();
+	for (uint32_t i = 0; i < d->reasons_n; i++)
+		json_array_append_new(reasons, json_string(d->reason[i]));
+	journal_put(d->journal, "verdict", 0,
+		    json_pack("{ss so}", "verdict", verdict_name(d->verdict), "reasons", reasons));
 	printf("%s: %s\n", verdict_name(d->verdict), d->e->title);
 	for (uint32_t i = 0; i < d->reasons_n; i++)
 		printf("  %s\n", d->reason[i]);

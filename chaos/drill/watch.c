@@ -246,7 +246,7 @@ static json_t *nodes_json(const struct drill *d)
 
 static void stops_check(struct drill *d)
 {
-	for (uint32_t i = 0; i < d->e->stops_n && !d->stopped[0]; i++) {
+	for (uint32_t i = 0; d->watching && i < d->e->stops_n && !d->stopped[0]; i++) {
 		const struct stop *s = &d->e->stop[i];
 		double v = drill_metric(d, s->name, NULL, NULL);
 		if (v <= s->above && v >= s->below)

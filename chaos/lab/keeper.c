@@ -35,7 +35,7 @@
 
 #include "common/base/base.h"
 
-enum { CLIENTS_MAX = 8, LINE_MAX_BYTES = 65536, SEND_MS = 1000 };
+enum { CLIENTS_MAX = 8, LINE_MAX_BYTES = 65536, SEND_MS = 1000, GOODBYE_MS = 4000 };
 
 struct client {
 	int fd;
@@ -372,6 +372,29 @@ static void loop(void)
 	}
 }
 
+/* Nodes and brokers end by themselves, so that their traces are whole and carry a digest. */
+static void traces_end(struct lab *lab)
+{
+	uint64_t until = mono_us() + GOODBYE_MS * UINT64_C(1000);
+	uint32_t left = 1;
+	for (uint32_t i = 0; i < lab->procs_n; i++) {
+		struct lab_proc *p = &lab->proc[i];
+		p->wanted = p->again = false;
+		if (p->kind <= PROC_BROKER)
+			proc_signal(p, SIGTERM);
+		else if (p->kind == PROC_LOAD)
+			proc_signal(p, SIGKILL);
+	}
+	while (left && mono_us() < until) {
+		struct pollfd p = {.fd = k.signals, .events = POLLIN};
+		(void)poll(&p, 1, 100);
+		signals_read();
+		left = 0;
+		for (uint32_t i = 0; i < lab->procs_n; i++)
+			left += lab->proc[i].kind <= PROC_BROKER && lab->proc[i].pid;
+	}
+}
+
 int keeper_run(const struct lab_conf *conf, int ready_fd)
 {
 	struct lab *lab = &k.lab;
@@ -400,6 +423,7 @@ int keeper_run(const struct lab_conf *conf, int ready_fd)
 	close(ready_fd);
 	loop();
 	faults_heal_all(lab, "the lab goes down");
+	traces_end(lab);
 	return 0; /* process 1 ends: the kernel takes the rest */
 }
 

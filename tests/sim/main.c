@@ -181,6 +181,8 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct totals t = {0};
+	if (argc > 1 && strcmp(argv[1], "--history") == 0)
+		return history(argv + 2, argc - 2);
 	int r = parse(&o, argc, argv);
 
 	if (r)

@@ -28,6 +28,7 @@ enum {
 	BROKERS_MAX_SIM = 2,
 	DAEMONS_MAX = SITES * (NODES + BROKERS_MAX_SIM),
 	AGENTS_MAX = 24,
+	SESSIONS_MAX = 1024, /* of a history; a simulated agent has one at a time */
 	CALLS_MAX = 600,
 	OFFERS_MAX = 4096,
 	QUEUES = 4,
@@ -247,7 +248,7 @@ struct sim {
 	uint32_t calls_n, in_system, orphans;
 	uint32_t adopted, kept, recalled; /* how much of adoption there was to see */
 	uint32_t entered, ended[ACD_OUTCOME_FAILED + 1];
-	struct sagent agent[AGENTS_MAX];
+	struct sagent agent[SESSIONS_MAX];
 	struct soffer offer[OFFERS_MAX];
 	uint32_t offers_n;
 	uint32_t talks;
@@ -360,6 +361,10 @@ void shrink(struct sim *sim, uint64_t seed);
 
 /* replay.c: an exit code */
 int replay(const char *path, bool verbose);
+
+/* history.c: traces of one host, merged and judged; one line of JSON. 0, 1 cannot be read, 3 a rule
+ * is broken. */
+int history(char *const *paths, int n);
 
 /* live.c */
 void live_look(struct sim *sim);
