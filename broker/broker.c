@@ -60,6 +60,16 @@ static int tick_h(zloop_t *loop, int timer, void *arg)
 	return 0;
 }
 
+/* A quiet minute is no pause: the loop comes round, whoever speaks. */
+static int look_h(zloop_t *loop, int timer, void *arg)
+{
+	struct broker *b = arg;
+	(void)loop;
+	(void)timer;
+	(void)beats_look(&b->beats, mono_us());
+	return 0;
+}
+
 /* Signals come as a descriptor of the loop, blocked before any thread of a library starts. */
 static int loop_open(struct broker *b)
 {
@@ -78,7 +88,8 @@ static int loop_open(struct broker *b)
 	if (!b->loop)
 		return ENOMEM;
 	zmq_pollitem_t item = {.fd = b->signal_fd, .events = ZMQ_POLLIN};
-	if (zloop_poller(b->loop, &item, signal_h, b) ||
+	if (zloop_timer(b->loop, BEAT_MS, 0, look_h, b) < 0 ||
+	    zloop_poller(b->loop, &item, signal_h, b) ||
 	    zloop_timer(b->loop, BROKER_TICK_MS, 0, tick_h, b) < 0)
 		return ENOMEM;
 	return 0;

@@ -43,6 +43,19 @@ static void got_beat(struct broker *b, Envelope *env)
 	(void)mesh_send(b->mesh, from, env, NULL, 0);
 }
 
+/* Said by the neighbour that takes over: a node of that site, as its key shows. */
+static void got_gone(struct broker *b, const Envelope *env)
+{
+	const NodeGone *g = &env->body.node_gone;
+	if (g->node > UINT16_MAX || !addr_is_node((uint16_t)env->from) ||
+	    addr_site((uint16_t)g->node) != addr_site((uint16_t)env->from) || g->node == env->from)
+		return;
+	struct acd_event ev = {.type = ACD_EV_NODE_GONE,
+			       .from = {(uint16_t)g->node},
+			       .from_boot = g->boot};
+	broker_event(b, &ev);
+}
+
 static void got(struct broker *b, Envelope *env, const void *payload, size_t len)
 {
 	struct broker_peer *p = broker_peer_find(b, (uint16_t)env->from);
@@ -51,8 +64,10 @@ static void got(struct broker *b, Envelope *env, const void *payload, size_t len
 		got_beat(b, env);
 		return;
 	}
-	if (env->which_body == Envelope_node_gone_tag)
-		return; /* the nodes' own messages tell what follows from it */
+	if (env->which_body == Envelope_node_gone_tag) {
+		got_gone(b, env);
+		return;
+	}
 	if (env->which_body == Envelope_ping_tag) {
 		got_ping(b, env);
 		return;

@@ -1,6 +1,8 @@
 /* What helioctl asks of a node: status, queues, agents, calls, records, drain. */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
+#include "nodes/journal/journal.h"
 #include "common/admin/admin.h"
 #include "common/why/why.h"
 #include "common/live/live.h"
@@ -72,12 +74,24 @@ static json_t *counters(const struct node *n)
 	return o;
 }
 
+static json_t *neighbour_json(const struct node *n)
+{
+	struct neighbour_status s;
+	node_neighbour_status(n, &s);
+	return json_pack(
+	    "{si si sb sb sI sI sI sI sI}", "watches", (int)s.watches, "hears", (int)s.hears,
+	    "journal", n->journal && journal_is_up(n->journal, JOURNAL_ADOPTER), "lapsed", s.lapsed,
+	    "lapses", (json_int_t)s.lapses, "adoptions", (json_int_t)s.adoptions, "adopted",
+	    (json_int_t)s.adopted, "detect_ms", (json_int_t)(s.last_detect_us / 1000), "adopt_ms",
+	    (json_int_t)(s.last_adopt_us / 1000));
+}
+
 static json_t *cmd_status(struct node *n, const json_t *req)
 {
 	char hash[24];
 	(void)req;
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)n->conf->hash);
-	return json_pack(
+	json_t *o = json_pack(
 	    "{so sb ss ss ss si ss ss sI sb sb sb sb sI sI sI sI so}", "config", live_json(n->live),
 	    "ok", 1, "name", n->self->name, "role", "node", "site", n->site->name, "addr",
 	    (int)n->self->addr, "version", HELIO_VERSION, "config_hash", hash, "uptime_ms",
@@ -87,6 +101,8 @@ static json_t *cmd_status(struct node *n, const json_t *req)
 	    (json_int_t)node_journal_unprotected(n), "calls", (json_int_t)n->calls_n, "sessions",
 	    (json_int_t)desk_sessions(n->desk), "calls_max", (json_int_t)n->self->calls_max,
 	    "counters", counters(n));
+	json_object_set_new(o, "neighbour", neighbour_json(n));
+	return o;
 }
 
 static json_t *cmd_queues(struct node *n, const json_t *req)

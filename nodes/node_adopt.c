@@ -126,6 +126,14 @@ static bool journal_silent(const struct adoption *a, const struct journal_load_r
 static void decide(struct adoption *a, const struct journal_load_result *res)
 {
 	a->incomplete = a->incomplete || !res->complete;
+	if (!a->boot) {
+		if (!res->beats_n) { /* it has left nothing here */
+			a->state = ADOPTION_DONE;
+			a->gone = true;
+			return;
+		}
+		a->boot = res->beats[0].boot;
+	}
 	if (a->heard || !journal_silent(a, res)) {
 		log_info("adopt.not_dead", "node=%s heard=%d", a->of->name, a->heard);
 		list_flush(&a->found);
@@ -165,7 +173,7 @@ void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us)
 	struct node *n = a->n;
 	if (!n->journal || n->loading || n->stop_by_us || a->state == ADOPTION_LOADING ||
 	    a->state == ADOPTION_CLAIMING ||
-	    (a->state == ADOPTION_DONE && a->boot == boot && a->gone) ||
+	    (a->state == ADOPTION_DONE && (a->boot == boot || !boot) && a->gone) ||
 	    !journal_is_up(n->journal, JOURNAL_OWN) || node_neighbour_lapsed(n))
 		return;
 	if (a->boot != boot)

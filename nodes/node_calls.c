@@ -245,7 +245,13 @@ void calls_fenced(struct node *n, uint64_t id)
 	if (!c)
 		return;
 	c->fenced = c->over = true;
-	call_gone(n, c, ACD_CAUSE_STALE);
+	struct acd_call_view view;
+	struct acd_event ev = {.type = ACD_EV_CALL_FENCED, .call = c->id};
+	/* Who adopted it has a larger epoch; which one, the register need not know. */
+	if (acd_call_get(n->acd, c->id, n->now_us, &view)) {
+		ev.msg.cepoch = view.cepoch + 1;
+		(void)node_event(n, &ev);
+	}
 }
 
 /* A carrier takes some requests a second from one address (and so do we): hundreds of callers are

@@ -4,6 +4,7 @@
  * is asked for.
  */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "nodes/journal/journal.h"
 #include "common/metrics/shared.h"
@@ -264,6 +265,18 @@ static void put_journal(const struct node *n, struct metrics_out *o)
 		metrics_put1(o, METRIC_JOURNAL_EVENTS, row[i].n, row[i].event);
 }
 
+static void put_neighbour(const struct node *n, struct metrics_out *o)
+{
+	struct neighbour_status s;
+	node_neighbour_status(n, &s);
+	metrics_put(o, METRIC_CALLS_ADOPTED, s.adopted);
+	metrics_put(o, METRIC_NODES_ADOPTED, s.adoptions);
+	metrics_micro(o, METRIC_ADOPT_DETECT, s.last_detect_us);
+	metrics_micro(o, METRIC_ADOPT_TOOK, s.last_adopt_us);
+	metrics_put(o, METRIC_LEASE_OVER, s.lapsed);
+	metrics_put(o, METRIC_LEASES_OVER, s.lapses);
+}
+
 static void put_stores(const struct node *n, struct metrics_out *o)
 {
 	static const struct presence_counters none;
@@ -304,6 +317,7 @@ static void collect_h(struct metrics_out *o, void *arg)
 	put_media(n, o);
 	put_stores(n, o);
 	put_journal(n, o);
+	put_neighbour(n, o);
 	metrics_put(o, METRIC_ISLAND, n->island);
 	metrics_put(o, METRIC_DRAINING, n->draining);
 	metrics_family(o, METRIC_CERT_EXPIRY);
@@ -322,6 +336,10 @@ static void health_h(struct metrics_health *h, void *arg)
 		metrics_health_fault(h, "draining: no new calls and sign-ins");
 	if (n->calls_n >= n->self->calls_max)
 		metrics_health_fault(h, "full: calls_max is reached");
+	struct neighbour_status s;
+	node_neighbour_status(n, &s);
+	if (s.lapsed)
+		metrics_health_fault(h, "silent: its neighbour may own its calls, and is asked");
 	if (n->island)
 		metrics_health_note(h, "no broker of its site answers: it matches its own callers");
 	if (n->presence && !presence_is_up(n->presence))

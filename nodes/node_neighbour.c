@@ -16,6 +16,9 @@ enum {
 	ASK_AGAIN_MS = 50,
 	/* Who does not answer for longer is not going to. */
 	ADOPTER_AWAY_MS = 300,
+	/* Never heard in this life of ours: it may be starting too, and shall have its calls
+	   itself. */
+	UNHEARD_MS = 5000,
 	LOST_MAX = 20000, /* calls of one node: calls_max */
 };
 
@@ -24,6 +27,7 @@ struct watched {
 	const struct conf_daemon *daemon;
 	struct witness witness[WITNESSES_MAX];
 	struct watch watch;
+	enum watch_verdict said; /* in the log */
 	struct adoption *adoption;
 };
 
@@ -31,7 +35,7 @@ struct neighbour {
 	struct node *n;
 	struct beats beats;
 	struct tmr tmr;
-	uint64_t beat_due_us;
+	uint64_t beat_due_us, since_us;
 
 	/* our own lease */
 	const struct conf_daemon *adopter; /* NULL: nobody adopts us */
@@ -147,6 +151,16 @@ static void ask(struct neighbour *nb, uint64_t now)
 	beats_send(nb, now);
 }
 
+/* The core is told, so that a trace shows why nothing happened. */
+static void suspend(struct node *n, bool on)
+{
+	struct acd_event ev = {.type = ACD_EV_SUSPEND, .on = on};
+	bool held = n->time_held;
+	n->time_held = true; /* it passes the gate that it describes */
+	(void)node_event(n, &ev);
+	n->time_held = held;
+}
+
 bool node_neighbour_lapsed(struct node *n)
 {
 	struct neighbour *nb = n->neighbour;
@@ -161,6 +175,7 @@ bool node_neighbour_lapsed(struct node *n)
 	nb->adopter_silent_us = nb->told_us = 0;
 	log_warn("lease.over", "adopter=%s calls=%u late_ms=%llu", nb->adopter->name,
 		 (unsigned)n->calls_n, (unsigned long long)((now - nb->lease.until_us) / 1000));
+	suspend(n, true);
 	ask(nb, now);
 	return true;
 }
@@ -169,6 +184,7 @@ bool node_neighbour_lapsed(struct node *n)
 static void resumed(struct neighbour *nb, const char *why, uint64_t for_us)
 {
 	struct node *n = nb->n;
+	suspend(n, false);
 	media_lease_set(n->media, nb->lease.until_us);
 	log_warn("lease.again", "why=\"%s\" lost=%u for_ms=%llu calls=%u", why,
 		 (unsigned)nb->told_n, (unsigned long long)(for_us / 1000), (unsigned)n->calls_n);
@@ -221,11 +237,17 @@ static void lapsed_tick(struct neighbour *nb, uint64_t now)
 
 static void watched_tick(struct neighbour *nb, struct watched *w, bool beat, uint64_t now)
 {
-	uint64_t heard = beats_heard_us(&nb->beats, w->daemon->addr);
-	if (!heard)
-		return; /* never yet: there is nothing of it that could be known here */
+	bool never = !beats_heard_us(&nb->beats, w->daemon->addr);
+	if (never && now < nb->since_us + UNHEARD_MS * 1000ull)
+		return;
 	uint64_t silent = beats_silent_us(&nb->beats, w->daemon->addr, now);
-	enum watch_verdict v = watch_verdict(&w->watch, silent, now);
+	uint32_t by = 0;
+	enum watch_verdict v = watch_verdict(&w->watch, silent, now, &by);
+	if (v != w->said && (v == WATCH_WAIT || w->said == WATCH_WAIT))
+		log_info("neighbour.silent", "node=%s silent_ms=%llu wait_for=%s", w->daemon->name,
+			 (unsigned long long)(silent / 1000),
+			 v == WATCH_WAIT ? w->witness[by].daemon->name : "nobody");
+	w->said = v;
 	if (beat && v != WATCH_ALIVE)
 		for (uint32_t i = 0; i < w->watch.witnesses_n; i++)
 			beat_send(nb, w->witness[i].daemon->addr, w->daemon->addr, now);
@@ -303,6 +325,7 @@ int node_neighbour_open(struct node *n, char ret_why[256])
 	if (nb) {
 		n->neighbour = nb;
 		nb->n = n;
+		nb->since_us = mono_us();
 		tmr_init(&nb->tmr);
 		nb->adopter = neighbour_adopter(n->conf, n->self);
 		nb->witnesses_n = neighbour_witnesses(n->conf, n->self, nb->witness);
@@ -343,6 +366,11 @@ void node_neighbour_close(struct node *n)
 void node_neighbour_status(const struct node *n, struct neighbour_status *ret)
 {
 	*ret = n->neighbour ? n->neighbour->status : (struct neighbour_status){0};
+	const struct neighbour *nb = n->neighbour;
+	for (uint32_t i = 0; nb && i < nb->watched_n; i++)
+		ret->hears += nb->watched[i].said == WATCH_ALIVE &&
+			      beats_heard_us(&nb->beats, nb->watched[i].daemon->addr);
+	ret->watches = nb ? nb->watched_n : 0;
 	ret->lapsed = n->neighbour && n->neighbour->lease.lapsed_us;
 }
 

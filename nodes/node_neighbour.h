@@ -32,8 +32,8 @@ bool node_neighbour_got(struct node *n, Envelope *env);
 struct adoption; /* of one node: from its silence on */
 struct adoption *node_adoption_new(struct node *n, const struct conf_daemon *of);
 struct adoption *node_adoption_free(struct adoption *a);
-/* It is silent on the mesh, in its life `boot`: does its journal agree? Then its calls are ours.
- * Does nothing while it is being found out, or when it has been done. */
+/* It is silent on the mesh, in its life `boot` (0: it was never heard): does its journal agree?
+ * Then its calls are ours. Does nothing while it is being found out, or when it has been done. */
 void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us);
 /* It was heard: in the same life it asks what it lost, in another nothing of it is remembered. */
 void node_adoption_heard(struct adoption *a, uint32_t boot);
@@ -44,6 +44,7 @@ void node_adoption_asked(struct adoption *a, uint32_t boot, const OwnerAsk *ask)
 
 struct neighbour_status {
 	bool lapsed;
+	uint32_t watches, hears; /* nodes that this one would adopt; those that it hears */
 	uint64_t lapses, adoptions, adopted;
 	uint64_t
 	    last_detect_us; /* from the last beat of the dead node until it counted as dead … */

@@ -417,6 +417,7 @@ static bool while_suspended(enum acd_event_type type)
 static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 {
 	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && ev->type != ACD_EV_HOURS &&
+	    ev->type != ACD_EV_NODE_GONE &&
 	    acd->role != ACD_ROLE_NODE)
 		return ACD_REFUSED_STATE;
 	if (acd->suspended && !while_suspended(ev->type))
@@ -446,6 +447,7 @@ static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 	case ACD_EV_AGENT_SEEN: return ev_agent_seen(acd, ev);
 	case ACD_EV_HOURS: return ev_hours(acd, ev);
 	case ACD_EV_SUSPEND: acd->suspended = ev->on; return ACD_OK;
+	case ACD_EV_NODE_GONE: return mirror_node_gone(acd, ev->from, ev->from_boot);
 	case ACD_EV_TYPE_COUNT: break;
 	}
 	return ACD_REFUSED_INVALID;

@@ -1,6 +1,10 @@
 /* Announcements of nodes, as a broker takes them in; and DIGEST and SYNC that repair them. */
 #include "common/acd/acd_internal.h"
 
+/* So many in a row are lost once in six hundred times at 20 % loss; then its callers wait for one
+ * round trip more. */
+enum { NODE_LOST_DIGESTS = 4 };
+
 typedef enum acd_verdict mirror_fn(struct acd *acd, uint32_t node, const struct acd_msg *m);
 
 /* A node that was restarted holds nothing of what it announced before. */
@@ -17,6 +21,38 @@ static bool meet(struct acd *acd, uint32_t node, uint32_t boot)
 	n->asked = false;
 	n->digest_at = 0;
 	return true;
+}
+
+/* Nothing of it can be matched, but nothing is wrong either: its next DIGEST differs, and it says all
+ * again. Calls and agents of a node that is dead would be tried first, for ever. */
+static void lose(struct acd *acd, uint32_t node)
+{
+	mirror_forget(acd, node, UINT64_MAX, UINT64_MAX);
+	acd->mnodes[node].sync_id = 0;
+}
+
+enum acd_verdict mirror_node_gone(struct acd *acd, struct acd_addr addr, uint32_t boot)
+{
+	uint32_t node = mnode_find(acd, addr);
+
+	if (acd->role != ACD_ROLE_BROKER)
+		return ACD_REFUSED_STATE;
+	if (node == NIL)
+		return ACD_REFUSED_UNKNOWN;
+	if (acd->mnodes[node].boot > boot)
+		return ACD_REFUSED_STALE;
+	lose(acd, node);
+	return ACD_OK;
+}
+
+void mirror_tick(struct acd *acd)
+{
+	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
+		const struct mnode *n = &acd->mnodes[i];
+		if (n->count && n->digest_at &&
+		    acd->now > n->digest_at + NODE_LOST_DIGESTS * acd->tm.digest_ms * US_PER_MS)
+			lose(acd, i);
+	}
 }
 
 static enum acd_verdict hint(struct acd *acd, struct acd_addr from, uint32_t boot,

@@ -94,6 +94,7 @@ static void tick(struct acd *acd)
 		announce_digest(acd);
 		timer_set(acd, TM_TICK, 0, after_ms(acd, acd->tm.digest_ms));
 	} else {
+		mirror_tick(acd);
 		advert_tick(acd);
 		timer_set(acd, TM_TICK, 0, after_ms(acd, acd->tm.advert_ms));
 	}

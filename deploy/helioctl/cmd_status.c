@@ -86,6 +86,8 @@ static const char *fault(const struct expected *e, const struct ctl *ctl, const 
 		return "presence Redis does not answer; calls are routed all the same";
 	if (is_false(r, "journal") && a->d->journal.port)
 		return "journal Redis does not answer: new calls are unprotected";
+	if (json_is_true(json_object_get(json_object_get(r, "neighbour"), "lapsed")))
+		return "silent: it asks its neighbour who owns its calls";
 	if (json_number(r, "unprotected") > 0) {
 		snprintf(buf, 160, "%lld calls are unprotected",
 			 (long long)json_number(r, "unprotected"));

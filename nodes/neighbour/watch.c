@@ -33,7 +33,8 @@ static enum opinion opinion(const struct watch *w, const struct watch_witness *t
 		   : OPINION_OBJECTS;
 }
 
-enum watch_verdict watch_verdict(const struct watch *w, uint64_t silent_us, uint64_t now_us)
+enum watch_verdict watch_verdict(const struct watch *w, uint64_t silent_us, uint64_t now_us,
+				 uint32_t *ret_by)
 {
 	uint32_t agree = 0, lost = 0;
 	if (silent_us < w->after_us / 2)
@@ -43,6 +44,8 @@ enum watch_verdict watch_verdict(const struct watch *w, uint64_t silent_us, uint
 	for (uint32_t i = 0; i < w->witnesses_n; i++) {
 		const struct watch_witness *t = &w->witness[i];
 		enum opinion o = opinion(w, t, silent_us, now_us);
+		if (o == OPINION_OBJECTS || (o == OPINION_LOST_WITH_IT && t->independent))
+			*ret_by = i;
 		if (o == OPINION_OBJECTS)
 			return WATCH_WAIT;
 		agree += o == OPINION_AGREES && t->independent;

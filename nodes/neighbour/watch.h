@@ -53,7 +53,9 @@ struct watch {
 
 /* The witness has answered: silent_us of the watched one. */
 void watch_said(struct watch *w, uint32_t i, uint64_t silent_us, uint64_t now_us);
-/* silent_us: of the watched one, as this node knows (common/beat). */
-enum watch_verdict watch_verdict(const struct watch *w, uint64_t silent_us, uint64_t now_us);
+/* silent_us: of the watched one, as this node knows (common/beat). With WATCH_WAIT *ret_by is the
+ * witness that is waited for. */
+enum watch_verdict watch_verdict(const struct watch *w, uint64_t silent_us, uint64_t now_us,
+				 uint32_t *ret_by);
 
 #endif

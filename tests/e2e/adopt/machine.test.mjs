@@ -26,7 +26,7 @@ test.after(async () => { await c.stop() })
 
 test('waiting callers are taken over by the neighbour, in their order, and answered in it', async (t) => {
 	const { callers, order } = await waiting(c, 5)
-	await until('the journal has them at the adopter', () => c.node('oslo1').journal)
+	await until('its neighbour has its journal', () => c.node('oslo1').neighbour.journal)
 	const began = Date.now()
 	await c.lose('oslo', 1)
 	await until('all five are at the neighbour', () => logged(c, 'oslo2', 'call.returned').length === 5, 5000)
@@ -54,6 +54,7 @@ test('the machine comes back, with nothing and asking for nothing; then the othe
 	c.daemon('node', 'oslo1')
 	await c.healthy()
 	assert.equal(logged(c, 'oslo1', 'call.returned').length, 0)
+	await until('it is ready to take over', () => c.node('oslo2').neighbour.journal && c.node('oslo1').neighbour.hears === 1)
 	const caller = c.caller('oslo', 'support', ['--tone', '440', '--seconds', '60'], 2)
 	await caller.event('answered')
 	const { call } = await until('it waits', () => c.calls()[0])

@@ -55,6 +55,33 @@ static void what_a_restarted_node_held_is_forgotten(void **state)
 	world_free(w);
 }
 
+static void what_a_dead_node_held_is_forgotten_and_known_again_if_it_was_not_dead(void **state)
+{
+	struct world *w = world_new(1, 1, 2);
+	struct acd *b = world_broker(w, 1, 1);
+	struct acd_event gone = {.type = ACD_EV_NODE_GONE, .from = {addr_make(1, 1)}};
+
+	(void)state;
+	world_call(w, world_node(w, 1, 1), QUEUE_ANY);
+	world_run(w, 600 * MS);
+	assert_int_equal(queue_at(w, b, 0).waiting, 1);
+	gone.from_boot = 0; /* an earlier life: it has been restarted since */
+	assert_int_equal(world_do(w, b, gone), ACD_REFUSED_STALE);
+	gone.from_boot = 1;
+	assert_int_equal(world_do(w, b, gone), ACD_OK);
+	assert_int_equal(queue_at(w, b, 0).waiting, 0);
+	world_run(w, 700 * MS);
+	assert_int_equal(queue_at(w, b, 0).waiting, 1);
+	/* Nobody says so: its DIGESTs are missing. */
+	world_at(w, 1, 1)->cut = true;
+	world_run(w, 3 * S);
+	assert_int_equal(queue_at(w, b, 0).waiting, 0);
+	world_at(w, 1, 1)->cut = false;
+	world_run(w, 700 * MS);
+	assert_int_equal(queue_at(w, b, 0).waiting, 1);
+	world_free(w);
+}
+
 static void a_lost_announcement_is_repaired_by_the_next_digest(void **state)
 {
 	struct world *w = world_new(1, 1, 1);
@@ -277,6 +304,8 @@ int main(void)
 	    cmocka_unit_test(an_age_that_lay_in_a_clogged_link_is_set_right),
 	    cmocka_unit_test(a_restarted_broker_loses_no_call_and_no_place),
 	    cmocka_unit_test(what_a_restarted_node_held_is_forgotten),
+	    cmocka_unit_test(
+		what_a_dead_node_held_is_forgotten_and_known_again_if_it_was_not_dead),
 	    cmocka_unit_test(a_lost_announcement_is_repaired_by_the_next_digest),
 	    cmocka_unit_test(two_brokers_at_once_answer_every_caller_once),
 	    cmocka_unit_test(a_ripe_caller_is_not_hidden_behind_an_urgent_young_one),
