@@ -12,6 +12,9 @@ enum { EXIT_HELD = 0, EXIT_DEVIATED = 1, EXIT_USAGE_ = 2, EXIT_INCONCLUSIVE = 3,
 int cmd_lab(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+/* Writes report.html and report.json of a run; errno, said on standard error. */
+int report_make(const char *dir);
 int cmd_functions(int argc, char **argv);
 
 /* ---- places.c: where the programs and sounds are ------------------------------------------------

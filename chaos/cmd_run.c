@@ -102,7 +102,8 @@ static int run(struct drill *d, const char *out)
 	int code = drill_run(d);
 	d->journal = journal_close(d->journal);
 	place_remove(d->lab_dir);
-	printf("the run is in %s\n", path);
+	(void)report_make(path);
+	printf("the run is in %s, its page is report.html\n", path);
 	return code;
 }
 

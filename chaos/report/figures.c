@@ -1,0 +1,309 @@
+/* From the journal to numbers. */
+#include "chaos/report/report.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/base.h"
+
+static double num(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+/* ---- lines
+ * ---------------------------------------------------------------------------------------- */
+
+static json_t *fault_of(struct figures *f, json_int_t id)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach(f->faults, i,
+			   o) if (json_integer_value(json_object_get(o, "id")) == id) return o;
+	o = json_pack("{sI}", "id", id);
+	json_array_append_new(f->faults, o);
+	return o;
+}
+
+static void take_fault(struct figures *f, json_t *line)
+{
+	json_t *o = fault_of(f, json_integer_value(json_object_get(line, "id")));
+	const char *phase = str(line, "phase");
+	const char *key = strcmp(phase, "begun") == 0    ? "begun"
+			  : strcmp(phase, "bitten") == 0 ? "bitten_at"
+							 : "healed";
+	json_object_set(o, key, json_object_get(line, "t"));
+	json_object_set(o, "kind", json_object_get(line, "kind"));
+	json_object_set(o, "target", json_object_get(line, "target"));
+	json_object_set(o, "args", json_object_get(line, "args"));
+	json_object_set(o, "bitten", json_object_get(line, "bitten"));
+	if (json_object_get(line, "proof"))
+		json_object_set(o, "proof", json_object_get(line, "proof"));
+}
+
+static void take_phase(struct figures *f, json_t *line)
+{
+	json_array_append(f->phases, line);
+	if (strcmp(str(line, "phase"), "method") == 0)
+		f->began = num(line, "t");
+	if (strcmp(str(line, "phase"), "rollbacks") == 0)
+		f->ended = num(line, "t");
+}
+
+static void take(struct figures *f, json_t *line)
+{
+	static const char *const lists[] = {"sample", "step",  "probe", "gap",
+					    "call",   "agent", "links"};
+	json_t *const list[] = {f->samples, f->steps,  f->probes, f->gaps,
+				f->calls,   f->agents, f->links};
+	const char *type = str(line, "type");
+	f->last_s = fmax(f->last_s, num(line, "t"));
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(lists); i++)
+		if (strcmp(type, lists[i]) == 0)
+			json_array_append(list[i], line);
+	if (strcmp(type, "fault") == 0)
+		take_fault(f, line);
+	else if (strcmp(type, "phase") == 0)
+		take_phase(f, line);
+	json_t **one = strcmp(type, "run") == 0       ? &f->run
+		       : strcmp(type, "verdict") == 0 ? &f->verdict
+		       : strcmp(type, "ledger") == 0  ? &f->ledger
+		       : strcmp(type, "checked") == 0 ? &f->checked
+						      : NULL;
+	if (one && !*one)
+		*one = json_incref(line);
+}
+
+/* ---- figures
+ * -------------------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Each caller's longest silence, of what began once something was broken. */
+static void silences(struct figures *f)
+{
+	size_t i, n = 0;
+	json_t *o, *worst = json_object();
+	const char *number;
+	json_array_foreach(f->gaps, i, o)
+	{
+		double ms = num(o, "ms");
+		if (num(o, "t") < f->began)
+			continue;
+		if (ms > num(worst, str(o, "number")))
+			json_object_set_new(worst, str(o, "number"), json_real(ms));
+		if (ms > f->gap_worst_ms) {
+			f->gap_worst_ms = ms;
+			f->gap_at = num(o, "t");
+		}
+	}
+	/* All who were in a call count, those who heard nothing amiss too. */
+	size_t all = f->callers > json_object_size(worst) ? f->callers : json_object_size(worst);
+	double *v = calloc(all + 1, sizeof(*v));
+	helio_assert(v);
+	json_object_foreach(worst, number, o) v[n++] = json_number_value(o);
+	f->gaps_n = (uint32_t)n;
+	qsort(v, all, sizeof(*v), by_size);
+	f->gap_p99_ms = all ? v[(all - 1) * 99 / 100] : 0;
+	free(v);
+	json_decref(worst);
+}
+
+static bool as_before(const json_t *s, const json_t *before)
+{
+	return num(s, "talking") >= num(before, "talking") &&
+	       num(s, "calls") >= num(before, "calls") && num(s, "up") >= num(before, "up") &&
+	       num(s, "agents_away") <= num(before, "agents_away");
+}
+
+/* From the first fault until everything is as it was, and stays so to the end of the method. */
+static void recovery(struct figures *f)
+{
+	size_t i;
+	json_t *o;
+	const json_t *before = NULL;
+	double first = NAN, last = f->ended > 0 ? f->ended : f->last_s, since = NAN;
+	json_array_foreach(f->faults, i, o) if (isnan(first) || num(o, "begun") < first) first =
+	    num(o, "begun");
+	f->recovered_s = NAN;
+	if (isnan(first))
+		return;
+	json_array_foreach(f->samples, i, o)
+	{
+		double t = num(o, "t");
+		if (t <= first)
+			before = o;
+		else if (t <= last && before) {
+			bool good = as_before(o, before);
+			since = !good ? NAN : isnan(since) ? t : since;
+		}
+	}
+	/* A silence that nobody's registers show counts as well. */
+	double quiet = first;
+	json_array_foreach(f->gaps, i, o) if (num(o, "t") > first && num(o, "t") <= last &&
+					      !json_is_true(json_object_get(o, "lasting"))) quiet =
+	    fmax(quiet, num(o, "t"));
+	f->recovered_s = isnan(since) ? -1 : fmax(since, quiet) - first;
+	if (!isnan(since) && quiet == first) {
+		/* the sample that showed nothing amiss is up to a second late */
+		bool ever = false;
+		json_array_foreach(f->samples, i, o) ever |=
+		    num(o, "t") > first && num(o, "t") <= last && !as_before(o, before);
+		if (!ever)
+			f->recovered_s = 0;
+	}
+}
+
+static void people(struct figures *f)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach(f->calls, i, o)
+	{
+		f->callers += json_is_true(json_object_get(o, "answered"));
+		f->refused += !json_is_true(json_object_get(o, "answered"));
+	}
+	f->lost = (uint32_t)json_array_size(json_object_get(f->ledger, "lost"));
+	json_array_foreach(f->agents, i, o)
+	{
+		double ms = num(o, "ms");
+		if (num(o, "t") < f->began || ms <= 0)
+			continue;
+		f->away_n++;
+		f->away_worst_ms = fmax(f->away_worst_ms, ms);
+	}
+	json_array_foreach(f->samples, i, o)
+	{
+		uint32_t waiting = (uint32_t)num(o, "waiting"),
+			 talking = (uint32_t)num(o, "talking");
+		f->busy_worst = fmax(f->busy_worst, num(json_object_get(o, "cpu"), "busy"));
+		f->lag_worst_ms = fmax(f->lag_worst_ms, num(o, "lag_ms"));
+		f->waiting_most = waiting > f->waiting_most ? waiting : f->waiting_most;
+		f->talking_most = talking > f->talking_most ? talking : f->talking_most;
+	}
+}
+
+/* "event=node.adopted … detect_ms=640 adopt_ms=7": the worst of all. */
+static void log_read(struct figures *f, const char *path)
+{
+	char line[1024];
+	FILE *log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log)) {
+		const char *d = strstr(line, " detect_ms="), *a = strstr(line, " adopt_ms=");
+		if (!strstr(line, "event=node.adopted") || !d || !a)
+			continue;
+		f->adopted++;
+		f->detect_ms = fmax(f->detect_ms, strtod(d + 11, NULL));
+		f->adopt_ms = fmax(f->adopt_ms, strtod(a + 10, NULL));
+	}
+	if (log)
+		fclose(log);
+}
+
+static void logs_read(struct figures *f)
+{
+	char path[1024];
+	snprintf(path, sizeof(path), "%s/logs", f->dir);
+	DIR *dir = opendir(path);
+	f->detect_ms = f->adopt_ms = NAN; /* fmax() takes the number of the two */
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		size_t n = strlen(e->d_name);
+		if (n < 5 || strcmp(e->d_name + n - 4, ".log") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/logs/%s", f->dir, e->d_name);
+		log_read(f, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int figures_read(struct figures *f, const char *dir)
+{
+	char path[600];
+	char *line = NULL;
+	size_t size = 0;
+	*f = (struct figures){0};
+	(void)str_copy(f->dir, sizeof(f->dir), dir);
+	snprintf(path, sizeof(path), "%s/journal.jsonl", f->dir);
+	FILE *in = fopen(path, "re");
+	if (!in)
+		return errno;
+	json_t **const lists[] = {&f->samples, &f->faults, &f->steps,  &f->probes, &f->gaps,
+				  &f->calls,   &f->agents, &f->phases, &f->links};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(lists); i++)
+		*lists[i] = json_array();
+	for (ssize_t n; (n = getline(&line, &size, in)) > 0;) {
+		json_t *o = json_loadb(line, (size_t)n, 0, NULL);
+		if (o)
+			take(f, o);
+		json_decref(o);
+	}
+	free(line);
+	fclose(in);
+	if (!f->run)
+		return EBADMSG;
+	people(f);
+	silences(f);
+	recovery(f);
+	logs_read(f);
+	return 0;
+}
+
+void figures_free(struct figures *f)
+{
+	json_t *const all[] = {f->run,    f->verdict, f->ledger, f->checked, f->samples,
+			       f->faults, f->steps,   f->probes, f->gaps,    f->calls,
+			       f->agents, f->phases,  f->links};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(all); i++)
+		json_decref(all[i]);
+	*f = (struct figures){0};
+}
+
+const char *figures_verdict(const struct figures *f)
+{
+	return f->verdict ? str(f->verdict, "verdict") : "UNFINISHED";
+}
+
+json_t *figures_json(const struct figures *f)
+{
+	struct score s[SCORES_MAX];
+	uint32_t n = figures_scores(f, s);
+	json_t *scores = json_array();
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(scores, json_pack("{ss ss ss sb sb}", "what", s[i].what,
+							"value", s[i].value, "target", s[i].target,
+							"counts", s[i].counts, "met", s[i].met));
+	json_t *o = json_pack(
+	    "{ss sO sO si si si sf sf si sf si si sf sf so sO}", "verdict", figures_verdict(f),
+	    "run", f->run, "reasons",
+	    f->verdict ? json_object_get(f->verdict, "reasons") : json_null(), "callers",
+	    (int)f->callers, "lost", (int)f->lost, "refused", (int)f->refused, "gap_worst_ms",
+	    f->gap_worst_ms, "gap_p99_ms", f->gap_p99_ms, "callers_with_gaps", (int)f->gaps_n,
+	    "agent_away_worst_ms", f->away_worst_ms, "waiting_most", (int)f->waiting_most,
+	    "talking_most", (int)f->talking_most, "lag_worst_ms", f->lag_worst_ms, "busy_worst",
+	    f->busy_worst, "scores", scores, "faults", f->faults);
+	if (!isnan(f->recovered_s))
+		json_object_set_new(o, "recovered_s", json_real(f->recovered_s));
+	if (f->adopted) {
+		json_object_set_new(o, "detect_ms", json_real(f->detect_ms));
+		json_object_set_new(o, "adopt_ms", json_real(f->adopt_ms));
+	}
+	if (f->ledger)
+		json_object_set(o, "ledger", f->ledger);
+	if (f->checked)
+		json_object_set(o, "checked", f->checked);
+	return o;
+}
