@@ -148,6 +148,7 @@ static void decide(struct adoption *a, const struct journal_load_result *res)
 			 (unsigned)res->entries);
 		a->gone = true;
 		gone_tell(a);
+		node_neighbour_gone(a->n, a->of->addr, a->boot);
 	}
 	a->claims = 1; /* ours, while they are made */
 	for (struct le *le = a->found.head; le;) {

@@ -274,6 +274,23 @@ static void tick_h(void *arg)
 
 /* ---- in and out ---- */
 
+void node_neighbour_gone(struct node *n, uint16_t node, uint32_t boot)
+{
+	struct acd_event ev = {
+	    .type = ACD_EV_NODE_GONE, .from = {node}, .from_boot = boot};
+	(void)node_event(n, &ev);
+}
+
+/* A node speaks for its own site only. Of ourselves we hear by OWNER_TELL. */
+static void got_gone(struct node *n, const Envelope *env)
+{
+	const NodeGone *g = &env->body.node_gone;
+	if (g->node <= UINT16_MAX && g->node != n->self->addr && g->node != env->from &&
+	    addr_is_node((uint16_t)g->node) && addr_is_node((uint16_t)env->from) &&
+	    addr_site((uint16_t)g->node) == addr_site((uint16_t)env->from))
+		node_neighbour_gone(n, (uint16_t)g->node, g->boot);
+}
+
 bool node_neighbour_got(struct node *n, Envelope *env)
 {
 	struct neighbour *nb = n->neighbour;
@@ -296,7 +313,7 @@ bool node_neighbour_got(struct node *n, Envelope *env)
 		if (nb->adopter && from == nb->adopter->addr)
 			got_tell(nb, &env->body.owner_tell, now);
 		return true;
-	case Envelope_node_gone_tag: return true;
+	case Envelope_node_gone_tag: got_gone(n, env); return true;
 	default: return false;
 	}
 }

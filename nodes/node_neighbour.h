@@ -28,6 +28,9 @@ bool node_neighbour_lapsed(struct node *n);
 /* Every message of the mesh, before anything else looks at it; true: it was for us alone. */
 bool node_neighbour_got(struct node *n, Envelope *env);
 
+/* This node is dead in its life `boot`: who waits for its agents need not wait for silence. */
+void node_neighbour_gone(struct node *n, uint16_t node, uint32_t boot);
+
 /* ---- node_adopt.c ---- */
 struct adoption; /* of one node: from its silence on */
 struct adoption *node_adoption_new(struct node *n, const struct conf_daemon *of);

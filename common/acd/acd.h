@@ -310,8 +310,9 @@ enum acd_event_type {
 				   * CALL_ADOPTED and RECOVER is refused with STATE (messages are
 				   * repeated by who sent them; the shell keeps its own). The first
 				   * event after waking; off when it is known who owns the calls. */
-	/* broker: its neighbour found this node dead (from, from_boot): what it announced in this life
-	 * is forgotten at once, not only when its DIGESTs have been missing for long */
+	/* Its neighbour found this node dead (from, from_boot), sooner than silence would tell.
+	 * Broker: what it announced in this life is forgotten. Node: calls that are granted to its
+	 * agents go back to their queues, those bridged to them await them elsewhere. */
 	ACD_EV_NODE_GONE,
 	ACD_EV_TYPE_COUNT,
 };

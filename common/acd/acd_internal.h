@@ -895,6 +895,8 @@ void advert_caller_came(struct acd *acd, uint32_t queue);
 void advert_idle_changed(struct acd *acd, uint32_t need);
 /* recv_hints.c: nodes that fell silent, or are known to be dead */
 void mirror_tick(struct acd *acd);
+/* adopt.c: the same, at the owner of calls */
+void calls_node_gone(struct acd *acd, struct acd_addr node, uint32_t boot);
 enum acd_verdict mirror_node_gone(struct acd *acd, struct acd_addr addr, uint32_t boot);
 void advert_tick(struct acd *acd);
 void advert_timer(struct acd *acd, uint32_t queue, bool idle);

@@ -247,6 +247,20 @@ enum acd_verdict ev_agent_seen(struct acd *acd, const struct acd_event *ev)
 	return ACD_OK;
 }
 
+void calls_node_gone(struct acd *acd, struct acd_addr node, uint32_t boot)
+{
+	for (uint32_t i = 0; i < acd->call_free.max; i++) {
+		const struct call *c = &acd->calls[i];
+		if (!c->used || c->parties_n == 0 || !same_addr(c->party.node, node) ||
+		    id_boot(c->party.session.v) > boot)
+			continue;
+		if (c->state == ACD_CALL_BRIDGED)
+			call_await(acd, i, ASK_NOBODY, acd->tm.await_agent_ms);
+		else if (c->state == ACD_CALL_GRANTED)
+			call_requeue(acd, i, ACD_CAUSE_AGENT_GONE, true);
+	}
+}
+
 /* --- no longer ours ------------------------------------------------------------------------------
  */
 

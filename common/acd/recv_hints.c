@@ -35,8 +35,12 @@ enum acd_verdict mirror_node_gone(struct acd *acd, struct acd_addr addr, uint32_
 {
 	uint32_t node = mnode_find(acd, addr);
 
-	if (acd->role != ACD_ROLE_BROKER)
-		return ACD_REFUSED_STATE;
+	if (!addr_is_node(addr.v) || same_addr(addr, acd->self))
+		return ACD_REFUSED_INVALID;
+	if (acd->role == ACD_ROLE_NODE) {
+		calls_node_gone(acd, addr, boot);
+		return ACD_OK;
+	}
 	if (node == NIL)
 		return ACD_REFUSED_UNKNOWN;
 	if (acd->mnodes[node].boot > boot)

@@ -288,6 +288,29 @@ static void an_agent_whose_node_died_gets_the_own_call_back_at_another(void **st
 	world_free(sc.w);
 }
 
+static void who_is_told_that_the_agent_s_node_is_dead_does_not_wait_for_silence(void **state)
+{
+	struct scene sc = talking();
+	struct acd_event gone = {.type = ACD_EV_NODE_GONE, .from = world_at(sc.w, 1, 2)->addr};
+
+	(void)state;
+	gone.from_boot = 0; /* another life than that of the session */
+	assert_int_equal(world_do(sc.w, sc.x, gone), ACD_OK);
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_BRIDGED);
+	gone.from_boot = 1;
+	assert_int_equal(world_do(sc.w, sc.x, gone), ACD_OK);
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_AWAIT_AGENT);
+	world_run(sc.w, 2 * S); /* it was not dead: its KEEPs bridge it again */
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_BRIDGED);
+	world_free(sc.w);
+
+	sc = ringing();
+	gone.from = world_at(sc.w, 1, 2)->addr;
+	assert_int_equal(world_do(sc.w, sc.x, gone), ACD_OK);
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_QUEUED);
+	world_free(sc.w);
+}
+
 static void an_agent_at_the_restarted_node_of_the_call_gets_it_back_too(void **state)
 {
 	struct scene sc = ringing();
@@ -392,6 +415,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_caller_who_waited_is_granted_at_the_old_place),
+	    cmocka_unit_test(who_is_told_that_the_agent_s_node_is_dead_does_not_wait_for_silence),
 	    cmocka_unit_test(a_talk_goes_on_without_a_ring_when_its_owner_comes_back),
 	    cmocka_unit_test(a_call_that_rang_goes_on_ringing_at_the_same_agent),
 	    cmocka_unit_test(what_the_journal_forgot_the_agent_s_register_still_knows),
