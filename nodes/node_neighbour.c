@@ -258,11 +258,13 @@ static void watched_tick(struct neighbour *nb, struct watched *w, bool beat, uin
 static void tick_h(void *arg)
 {
 	struct neighbour *nb = arg;
+	/* First, for it may find right now that the lease is over: our now must not lie before that. */
+	bool lapsed = node_neighbour_lapsed(nb->n);
 	uint64_t now = mono_us();
 	bool beat = now >= nb->beat_due_us;
 	tmr_start(&nb->tmr, TICK_MS, tick_h, nb);
 	(void)beats_look(&nb->beats, now);
-	if (node_neighbour_lapsed(nb->n))
+	if (lapsed)
 		lapsed_tick(nb, now);
 	if (beat) {
 		nb->beat_due_us = now + BEAT_MS * 1000ull;

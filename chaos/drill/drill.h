@@ -40,7 +40,7 @@ const char *verdict_name(enum verdict v);
 
 struct drill_node {
 	bool up, island, draining, journal, presence;
-	uint32_t calls, waiting, talking, ringing, sessions, idle, unprotected;
+	uint32_t calls, waiting, talking, ringing, awaiting, sessions, idle, unprotected;
 	uint64_t entered, ended;
 };
 struct drill_daemon {

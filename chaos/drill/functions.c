@@ -38,6 +38,7 @@ static const struct func table[] = {
 	METRIC("waiting", "callers who wait in a queue"),
 	METRIC("talking", "callers who talk to an agent"),
 	METRIC("ringing", "callers who are offered to an agent"),
+	METRIC("awaiting", "callers whose agent is gone and who hear one moment"),
 	METRIC("calls", "calls in the system"),
 	METRIC("sessions", "agents signed in"),
 	METRIC("idle", "agents who are free"),

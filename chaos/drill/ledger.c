@@ -22,7 +22,17 @@ static json_t *records_read(struct drill *d)
 	return json_load_file(path, 0, NULL);
 }
 
-/* number → how many records, and the outcome of the last. */
+/* Two processes may stamp the same microsecond: the node that was dialled tells them apart. Its
+ * name begins the call's id, NODE-boot-number, whoever owns the call in the end. */
+static void key_make(char key[static 96], const char *number, const char *call)
+{
+	size_t n = strlen(call);
+	for (int dashes = 0; n && dashes < 2;)
+		dashes += call[--n] == '-';
+	snprintf(key, 96, "%.40s@%.*s", number, (int)(n > 40 ? 40 : n), call);
+}
+
+/* number@node → how many records, and the outcome of the last. */
 static json_t *by_number(const json_t *records, json_t *outcomes)
 {
 	json_t *o = json_object(), *r;
@@ -31,11 +41,14 @@ static json_t *by_number(const json_t *records, json_t *outcomes)
 	{
 		const char *number = json_string_value(json_object_get(r, "caller"));
 		const char *outcome = json_string_value(json_object_get(r, "outcome"));
-		if (!number || !outcome)
+		const char *call = json_string_value(json_object_get(r, "call"));
+		char key[96];
+		if (!number || !outcome || !call)
 			continue;
-		json_t *had = json_object_get(o, number);
+		key_make(key, number, call);
+		json_t *had = json_object_get(o, key);
 		json_object_set_new(
-		    o, number,
+		    o, key,
 		    json_pack("{si ss}", "n",
 			      (int)json_integer_value(json_object_get(had, "n")) + 1, "outcome",
 			      outcome));
@@ -54,10 +67,11 @@ struct books {
 static void caller_judge(struct drill *d, const struct drill_call *c, const json_t *records,
 			 struct books *b)
 {
-	char number[32];
+	char number[96];
 	if (!c->answered_us)
 		return;
-	snprintf(number, sizeof(number), "t%llu", (unsigned long long)c->started_us);
+	snprintf(number, sizeof(number), "t%llu@%s", (unsigned long long)c->started_us,
+		 d->tail[c->tail].node);
 	const json_t *r = json_object_get(records, number);
 	json_int_t n = json_integer_value(json_object_get(r, "n"));
 	const char *outcome = r ? json_string_value(json_object_get(r, "outcome")) : "";
@@ -80,7 +94,6 @@ static void caller_judge(struct drill *d, const struct drill_call *c, const json
 		b->dead += dead;
 		json_array_append_new(b->lost_list, json_string(number));
 	}
-	(void)d;
 }
 
 void ledger_make(struct drill *d)

@@ -95,6 +95,7 @@ static void take_calls(struct drill_node *n, const json_t *list)
 		n->waiting += strcmp(state, "queued") == 0;
 		n->talking += strcmp(state, "bridged") == 0;
 		n->ringing += strcmp(state, "granted") == 0;
+		n->awaiting += strcmp(state, "await_agent") == 0;
 	}
 }
 
@@ -198,6 +199,7 @@ double drill_metric(const struct drill *d, const char *name, const char *site, c
 		sum += strcmp(name, "waiting") == 0       ? n->waiting
 		       : strcmp(name, "talking") == 0     ? n->talking
 		       : strcmp(name, "ringing") == 0     ? n->ringing
+		       : strcmp(name, "awaiting") == 0    ? n->awaiting
 		       : strcmp(name, "calls") == 0       ? n->calls * a->is_node
 		       : strcmp(name, "sessions") == 0    ? n->sessions * a->is_node
 		       : strcmp(name, "idle") == 0        ? n->idle
@@ -274,16 +276,17 @@ static void sample(struct drill *d, uint64_t at)
 	}
 	cpu_look(d);
 #define M(name) (int)drill_metric(d, name, NULL, NULL)
-	journal_put(d->journal, "sample", at,
-		    json_pack("{si si si si si si si si sI sI so so s{si si si} s{sf sf} si si si}",
-			      "waiting", M("waiting"), "talking", M("talking"), "ringing",
-			      M("ringing"), "calls", M("calls"), "sessions", M("sessions"), "idle",
-			      M("idle"), "up", M("daemons_up"), "daemons", (int)DRILL_DAEMONS,
-			      "entered", (json_int_t)entered, "ended", (json_int_t)ended, "by_site",
-			      by_site(d), "nodes", nodes_json(d), "callers", "live",
-			      M("callers_live"), "answered", (int)d->answered, "lost", M("lost"),
-			      "cpu", "busy", d->busy, "steal", d->steal, "lag_ms", (int)d->lag_ms,
-			      "gap_ms", (int)d->gap_second_ms, "agents_away", (int)d->agents_away));
+	journal_put(
+	    d->journal, "sample", at,
+	    json_pack("{si si si si si si si si si sI sI so so s{si si si} s{sf sf} si si si}",
+		      "waiting", M("waiting"), "talking", M("talking"), "ringing", M("ringing"),
+		      "awaiting", M("awaiting"), "calls", M("calls"), "sessions", M("sessions"),
+		      "idle", M("idle"), "up", M("daemons_up"), "daemons", (int)DRILL_DAEMONS,
+		      "entered", (json_int_t)entered, "ended", (json_int_t)ended, "by_site",
+		      by_site(d), "nodes", nodes_json(d), "callers", "live", M("callers_live"),
+		      "answered", (int)d->answered, "lost", M("lost"), "cpu", "busy", d->busy,
+		      "steal", d->steal, "lag_ms", (int)d->lag_ms, "gap_ms", (int)d->gap_second_ms,
+		      "agents_away", (int)d->agents_away));
 	drill_say(d,
 		  "%6.1f s  waiting %3d  talking %3d  callers %3d  agents %3d  daemons %2d/%d  "
 		  "lost %d  gap %u ms  cpu %3.0f%%  late %u ms",

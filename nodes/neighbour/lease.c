@@ -36,7 +36,7 @@ void lease_resume(struct lease *l, uint64_t now_us)
 
 bool lease_give_up(struct lease *l, uint64_t adopter_silent_us, uint64_t now_us)
 {
-	uint64_t for_us = now_us - l->lapsed_us;
+	uint64_t for_us = now_us > l->lapsed_us ? now_us - l->lapsed_us : 0;
 	bool dead = adopter_silent_us >= l->after_us;
 	bool alone = l->alone && for_us >= LEASE_ALONE_MS * 1000ull;
 	if (!l->lapsed_us || !(dead || alone || for_us >= LEASE_ASK_MAX_MS * 1000ull))
