@@ -413,15 +413,26 @@ static void step(struct life *l)
 /* ---- the whole
  * ---------------------------------------------------------------------------------------- */
 
+/* A node that was stopped is told first who has its calls, with its clock still held where it
+ * stopped: that lies behind the adoption, whatever the clock says. */
+static bool comes_later(const struct life *l)
+{
+	const struct scall *c = l->ev.type == ACD_EV_CALL_FENCED ? call_find(l->ev.call.v) : NULL;
+	return c && c->live && c->daemon == l->slot && l->ev.msg.cepoch > c->cepoch;
+}
+
 static struct life *earliest(void)
 {
-	struct life *best = NULL;
+	struct life *best = NULL, *later = NULL;
 	for (uint32_t i = 0; i < h.lives_n; i++) {
 		struct life *l = &h.life[i];
-		if (l->has && (!best || l->ev.now < best->ev.now))
-			best = l;
+		if (!l->has)
+			continue;
+		struct life **to = comes_later(l) ? &later : &best;
+		if (!*to || l->ev.now < (*to)->ev.now)
+			*to = l;
 	}
-	return best;
+	return best ? best : later;
 }
 
 static void print_text(const char *s)
