@@ -1,5 +1,6 @@
 /* helio-node: local telephony of a site and the sealed sessions of its home agents. */
 #include "nodes/node.h"
+#include "nodes/node_tasks.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "common/live/live.h"
@@ -139,6 +140,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 		snprintf(why, 256, "%s", strerror(err));
 		return err;
 	}
+	*what = "tasks";
+	if ((err = node_tasks_open(n, state, why)))
+		return err;
 	*what = "hours";
 	if ((err = node_hours_open(n))) {
 		snprintf(why, 256, "%s", strerror(err));
@@ -166,6 +170,7 @@ static void node_close(struct node *n)
 	node_config_close(n);
 	node_metrics_close(n);
 	node_neighbour_close(n);
+	node_tasks_close(n);
 	calls_close(n);
 	node_admin_close(n);
 	node_presence_close(n);

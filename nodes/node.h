@@ -36,6 +36,7 @@ struct journal;
 struct neighbour;
 struct node_wall;
 struct node_hours;
+struct node_tasks;
 struct node_route;
 struct node_metrics;
 struct trace;
@@ -87,6 +88,7 @@ struct node {
 	struct node_route *route;
 	struct neighbour *neighbour;
 	struct node_hours *hours;
+	struct node_tasks *tasks;
 	struct node_metrics *metrics;
 
 	struct hash *calls;  /* struct call by id */
@@ -138,6 +140,7 @@ struct call {
 	struct le moving_le; /* the caller is to be told where we hear it now */
 	bool fenced;         /* another node owns it now: not a word, not a record */
 	bool told_closed; /* hears that the queue is closed */
+	bool leaving;     /* over for the core: let go once its task is on disk */
 	char disposition[32];
 	char *note;
 };
@@ -149,6 +152,8 @@ void calls_limits(struct node *n);
 /* The 200 OK, once the journal has the call or has had its time. */
 void calls_answer(struct node *n, uint64_t id);
 void calls_fenced(struct node *n, uint64_t id);
+/* A call that became a task: its task is safe, it is let go; or it cannot be, and waits on in line. */
+void calls_left(struct node *n, const struct acd_fx *fx, bool safe);
 /* What the journal says of a call that a predecessor of this node had. */
 struct call_back {
 	uint64_t id, cepoch, age_us, wait_us, agent;
@@ -199,6 +204,7 @@ struct offer {
 	bool have_leg, have_remote;
 	struct media_trunk remote;
 	char caller[48], caller_name[64];
+	uint8_t task; /* enum task_kind: work without a caller on the line, and without audio */
 };
 struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side);
 void offer_drop(struct node *n, uint64_t id, enum offer_side side);

@@ -1,6 +1,7 @@
 /* What helioctl asks of a node: status, queues, agents, calls, records, drain. */
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
+#include "nodes/node_tasks.h"
 #include "nodes/desk/desk.h"
 #include "nodes/journal/journal.h"
 #include "common/admin/admin.h"
@@ -162,17 +163,24 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 		    v.parties_n ? conf_agent_by_id(n->conf, v.parties[0].agent.v) : NULL;
 		const struct conf_daemon *node =
 		    v.parties_n ? conf_daemon_by_addr(n->conf, v.parties[0].node.v) : NULL;
+		const struct task *t = c ? NULL : node_tasks_of(n, v.call.v);
+		const struct conf_queue *q = conf_queue_by_id(n->conf, v.queue.v);
 		char id[ID_STR_SIZE], caller[24] = "";
 		if (c && c->caller)
 			masked(caller, c->caller);
+		else if (t)
+			masked(caller, t->caller);
 		json_array_append_new(
 		    list,
 		    json_pack("{ss ss ss sI ss ss ss* ss ss}", "call",
-			      conf_id_format(n->conf, id, v.call.v), "queue",
-			      c ? c->queue->name : "?", "state", acd_call_state_name(v.state),
-			      "age_ms", (json_int_t)(v.age_us / 1000), "agent", a ? a->name : "",
+			      conf_id_format(n->conf, id, v.call.v), "queue", q ? q->name : "?",
+			      "state", acd_call_state_name(v.state), "age_ms",
+			      (json_int_t)(v.age_us / 1000), "agent", a ? a->name : "",
 			      "agent_node", node ? node->name : "", "caller", caller, "codec",
-			      c && c->codec == SIP_PCMA ? "pcma" : "pcmu", "node", n->self->name));
+			      t                           ? task_kind_name(t->kind)
+			      : c && c->codec == SIP_PCMA ? "pcma"
+							  : "pcmu",
+			      "node", n->self->name));
 	}
 	return json_pack("{sb so}", "ok", 1, "calls", list);
 }
@@ -233,13 +241,37 @@ static json_t *cmd_why(struct node *n, const json_t *req)
 	return why_reply(n->conf, n->acd, req, mono_us());
 }
 
+static json_t *cmd_tasks(struct node *n, const json_t *req)
+{
+	return node_tasks_list(n, req);
+}
+
+static json_t *cmd_task_cancel(struct node *n, const json_t *req)
+{
+	return node_tasks_cancel(n, req);
+}
+
+static json_t *cmd_declare_lost(struct node *n, const json_t *req)
+{
+	return node_tasks_declare_lost(n, req);
+}
+
 static const struct {
 	const char *cmd;
 	json_t *(*handle)(struct node *n, const json_t *req);
 } table[] = {
-    {"status", cmd_status}, {"queues", cmd_queues},   {"agents", cmd_agents},
-    {"calls", cmd_calls},   {"records", cmd_records}, {"drain", cmd_drain},
-    {"events", cmd_events}, {"why", cmd_why},         {"force", cmd_force},
+    {"status", cmd_status},
+    {"queues", cmd_queues},
+    {"agents", cmd_agents},
+    {"calls", cmd_calls},
+    {"records", cmd_records},
+    {"drain", cmd_drain},
+    {"events", cmd_events},
+    {"why", cmd_why},
+    {"force", cmd_force},
+    {"tasks", cmd_tasks},
+    {"task_cancel", cmd_task_cancel},
+    {"declare_lost", cmd_declare_lost},
 };
 
 static json_t *request_h(const char *cmd, const json_t *req, void *arg)
@@ -251,7 +283,8 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 	json_t *config = live_admin(((struct node *)arg)->live, cmd, req, mono_us());
 	return config ? config
 		      : admin_error("a node does not know this command",
-				    "one of: status queues agents calls records drain why force "
+				    "one of: status queues agents calls records drain why force  "
+				    "tasks task_cancel declare_lost"
 				    "events config reload");
 }
 

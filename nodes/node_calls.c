@@ -5,6 +5,7 @@
 #include "nodes/node_guard.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
+#include "nodes/node_tasks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -89,7 +90,8 @@ static void sounds_load(struct node *n)
 	uint64_t until = mono_us() + SOUNDS_AT_START_MS * 1000u;
 	for (uint32_t i = 0; i < n->conf->queues_n && mono_us() < until; i++) {
 		const struct conf_queue *q = &n->conf->queues[i];
-		const char *path[] = {q->greeting, q->music, q->closed_announcement};
+		const char *path[] = {q->greeting, q->music, q->closed_announcement,
+				      q->task_announcement};
 		for (size_t k = 0; k < HELIO_ARRAY_LEN(path); k++) {
 			struct media_sound s;
 			if (*path[k] && media_sound_load(n->media, &s, path[k], why))
@@ -99,15 +101,13 @@ static void sounds_load(struct node *n)
 	}
 }
 
-/* Once: the call ends after that (closed_after:). Then silence, not music. */
-static void say_closed(struct node *n, struct call *c)
+/* Once: the call ends after that. Then silence, not music. */
+static void say(struct node *n, struct call *c, const char *file)
 {
 	struct media_sound s = {0}, none = {0};
 	char why[256];
-	if (*c->queue->closed_announcement &&
-	    media_sound_load(n->media, &s, c->queue->closed_announcement, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->closed_announcement),
-			 log_quote(why));
+	if (*file && media_sound_load(n->media, &s, file, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(file), log_quote(why));
 	(void)media_leg_play(n->media, c->leg, s, none);
 }
 
@@ -217,7 +217,7 @@ void calls_answer(struct node *n, uint64_t id)
 	}
 	remote_set(n, c, &sip_call_dialog(c->sip)->remote_sdp);
 	if (c->told_closed)
-		say_closed(n, c);
+		say(n, c, c->queue->closed_announcement);
 	else if (view.state == ACD_CALL_QUEUED || view.state == ACD_CALL_GRANTED)
 		music_on(n, c, true);
 }
@@ -321,6 +321,7 @@ int calls_return(struct node *n, const struct call_back *back)
 		call_free(n, c);
 		return ENOSPC;
 	}
+	node_tasks_returned(n, c->id.v);
 	n->counters.returned++;
 	node_wall_entered(n, c); /* it has no record yet from which today was counted */
 	if (c->answered_us)
@@ -431,6 +432,7 @@ static bool close_one(struct le *le, void *arg)
 
 void calls_goodbye(struct node *n)
 {
+	node_tasks_goodbye(n);
 	if (n->calls && n->acd)
 		(void)hash_apply(n->calls, close_one, n);
 }
@@ -508,7 +510,7 @@ void calls_not_returned(struct node *n, const struct call_back *back)
 	record_write(n, &c, &fx);
 }
 
-static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
+static void call_finish(struct node *n, struct call *c, const struct acd_fx *fx)
 {
 	char id[ID_STR_SIZE];
 	n->counters.ended++;
@@ -535,6 +537,57 @@ static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
 		(void)sip_call_hangup(c->sip, "Normal call clearing");
 	}
 	call_free(n, c);
+}
+
+/* Nobody would call this one back: it waits on, with the place it had, and no rule ends it. */
+static void call_stays(struct node *n, struct call *c, const struct acd_fx *fx)
+{
+	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
+			       .call = c->id,
+			       .queue = {c->queue->id},
+			       .age_us = fx->age_us,
+			       .on = true};
+	c->leaving = c->told_closed = false;
+	enum acd_verdict v = node_event(n, &ev);
+	if (v == ACD_OK) {
+		music_on(n, c, false);
+		return;
+	}
+	struct acd_fx failed = *fx;
+	failed.outcome = ACD_OUTCOME_FAILED;
+	call_finish(n, c, &failed);
+}
+
+static void call_ended(struct node *n, struct call *c, const struct acd_fx *fx)
+{
+	char id[ID_STR_SIZE];
+	bool task = fx->outcome == ACD_OUTCOME_CALLBACK || fx->outcome == ACD_OUTCOME_VOICEMAIL;
+	int err = task ? node_tasks_take(n, c, fx) : 0;
+	if (err) {
+		log_error("task.refused", "call=%s err=%s remedy=\"make room on the disk\"",
+			  conf_id_format(n->conf, id, c->id.v), log_quote(strerror(err)));
+		call_stays(n, c, fx);
+	} else if (task) {
+		c->leaving = true;
+		if (fx->cause == ACD_CAUSE_TIMEOUT && c->accepted)
+			say(n, c, c->queue->task_announcement);
+	} else {
+		call_finish(n, c, fx);
+	}
+}
+
+void calls_left(struct node *n, const struct acd_fx *fx, bool safe)
+{
+	struct call *c = node_call_find(n, fx->call.v);
+	if (c && safe)
+		call_finish(n, c, fx);
+	else if (c && !c->over)
+		call_stays(n, c, fx);
+	else if (c) {
+		struct acd_fx left = *fx;
+		left.outcome = ACD_OUTCOME_ABANDONED; /* its own BYE came while it was kept */
+		call_finish(n, c, &left);
+	}
 }
 
 static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx)
@@ -571,7 +624,7 @@ static void call_told(struct node *n, struct call *c, bool closed)
 	if (!c->accepted)
 		return; /* calls_answer() looks at it */
 	if (closed)
-		say_closed(n, c);
+		say(n, c, c->queue->closed_announcement);
 	else
 		music_on(n, c, false);
 }
@@ -579,8 +632,10 @@ static void call_told(struct node *n, struct call *c, bool closed)
 void calls_fx(struct node *n, const struct acd_fx *fx)
 {
 	struct call *c = node_call_find(n, fx->call.v);
-	if (!c)
+	if (!c) {
+		(void)node_tasks_fx(n, fx);
 		return;
+	}
 	switch ((enum acd_call_state)fx->call_state) {
 	case ACD_CALL_QUEUED:
 		if (fx->offer.v)
@@ -628,6 +683,7 @@ void calls_wrap(struct node *n, uint64_t id, const char *disposition, const char
 			(void)str_dup(&c->note, note);
 		return;
 	}
+	(void)node_tasks_wrap(n, id, disposition, note); /* the attempt's record notes it, too */
 	char id_str[ID_STR_SIZE];
 	int err = records_wrap(n->records, conf_id_format(n->conf, id_str, id), disposition, note);
 	if (err)

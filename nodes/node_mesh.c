@@ -5,6 +5,7 @@
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
+#include "nodes/node_tasks.h"
 #include "common/live/live.h"
 
 #include <errno.h>
@@ -83,6 +84,14 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 	case Envelope_gw_tag:
 		if (addr_is_gateway(from))
 			desk_frame(n->desk, from, env->boot, &env->body.gw, payload, len);
+		break;
+	case Envelope_task_copy_tag:
+		if (addr_is_node(from))
+			node_tasks_copy_came(n, from, &env->body.task_copy);
+		break;
+	case Envelope_task_seen_tag:
+		if (addr_is_node(from))
+			node_tasks_seen_came(n, from, &env->body.task_seen);
 		break;
 	case Envelope_wrap_tag:
 		calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition, env->body.wrap.note);

@@ -4,6 +4,7 @@
  * (when owner and agent share a node there is no trunk and no offer).
  */
 #include "nodes/node.h"
+#include "nodes/node_tasks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -110,7 +111,7 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 	if (grant) {
 		const struct call *c = node_call_find(n, msg->call.v);
 		if (!c)
-			return ENOENT;
+			return node_tasks_grant(n, msg->call.v, pb);
 		if (!o)
 			o = offer_make(n, msg, to, side);
 		if (!o)
@@ -120,6 +121,8 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 		(void)str_copy(pb->caller_name, sizeof(pb->caller_name),
 			       c->caller_name ? c->caller_name : "");
 	} else {
+		if (o && o->task)
+			return 0;
 		if (!o || !o->have_remote)
 			return ENOENT; /* a GRANT without media: nothing to talk to */
 		codec = o->remote.codec;
@@ -140,6 +143,15 @@ void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const 
 	struct media_trunk remote;
 	if (o && (o->peer != from || o->call != msg->call.v))
 		return; /* another triple under a known offer: the core answers NACK */
+	if (grant && pb->task && !o) {
+		o = offer_make(n, msg, from, side);
+		if (!o)
+			return;
+		o->task = pb->task == TASK_VOICEMAIL ? TASK_VOICEMAIL : TASK_CALLBACK;
+		(void)str_copy(o->caller, sizeof(o->caller), pb->caller);
+		(void)str_copy(o->caller_name, sizeof(o->caller_name), pb->caller_name);
+		return;
+	}
 	if (!pb->has_media || media_from_pb(&remote, &pb->media))
 		return;
 	if (!o && grant)

@@ -406,6 +406,11 @@ const struct task *tasks_get(const struct tasks *t, uint64_t id)
 	return s ? &s->task : NULL;
 }
 
+int tasks_find(const struct tasks *t, uint64_t id, struct task *ret)
+{
+	return tasks_db_find(t->reader, id, ret);
+}
+
 const struct task *tasks_next(const struct tasks *t, uint32_t *it)
 {
 	return *it < t->slots_n ? &t->slots[(*it)++]->task : NULL;

@@ -78,6 +78,8 @@ int tasks_put(struct tasks *t, const struct task *task);
 
 /* Open, given, or not safe yet; NULL: no such. Valid until the next call that is not a look. */
 const struct task *tasks_get(const struct tasks *t, uint64_t id);
+/* As it is on disk, ended ones too. ENOENT, EIO. */
+int tasks_find(const struct tasks *t, uint64_t id, struct task *ret);
 /* In the order of ids; start with *it = 0. */
 const struct task *tasks_next(const struct tasks *t, uint32_t *it);
 uint32_t tasks_count(const struct tasks *t);

@@ -3,6 +3,7 @@
 #include "common/base/base.h"
 #include "common/dbfile/dbfile.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Ids and versions use the whole of 64 bits as SQLite's signed integers; only equality and (below
@@ -136,6 +137,21 @@ int tasks_db_load(sqlite3 *db, int (*h)(const struct task *task, void *arg), voi
 	}
 	sqlite3_finalize(s);
 	return err ? err : dbfile_errno(rc);
+}
+
+int tasks_db_find(sqlite3 *db, uint64_t id, struct task *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int rc =
+	    sqlite3_prepare_v2(db, "SELECT " COLUMNS " FROM tasks WHERE id = ?1", -1, &s, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(s, 1, (int64_t)id);
+		rc = sqlite3_step(s);
+		if (rc == SQLITE_ROW)
+			task_get(ret, s);
+	}
+	sqlite3_finalize(s);
+	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? ENOENT : dbfile_errno(rc);
 }
 
 static json_t *task_json(const struct task *t)

@@ -72,6 +72,15 @@ static int check_body(Envelope *env)
 		text_clean(env->body.wrap.disposition);
 		text_clean(env->body.wrap.note);
 		return 0;
+	case Envelope_task_copy_tag:
+		text_clean(env->body.task_copy.queue);
+		text_clean(env->body.task_copy.caller);
+		text_clean(env->body.task_copy.caller_name);
+		text_clean(env->body.task_copy.agent);
+		text_clean(env->body.task_copy.disposition);
+		text_clean(env->body.task_copy.note);
+		return 0;
+	case Envelope_task_seen_tag:
 	case Envelope_node_status_tag:
 	case Envelope_hold_tag:
 	case Envelope_ping_tag:

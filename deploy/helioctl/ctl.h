@@ -59,6 +59,9 @@ int cmd_calls(struct ctl *ctl);
 int cmd_records(struct ctl *ctl);
 int cmd_id(struct ctl *ctl);
 int cmd_why(struct ctl *ctl);
+int cmd_tasks(struct ctl *ctl);
+int cmd_tasks_cancel(struct ctl *ctl);
+int cmd_declare_lost(struct ctl *ctl);
 int cmd_hours(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
 int cmd_undrain(struct ctl *ctl);
@@ -78,7 +81,7 @@ int cmd_agent_list(struct ctl *ctl);
 int cmd_agent_force(struct ctl *ctl);
 int cmd_test_call(struct ctl *ctl);
 
-extern const struct ctl_option cmd_events_options[], cmd_hours_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
+extern const struct ctl_option cmd_tasks_options[], cmd_declare_lost_options[], cmd_events_options[], cmd_hours_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
 	cmd_passwd_options[], cmd_test_call_options[];
 
 /* "helioctl: …" to standard error; returns code. */

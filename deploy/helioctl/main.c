@@ -40,6 +40,21 @@ static const struct ctl_command commands[] = {
 	 "  helioctl records oslo1-2f-91\n"
 	 "  helioctl records --limit 1000 --json | jq '.totals'",
 	 cmd_records_options, 0, 1, true, true, cmd_records},
+	{"tasks", "", "callbacks and voicemails: who is to be called, and what became of it",
+	 "A caller who waited too long, or came when all was closed, may have become a task\n"
+	 "(overflow: [{after: 3m, to: callback}]). It keeps its place in the queue; an agent gets it\n"
+	 "like a call, without audio. Each lies on disk at its node and at a partner node.\n\n"
+	 "  helioctl tasks --state open\n"
+	 "  helioctl tasks --queue support --watch",
+	 cmd_tasks_options, 0, 0, true, true, cmd_tasks},
+	{"tasks cancel", "TASK", "nobody needs to call any more",
+	 "A task that an agent has in hand cannot be cancelled.\n\n  helioctl tasks cancel oslo1-2f-91",
+	 NULL, 1, 1, true, false, cmd_tasks_cancel},
+	{"site declare-lost", "SITE", "a site will not come back soon: others do its tasks",
+	 "Copies of its callbacks and voicemails lie at a partner site, which acts on them only now.\n"
+	 "Nothing else changes: its callers and agents are gone already. When it comes back it learns\n"
+	 "who has its tasks before it acts.\n\n  helioctl site declare-lost oslo --yes",
+	 cmd_declare_lost_options, 1, 1, true, false, cmd_declare_lost},
 	{"events", "", "what the daemons log, merged; with --follow as it happens",
 	 "Every daemon keeps its last 1,000 log lines in memory. Times are the daemons' own clocks.\n"
 	 "--json gives one object a line, with the line's fields apart.\n\n"

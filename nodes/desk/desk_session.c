@@ -3,6 +3,7 @@
  * the session and its call stay for the core's grace period.
  */
 #include "nodes/desk/desk_internal.h"
+#include "nodes/node_tasks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -459,15 +460,23 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	const struct conf_queue *q = conf_queue_by_id(n->conf, fx->queue.v);
 	const struct conf_site *site = conf_site_by_number(n->conf, addr_site(fx->peer.v));
 	const char *caller = "", *caller_name = "";
+	uint8_t task = 0;
 	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
 	if (fx->peer.v == n->self->addr) {
 		const struct call *c = node_call_find(n, fx->call.v);
 		caller = c && c->caller ? c->caller : "";
 		caller_name = c && c->caller_name ? c->caller_name : "";
+		const struct task *t = c ? NULL : node_tasks_of(n, fx->call.v);
+		if (t) {
+			caller = t->caller;
+			caller_name = t->caller_name;
+			task = t->kind;
+		}
 	} else {
 		const struct offer *o = offer_find(n, fx->offer.v, OFFER_AGENT);
 		caller = o ? o->caller : "";
 		caller_name = o ? o->caller_name : "";
+		task = o ? o->task : 0;
 	}
 	s->offer = fx->offer.v;
 	s->call = fx->call.v;
@@ -488,6 +497,8 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 				 (json_int_t)(fx->age_us / 1000), "ring_ms",
 				 (int)fx->ring_timeout_ms, "site", site ? site->name : "?");
 	}
+	if (task)
+		(void)json_object_set_new(ring, "task", json_string(task_kind_name(task)));
 	json_decref(s->ring);
 	s->ring = json_incref(ring);
 	session_send(s, ring);

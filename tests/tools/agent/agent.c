@@ -152,7 +152,8 @@ static void hangup_now(void *arg)
 
 static void wrap_now(void *arg)
 {
-	agent_do_wrap(arg, "");
+	const struct agent *a = arg;
+	agent_do_wrap(arg, a->pool->o->disposition ? a->pool->o->disposition : "");
 }
 
 static void ping_now(void *arg)

@@ -33,6 +33,7 @@ struct options {
 	uint32_t agents, first;
 	enum audio audio;
 	enum answer answer;
+	const char *disposition;
 	uint32_t answer_after_ms, talk_ms, wrap_ms, duration_ms, ramp_per_s;
 	bool until_caller; /* --talk caller */
 	uint32_t tone_hz, listen_hz, heard_min;

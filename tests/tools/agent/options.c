@@ -128,6 +128,7 @@ static const struct row {
     {"talk", "TIME|caller", OTHER, BY(set_talk),
      "then the agent hangs up; caller: never (default 5s)"},
     {"wrap", "TIME", DURATION, AT(wrap_ms), "wrap-up until done is said (default 0)"},
+    {"disposition", "WORD", TEXT, AT(disposition), "outcome that is noted then (default none)"},
     {"tone", "HZ", NUMBER, AT(tone_hz), "what callers hear from the agent"},
     {"listen", "HZ", NUMBER, AT(listen_hz), "what must be heard from callers"},
     {"heard-min", "PERMILLE", NUMBER, AT(heard_min), "of the whole energy (default 300)"},
