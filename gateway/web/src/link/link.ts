@@ -37,9 +37,9 @@ export interface LinkOptions {
 const OPEN_MAX_MS = 8000;    // TCP, TLS and the handshake over a bad line; then another door
 const PING_MS = 5000;        // PROTOCOL.md
 const SILENCE_MAX_MS = 15000;
-/** How long we insist on the node of our session while a gateway offers another. It gives us the one
- * we ask for, if it knows it; one that has just come back hears of its nodes one after the other. A
- * node that is dead must not cost more than this. */
+/** How long we insist on the node of our session while a gateway offers another, from its first offer
+ * on. It gives us the one we ask for, if it knows it; one that has just come back, however long it was
+ * away, hears of its nodes one after the other. A node that is dead must not cost more than this. */
 const HOME_MAX_MS = 2000;
 const HOME_RETRY_MS = 150;
 /** Timers that come this late mean that the machine slept: the node has given the link up. */
@@ -55,7 +55,7 @@ export class Link {
 	private ws: WebSocket | null = null;
 	private session: Session | null = null;
 	private attempt = 0;
-	private insistUntil = 0;
+	private insistUntil: number | null = null; // null: no other node was offered yet
 	private heardAt = 0;
 	private startedAt = 0;
 	private pingAt = 0;
@@ -72,7 +72,7 @@ export class Link {
 	open(): void {
 		if (this.phase === 'connecting' || this.phase === 'sealed') return;
 		this.attempt = 0;
-		this.insistUntil = Date.now() + HOME_MAX_MS;
+		this.insistUntil = null;
 		this.connect();
 	}
 
@@ -86,7 +86,7 @@ export class Link {
 		if (this.phase === 'idle') return;
 		this.drop();
 		this.attempt = 0;
-		this.insistUntil = Date.now() + HOME_MAX_MS;
+		this.insistUntil = null;
 		this.connect();
 	}
 
@@ -164,9 +164,12 @@ export class Link {
 			if (cert.cluster !== this.o.cluster)
 				throw new SealError('bad', 'the certificate is of another cluster');
 			const home = this.o.home();
-			if (home && cert.node !== home && Date.now() < this.insistUntil) {
-				this.again(HOME_RETRY_MS);
-				return null;
+			if (home && cert.node !== home) {
+				this.insistUntil ??= Date.now() + HOME_MAX_MS;
+				if (Date.now() < this.insistUntil) {
+					this.again(HOME_RETRY_MS);
+					return null;
+				}
 			}
 			const hs = new Handshake({
 				initiator: true, own: this.o.device, remoteStatic: cert.noisePub,
@@ -233,7 +236,7 @@ export class Link {
 	}
 
 	private lost(): void {
-		if (this.phase === 'sealed') this.insistUntil = Date.now() + HOME_MAX_MS;
+		if (this.phase === 'sealed') this.insistUntil = null;
 		this.again(backoffMs(this.attempt++, Math.random()));
 	}
 
