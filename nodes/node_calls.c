@@ -408,6 +408,7 @@ int calls_listen(struct node *n)
 	    .bind = n->self->bind,
 	    .advertise = n->self->advertise,
 	    .port = n->self->sip_port,
+	    .vip = n->self->vip,
 	    .server = "Heliograph/" HELIO_VERSION,
 	    .calls_max = n->self->calls_max,
 	    .session_expires_s = 1800,

@@ -49,6 +49,7 @@ struct conf_daemon {
 	uint16_t sip_port;              /* UDP and TCP */
 	char bind[CONF_HOST_SIZE];      /* address: SIP and RTP are bound here */
 	char advertise[CONF_HOST_SIZE]; /* what SDP, Contact and ICE candidates say; default: address */
+	char vip[CONF_HOST_SIZE];       /* moves between the nodes of the site; "": none */
 	uint16_t media_port_min, media_port_max;
 	struct conf_endpoint journal;   /* own machine's Redis; port 0: none, calls are unprotected */
 	uint32_t calls_max, sessions_max, media_threads;

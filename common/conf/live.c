@@ -64,6 +64,8 @@ static bool node_differs(const struct conf_daemon *x, const struct conf_daemon *
 {
 	if (x->sip_port != y->sip_port)
 		return found(why, "sip: %u", y->sip_port);
+	if (strcmp(x->vip, y->vip) != 0)
+		return found(why, "vip: %s", y->vip);
 	if (strcmp(x->advertise, y->advertise) != 0)
 		return found(why, "advertise: %s", y->advertise);
 	if (x->media_port_min != y->media_port_min || x->media_port_max != y->media_port_max)

@@ -68,6 +68,7 @@ static const struct option table[] = {
 	{SECTION_NODE,   "ordinal",            OPT_U8,       NULL,          "unique within the site; never reuse it", DAEMON(ordinal), 1, 63, NULL, NULL},
 	{SECTION_NODE,   "address",            OPT_IP,       NULL,          "where it listens and is reached; SIP and RTP are bound to it", DAEMON(d.bind), 0, 0, NULL, NULL},
 	{SECTION_NODE,   "advertise",          OPT_IP,       "",            "what SDP, Contact and ICE candidates say, behind NAT; default: address", DAEMON(d.advertise), 0, 0, NULL, NULL},
+	{SECTION_NODE,   "vip",                OPT_IP,       "",            "an address that moves between the nodes of a site (VRRP, keepalived): new callers are taken there too, whenever this machine has it; their dialogs and sound go on at `address`", DAEMON(d.vip), 0, 0, NULL, NULL},
 	{SECTION_NODE,   "mesh",               OPT_PORT,     NULL,          "ZeroMQ port between daemons (TCP)", DAEMON(d.mesh.port), 1, 65535, NULL, NULL},
 	{SECTION_NODE,   "admin",              OPT_PORT,     "0",           "TCP port for operators with a CURVE key; 0: the local socket only", DAEMON(d.admin_port), 0, 65535, NULL, NULL},
 	{SECTION_NODE,   "metrics",            OPT_PORT,     "0",           "TCP port of /metrics and /healthz for those who watch; 0: none", DAEMON(d.metrics_port), 0, 65535, NULL, NULL},

@@ -294,6 +294,7 @@ static void daemon_compare(struct plan *p, const struct conf_daemon *a, const st
 	diff_number(&d, "metrics", a->metrics_port, b->metrics_port);
 	if (a->role == CONF_NODE && b->role == CONF_NODE) {
 		diff_text(&d, "advertise", a->advertise, b->advertise);
+		diff_text(&d, "vip", a->vip, b->vip);
 		diff_number(&d, "sip", a->sip_port, b->sip_port);
 		if (a->media_port_min != b->media_port_min ||
 		    a->media_port_max != b->media_port_max)

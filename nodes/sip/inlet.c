@@ -193,7 +193,8 @@ static struct sip_ua *ua_of(const struct tcp_sock *ts)
 		return NULL;
 	for (struct le *le = uas.head; le; le = le->next) {
 		struct sip_ua *ua = le->data;
-		if (sa_cmp(&laddr, &ua->laddr, SA_ALL))
+		if (sa_cmp(&laddr, &ua->laddr, SA_ALL) ||
+		    (sa_isset(&ua->vip, SA_ALL) && sa_cmp(&laddr, &ua->vip, SA_ALL)))
 			return ua;
 	}
 	return NULL;
@@ -312,10 +313,16 @@ static bool datagram(struct sa *src, struct mbuf *mb, void *arg)
 
 void inlet_udp(struct sip_ua *ua, const struct sip_msg *msg)
 {
-	if (ua->gate || msg->tp != SIP_TRANSP_UDP || !msg->sock)
+	if (msg->tp != SIP_TRANSP_UDP || !msg->sock || msg->sock == ua->gated[0] ||
+	    msg->sock == ua->gated[1])
 		return;
-	if (!udp_register_helper(&ua->gate, msg->sock, UDP_LAYER, udp_out, datagram, ua))
-		(void)udp_sockbuf_set(msg->sock, UDP_BUFFER);
+	int i = ua->gate[0] != NULL;
+	if (ua->gate[i])
+		return;
+	if (udp_register_helper(&ua->gate[i], msg->sock, UDP_LAYER, udp_out, datagram, ua))
+		return;
+	ua->gated[i] = msg->sock;
+	(void)udp_sockbuf_set(msg->sock, UDP_BUFFER);
 }
 
 void inlet_open(struct sip_ua *ua)

@@ -120,6 +120,10 @@ struct sip_limits {
 struct sip_ua_conf {
 	const char *bind, *advertise;
 	uint16_t port;      /* UDP and TCP */
+	/* An address that moves between machines: heard on the same port while this machine has it
+	 * (looked for each VIP_LOOK_MS). Contact and SDP say `advertise`, so that a call stays where
+	 * it was answered when the address moves on. NULL or "": none. */
+	const char *vip;
 	const char *server; /* Server header */
 	uint32_t calls_max;
 	uint32_t session_expires_s; /* offered as UAS when the far end supports timer; 0 off */

@@ -63,8 +63,12 @@ struct sip_ua {
 	/* abuse: guard.h, inlet.h */
 	struct le le; /* in inlet.c's list */
 	struct sa laddr;
+	struct sa vip;      /* not set: none */
+	bool vip_udp;       /* it is listened to */
+	struct tmr vip_tmr;
 	struct guard *guard; /* NULL: no limits */
-	struct udp_helper *gate;
+	struct udp_helper *gate[2]; /* own address, vip */
+	const void *gated[2];       /* their sockets */
 	struct list inlets;
 	struct tmr inlet_tmr;
 

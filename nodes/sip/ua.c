@@ -149,7 +149,7 @@ static bool via_is_ours(const struct sip_hdr *hdr, const struct sip_msg *msg, vo
 	char own[32], bound[64]; /* libre writes the address that it is bound to */
 	snprintf(own, sizeof(own), "%s:%u", ua->address, ua->port);
 	(void)re_snprintf(bound, sizeof(bound), "%J", &ua->laddr);
-	return !pl_strcmp(&via.sentby, own) || !pl_strcmp(&via.sentby, bound);
+	return !pl_strcmp(&via.sentby, own) || !pl_strcmp(&via.sentby, bound); /* never from vip */
 }
 
 static bool looped(struct sip_ua *ua, const struct sip_msg *msg)
@@ -242,6 +242,20 @@ static int transports_open(struct sip_ua *ua, const struct sip_ua_conf *conf, ch
 	return err;
 }
 
+enum { VIP_LOOK_MS = 200 }; /* VRRP moves it within a second; callers try again after 0.5 s */
+
+/* Once bound it stays: while the address is elsewhere, nothing comes. */
+static void vip_look(void *arg)
+{
+	struct sip_ua *ua = arg;
+	int err = ua->vip_udp ? 0 : sip_transp_add(ua->sip, SIP_TRANSP_UDP, &ua->vip);
+	ua->vip_udp = !err;
+	if (!err)
+		err = sip_transp_add(ua->sip, SIP_TRANSP_TCP, &ua->vip);
+	if (err) /* EADDRNOTAVAIL: another machine has it */
+		tmr_start(&ua->vip_tmr, VIP_LOOK_MS, vip_look, ua);
+}
+
 static bool call_orphan(struct le *le, void *arg)
 {
 	struct sip_call *call = le->data;
@@ -265,7 +279,9 @@ static void ua_destructor(void *arg)
 	tmr_cancel(&ua->pulse);
 	mem_deref(ua->requests);
 	mem_deref(ua->responses);
-	ua->gate = mem_deref(ua->gate); /* before the socket that it hangs on */
+	tmr_cancel(&ua->vip_tmr);
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(ua->gate); i++)
+		ua->gate[i] = mem_deref(ua->gate[i]); /* before the socket that it hangs on */
 	sip_close(ua->sip, true);
 	mem_deref(ua->sip);
 	inlet_close(ua);
@@ -313,6 +329,8 @@ int sip_ua_open(struct sip_ua **ret, const struct sip_ua_conf *conf,
 		mem_deref(ua);
 		return err;
 	}
+	if (conf->vip && conf->vip[0] && !sa_set_str(&ua->vip, conf->vip, conf->port))
+		vip_look(ua);
 	ua->pulse_due_us = mono_us();
 	pulse_handler(ua);
 	*ret = ua;
