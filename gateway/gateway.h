@@ -4,6 +4,7 @@
  *   http.c   files, /cluster.json, /healthz, who may upgrade
  *   desk.c   one WebSocket: queue, rate, handshake time, close codes     ──► relay.c (no I/O)
  *   link.c   the mesh and the admin socket as raw descriptors of the loop ──► relay.c
+ *   knock.c  is anybody at the port of a node that is silent?            ──► nodes.c
  *   metrics.c what Prometheus and /healthz are told
  *   tls.c    certificates of the http port
  *   loop.c   libwebsockets on libev: ten thousand sockets without a poll() over all of them
@@ -53,6 +54,7 @@ struct gw_tls {
 };
 
 struct gw_loop;
+struct gw_knock;
 
 struct gateway {
 	const struct conf *conf; /* in use now */
@@ -77,6 +79,7 @@ struct gateway {
 	bool from_mesh; /* what is sent now may be written at once */
 
 	struct gw_relay relay;
+	struct gw_knock *knock; /* one a node, as in relay.nodes */
 	struct mesh *mesh;
 	struct admin *admin;
 	struct metrics_server *metrics; /* NULL: no metrics: in the configuration */
@@ -138,6 +141,12 @@ int gw_link_mesh_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 			  size_t len);
 int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 			   size_t len);
+/* knock.c. ENOMEM. */
+int gw_knock_open(struct gateway *gw);
+/* Each tick: what came of the last knocks, and new ones. */
+void gw_knock_tick(struct gateway *gw);
+void gw_knock_close(struct gateway *gw);
+
 /* metrics.c: on a port of its own, not on the one that browsers reach */
 int gw_metrics_open(struct gateway *gw, char ret_why[256]);
 int gw_metrics_adopt(struct gateway *gw);

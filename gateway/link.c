@@ -28,11 +28,12 @@ void gw_dump(struct gateway *gw, char direction, uint64_t conn, const void *payl
 
 /* ---- mesh --------------------------------------------------------------------------------- */
 
-static void drain(struct gateway *gw);
+/* True: nothing is left. */
+static bool drain(struct gateway *gw);
 
 static void drain_later(lws_sorted_usec_list_t *sul)
 {
-	drain(lws_container_of(sul, struct gateway, drain_sul));
+	(void)drain(lws_container_of(sul, struct gateway, drain_sul));
 }
 
 /* The descriptor of ZeroMQ is edge-triggered and a send may eat the edge: so it is drained after
@@ -42,14 +43,14 @@ static void schedule_drain(struct gateway *gw)
 	lws_sul_schedule(gw->lws, 0, &gw->drain_sul, drain_later, 1);
 }
 
-static void drain(struct gateway *gw)
+static bool drain(struct gateway *gw)
 {
 	for (int i = 0; i < MESSAGES_PER_WAKE_UP; i++) {
 		Envelope env;
 		const uint8_t *payload = NULL;
 		size_t len = 0;
 		if (mesh_recv(gw->mesh, &env, &payload, &len))
-			return;
+			return true;
 		gw->from_mesh = true;
 		if (!live_message(gw->live, &env, payload, len, mono_us()))
 			gw_relay_from_mesh(&gw->relay, &env, payload, len, mono_us());
@@ -57,6 +58,7 @@ static void drain(struct gateway *gw)
 	}
 	schedule_drain(gw);
 	gw_loop_wake(gw);
+	return false;
 }
 
 static int to_node(uint16_t node, const GwFrame *head, const void *payload, size_t len, void *arg)
@@ -73,8 +75,9 @@ static void tick(lws_sorted_usec_list_t *sul)
 {
 	struct gateway *gw = lws_container_of(sul, struct gateway, tick_sul);
 	/* What has arrived counts before who is silent. */
-	drain(gw);
-	gw_relay_tick(&gw->relay, mono_us());
+	bool all_read = drain(gw);
+	gw_knock_tick(gw);
+	gw_relay_tick(&gw->relay, all_read, mono_us());
 	if (mono_us() - gw->live_us >= LIVE_TICK_MS * 1000ull) {
 		gw->live_us = mono_us();
 		live_tick(gw->live, gw->live_us);
@@ -87,7 +90,7 @@ int gw_link_mesh_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 {
 	(void)user, (void)in, (void)len;
 	if (reason == LWS_CALLBACK_RAW_RX_FILE)
-		drain(gw_of(wsi));
+		(void)drain(gw_of(wsi));
 	return 0;
 }
 
@@ -102,12 +105,13 @@ static json_t *nodes_json(struct gateway *gw, uint64_t now_us)
 		json_t *heard = n->boot ? json_integer((json_int_t)((now_us - n->heard_us) / 1000))
 					: json_null();
 		json_array_append_new(
-		    list, json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:o}", "name",
-				    d->name, "site", gw->conf->sites[n->site].name, "live",
-				    gw_node_live(n, now_us), "draining", n->draining, "boot",
-				    (int)n->boot, "sessions", (int)n->sessions, "calls",
-				    (int)n->calls, "calls_max", (int)n->calls_max, "same_config",
-				    n->config_hash == gw->conf->hash, "heard_ms_ago", heard));
+		    list,
+		    json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:o}", "name", d->name,
+			      "site", gw->conf->sites[n->site].name, "live",
+			      gw_node_live(&gw->relay.nodes, n, now_us), "draining", n->draining,
+			      "boot", (int)n->boot, "sessions", (int)n->sessions, "calls",
+			      (int)n->calls, "calls_max", (int)n->calls_max, "same_config",
+			      n->config_hash == gw->conf->hash, "heard_ms_ago", heard));
 	}
 	return list;
 }
@@ -228,6 +232,8 @@ int gw_link_open(struct gateway *gw, char ret_why[256])
 	static const struct gw_relay_ops ops = {
 	    .to_node = to_node, .to_browser = gw_desk_send, .close = gw_desk_close};
 	int err = gw_relay_init(&gw->relay, gw->conf, gw->self->addr, gw->boot, &ops, gw);
+	if (!err)
+		err = gw_knock_open(gw);
 	if (err)
 		return err;
 	err = mesh_open(&gw->mesh, gw->conf, gw->self->addr, gw->boot, ret_why);
@@ -266,5 +272,6 @@ void gw_link_close(struct gateway *gw)
 	lws_sul_cancel(&gw->drain_sul);
 	gw->admin = admin_close(gw->admin);
 	gw->mesh = mesh_free(gw->mesh);
+	gw_knock_close(gw);
 	gw_relay_wipe(&gw->relay);
 }

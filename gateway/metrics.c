@@ -52,7 +52,7 @@ static void put_nodes(const struct gateway *gw, struct metrics_out *o, uint64_t 
 	uint64_t other = 0;
 	for (size_t i = 0; i < gw->relay.nodes.n; i++) {
 		const struct gw_node *n = &gw->relay.nodes.v[i];
-		other += gw_node_live(n, now) && n->config_hash != gw->conf->hash;
+		other += gw_node_live(&gw->relay.nodes, n, now) && n->config_hash != gw->conf->hash;
 	}
 	metrics_put(o, METRIC_GW_NODES_LIVE, gw_nodes_live(&gw->relay.nodes, now));
 	metrics_put(o, METRIC_GW_NODES_KNOWN, gw->relay.nodes.n);

@@ -40,6 +40,13 @@ struct gw_node *gw_nodes_find(const struct gw_nodes *nodes, uint16_t addr)
 	return NULL;
 }
 
+static void heard(struct gw_node *node, uint64_t now_us)
+{
+	node->heard_us = now_us;
+	node->open_us = 0;
+	node->refused = false;
+}
+
 enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
 			     const struct gw_node_status *status, uint64_t now_us)
 {
@@ -49,8 +56,8 @@ enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
 		return GW_HEARD_UNKNOWN;
 	bool rebooted = node->boot != 0 && status->boot > node->boot;
 	node->boot = status->boot;
-	node->heard_us = now_us;
 	node->lost = false;
+	heard(node, now_us);
 	node->draining = status->draining;
 	node->sessions = status->sessions;
 	node->calls = status->calls;
@@ -62,9 +69,42 @@ enum gw_heard gw_nodes_heard(struct gw_nodes *nodes, uint16_t addr,
 	return rebooted ? GW_HEARD_REBOOTED : GW_HEARD_AGAIN;
 }
 
-static bool is_there(const struct gw_node *node, uint64_t now_us)
+void gw_nodes_alive(struct gw_nodes *nodes, uint16_t addr, uint32_t boot, uint64_t now_us)
 {
-	return node->boot && node->cert_len && now_us - node->heard_us <= GW_NODE_LIVE_US;
+	struct gw_node *node = gw_nodes_find(nodes, addr);
+	if (node && boot && node->boot == boot && !node->lost)
+		heard(node, now_us);
+}
+
+void gw_nodes_look(struct gw_nodes *nodes, bool all_read, uint64_t now_us)
+{
+	if (!all_read || now_us - nodes->looked_us > GW_PAUSE_US)
+		nodes->listening_us = now_us;
+	nodes->looked_us = now_us;
+}
+
+static uint64_t silent_us(const struct gw_nodes *nodes, const struct gw_node *node, uint64_t now_us)
+{
+	uint64_t from = node->heard_us > nodes->listening_us ? node->heard_us : nodes->listening_us;
+	return now_us > from ? now_us - from : 0;
+}
+
+bool gw_node_doubtful(const struct gw_nodes *nodes, const struct gw_node *node, uint64_t now_us)
+{
+	return node->boot && !node->lost && silent_us(nodes, node, now_us) > GW_NODE_KNOCK_US;
+}
+
+void gw_node_knocked(struct gw_node *node, enum gw_port port, uint64_t now_us)
+{
+	if (port == GW_PORT_OPEN)
+		node->open_us = now_us;
+	node->refused = port == GW_PORT_REFUSED;
+}
+
+static bool is_there(const struct gw_nodes *nodes, const struct gw_node *node, uint64_t now_us)
+{
+	return node->boot && node->cert_len && !node->lost &&
+	       silent_us(nodes, node, now_us) <= GW_NODE_LIVE_US;
 }
 
 bool gw_nodes_gone(struct gw_nodes *nodes, uint16_t addr, uint32_t boot)
@@ -73,28 +113,38 @@ bool gw_nodes_gone(struct gw_nodes *nodes, uint16_t addr, uint32_t boot)
 	if (!node || !node->boot || node->boot > boot || node->lost)
 		return false;
 	node->lost = true;
-	node->heard_us = 0;
 	return true;
 }
 
-bool gw_node_live(const struct gw_node *node, uint64_t now_us)
+bool gw_node_live(const struct gw_nodes *nodes, const struct gw_node *node, uint64_t now_us)
 {
-	return is_there(node, now_us) && !node->draining;
+	return is_there(nodes, node, now_us) && !node->draining;
 }
 
 size_t gw_nodes_live(const struct gw_nodes *nodes, uint64_t now_us)
 {
 	size_t live = 0;
 	for (size_t i = 0; i < nodes->n; i++)
-		live += gw_node_live(&nodes->v[i], now_us);
+		live += gw_node_live(nodes, &nodes->v[i], now_us);
 	return live;
+}
+
+static bool is_lost(const struct gw_nodes *nodes, const struct gw_node *node, uint64_t now_us)
+{
+	uint64_t silent = silent_us(nodes, node, now_us);
+	if (silent <= GW_NODE_KNOCK_US)
+		return false;
+	if (node->refused)
+		return true;
+	bool open = node->open_us && now_us - node->open_us <= GW_NODE_PORT_US;
+	return silent > (open ? GW_NODE_LOST_US : GW_NODE_AWAY_US);
 }
 
 struct gw_node *gw_nodes_next_lost(struct gw_nodes *nodes, uint64_t now_us)
 {
 	for (size_t i = 0; i < nodes->n; i++) {
 		struct gw_node *node = &nodes->v[i];
-		if (!node->boot || node->lost || now_us - node->heard_us <= GW_NODE_LOST_US)
+		if (!node->boot || node->lost || !is_lost(nodes, node, now_us))
 			continue;
 		node->lost = true;
 		return node;
@@ -135,9 +185,9 @@ struct gw_node *gw_nodes_choose(const struct gw_nodes *nodes, uint32_t site, uin
 		struct gw_node *node = &nodes->v[i];
 		if (was_tried(node->addr, tried, tried_n))
 			continue;
-		if (node->addr == wanted && is_there(node, now_us))
+		if (node->addr == wanted && is_there(nodes, node, now_us))
 			return node; /* even a draining one: it still holds the session */
-		if (!gw_node_live(node, now_us))
+		if (!gw_node_live(nodes, node, now_us))
 			continue;
 		if (!best || is_better(node, best, site))
 			best = node;

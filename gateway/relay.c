@@ -346,6 +346,7 @@ void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *
 		r->counters.bad_from_node++;
 		return;
 	}
+	gw_nodes_alive(&r->nodes, from, env->boot, now_us);
 	if (env->which_body == Envelope_node_status_tag)
 		node_status(r, env, now_us);
 	else if (env->which_body == Envelope_gw_tag)
@@ -368,10 +369,11 @@ static void choose_again(struct gw_conn *conn, void *arg)
 		choose(again->r, conn, again->now_us);
 }
 
-void gw_relay_tick(struct gw_relay *r, uint64_t now_us)
+void gw_relay_tick(struct gw_relay *r, bool all_read, uint64_t now_us)
 {
 	struct gw_node *node;
 	struct again again = {.r = r, .now_us = now_us};
+	gw_nodes_look(&r->nodes, all_read, now_us);
 	if (r->held)
 		gw_relay_each(r, choose_again, &again);
 	while ((node = gw_nodes_next_lost(&r->nodes, now_us)) != NULL) {

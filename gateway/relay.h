@@ -11,7 +11,7 @@
  *      |<─── MSG2 ────────|<─── FRAME(conn) ────────────|   starts again
  *      |<─── DATA ───────>|<─── FRAME(conn) ───────────>|
  *      |   gone           |──── CLOSE(conn) ───────────>|
- *      |<─── BYE, close ──|   node silent 3 s, or back with a higher boot number
+ *      |<─── BYE, close ──|   the node is lost (nodes.h says when)
  *
  * Every CERT is answered by exactly one MSG1, in order. So when two CERTs are out, the first MSG1
  * belongs to the first one and is dropped, as is anything else before the last MSG1.
@@ -114,8 +114,8 @@ void gw_relay_close(struct gw_relay *r, struct gw_conn *conn, enum gw_bye bye, u
 /* A checked message of the mesh; bodies that are not for gateways are counted and dropped. */
 void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *payload, size_t len,
 			uint64_t now_us);
-/* Every few hundred milliseconds: nodes that fell silent. */
-void gw_relay_tick(struct gw_relay *r, uint64_t now_us);
+/* Every few hundred milliseconds: nodes that are lost. all_read: as gw_nodes_look(). */
+void gw_relay_tick(struct gw_relay *r, bool all_read, uint64_t now_us);
 /* Calls fn for each open connection; fn may close it. */
 void gw_relay_each(struct gw_relay *r, void (*fn)(struct gw_conn *conn, void *arg), void *arg);
 

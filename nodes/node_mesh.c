@@ -11,7 +11,13 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DRAIN_BATCH = 256 }; /* messages before timers and SIP get their turn */
+enum {
+	/* Messages, and time, before timers and SIP get their turn. A sign-in may cost a
+	 * millisecond on a busy machine, and thousands may come at once; a tenth of a beat
+	 * (BEAT_MS) later the node says again that it lives. */
+	DRAIN_BATCH = 256,
+	DRAIN_US = 10000,
+};
 
 static void drain_h(void *arg);
 
@@ -136,7 +142,8 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 
 static void drain(struct node *n)
 {
-	for (int i = 0; i < DRAIN_BATCH; i++) {
+	uint64_t until_us = mono_us() + DRAIN_US;
+	for (int i = 0; i < DRAIN_BATCH && (i == 0 || mono_us() < until_us); i++) {
 		Envelope env;
 		const uint8_t *payload;
 		size_t len;

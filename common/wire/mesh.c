@@ -17,6 +17,11 @@ enum {
 	 * and TCP needs up to a second to repeat it on a long line. */
 	HEARTBEAT_MS = 500,
 	HEARTBEAT_TIMEOUT_MS = 2000,
+	/* A node that was held up for some seconds must find what its pages sent meanwhile, and so
+	 * a gateway. Whether the other is dead they judge by other signs (gateway/nodes.h), before
+	 * this. The end that only receives is patient as well: nothing is decided there. */
+	PATIENT_HWM = 16384, /* pings of 10,000 pages for 8 s */
+	PATIENT_TIMEOUT_MS = 12000,
 	/* A restarted broker must be found again within the second that matching may stall; more
 	 * often would be knocking all day at a site that is down. libzmq adds jitter. */
 	RECONNECT_MS = 100,
@@ -43,17 +48,18 @@ static int set_int(void *socket, int option, int value)
 	return zmq_setsockopt(socket, option, &value, sizeof(value)) ? errno : 0;
 }
 
-int mesh_socket_options(void *socket)
+int mesh_socket_options(void *socket, bool patient)
 {
-	static const struct {
+	const int timeout_ms = patient ? PATIENT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS;
+	const struct {
 		int option, value;
 	} table[] = {
 	    {ZMQ_LINGER, 0},
-	    {ZMQ_SNDHWM, HWM},
+	    {ZMQ_SNDHWM, patient ? PATIENT_HWM : HWM},
 	    {ZMQ_RCVHWM, HWM},
 	    {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
-	    {ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS},
-	    {ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS},
+	    {ZMQ_HEARTBEAT_TIMEOUT, timeout_ms},
+	    {ZMQ_HEARTBEAT_TTL, timeout_ms},
 	    {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
 	    {ZMQ_RECONNECT_IVL, RECONNECT_MS},
 	    {ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS},
@@ -82,7 +88,7 @@ static int router_open(struct mesh *mesh, const char *endpoint)
 	mesh->router = zmq_socket(mesh->ctx, ZMQ_ROUTER);
 	if (!mesh->router)
 		return errno;
-	int err = mesh_socket_options(mesh->router);
+	int err = mesh_socket_options(mesh->router, true);
 	if (!err)
 		err = set_int(mesh->router, ZMQ_CURVE_SERVER, 1);
 	if (!err)

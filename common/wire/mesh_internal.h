@@ -33,7 +33,7 @@ struct mesh {
 	void *ctx, *router;
 	int fd;
 	struct mesh_zap *zap;
-	uint32_t keys_seen; /* generation of the guard's keys that the DEALERs have */
+	uint32_t keys_seen;             /* generation of the guard's keys that the DEALERs have */
 	zmq_msg_t payload;              /* of the message last returned; always initialised */
 	struct mesh_counters *counters; /* refreshed whenever someone looks */
 };
@@ -46,8 +46,8 @@ struct mesh_peer *mesh_peer_find(struct mesh *mesh, unsigned addr);
 /* Begins to connect to a peer, once. errno of libzmq. */
 int mesh_connect(struct mesh *mesh, struct mesh_peer *peer);
 
-/* Options that both directions share. errno. */
-int mesh_socket_options(void *socket);
+/* Options of all sockets; patient: a link that outlives a slow peer (mesh.c says which). errno. */
+int mesh_socket_options(void *socket, bool patient);
 
 /* The public half of keys_dir/curve/NAME SUFFIX, if its metadata says this address. */
 int mesh_key_read(uint8_t ret[static MESH_KEY_LEN], const char *keys_dir, const char *name,
@@ -57,8 +57,8 @@ int mesh_key_read(uint8_t ret[static MESH_KEY_LEN], const char *keys_dir, const 
 void mesh_keys_follow(struct mesh *mesh);
 
 /* The ZAP handler of ctx: one thread that admits the keys of peers, and those that keys_dir has
- * for them later, and names them. Returns after a probe through the same endpoint that libzmq uses was
- * answered rightly, both ways. */
+ * for them later, and names them. Returns after a probe through the same endpoint that libzmq uses
+ * was answered rightly, both ways. */
 int mesh_zap_start(struct mesh_zap **ret, void *ctx, const struct mesh_peer *peers, uint32_t n,
 		   const char *keys_dir, const uint8_t own_key[static MESH_KEY_LEN]);
 /* Grows whenever a daemon was admitted with a new key; that of peer i. */

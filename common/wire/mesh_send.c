@@ -13,7 +13,9 @@ int mesh_connect(struct mesh *mesh, struct mesh_peer *peer)
 	const int none = 1;
 	if (!dealer)
 		return errno;
-	int err = mesh_socket_options(dealer);
+	/* Between a gateway and a node: a page's session does not survive a missing frame. */
+	int err =
+	    mesh_socket_options(dealer, addr_is_gateway(mesh->self) || addr_is_gateway(peer->addr));
 	/* Nothing of ours ever comes back on this socket and nobody reads it: hold at most one. */
 	if (!err && (zmq_setsockopt(dealer, ZMQ_RCVHWM, &none, sizeof(none)) ||
 		     zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, peer->key, MESH_KEY_LEN) ||

@@ -110,8 +110,8 @@ struct desk {
 	uint8_t ticket_key[SEAL_KEY_LEN];
 	struct tmr tmr, tmr_wall, tmr_news, tmr_move, tmr_tell;
 	struct list tell;
-	struct list news; /* sessions whose state changed within the last DESK_NEWS_MS */
-	uint64_t ticks;
+	struct list news;         /* sessions whose state changed within the last DESK_NEWS_MS */
+	uint64_t ticks, links_us; /* links_us: the last links_tick() */
 	struct login_guard guard;
 	struct passwords *passwords;
 	struct {

@@ -245,8 +245,26 @@ static bool link_tick(struct le *le, void *arg)
 	return true;
 }
 
+static bool link_excuse(struct le *le, void *arg)
+{
+	struct link *l = le->data;
+	if (l->heard_us) /* 0: it is to be closed */
+		l->heard_us += *(const uint64_t *)arg;
+	return false;
+}
+
+/* A node that was held up has heard nobody: what its pages said meanwhile is yet to be read. */
+static void links_excuse(struct desk *d, uint64_t now_us)
+{
+	uint64_t pause_us = now_us - d->links_us;
+	if (d->links_us && pause_us > 2 * DESK_TICK_MS * 1000ull)
+		(void)hash_apply(d->links, link_excuse, &pause_us);
+	d->links_us = now_us;
+}
+
 void links_tick(struct desk *d)
 {
+	links_excuse(d, mono_us());
 	for (;;) {
 		struct tick t = {.now = mono_us()};
 		(void)hash_apply(d->links, link_tick, &t);

@@ -97,7 +97,7 @@ static void step(struct world *w, const uint8_t head[5], const uint8_t *bytes, s
 		break;
 	case 3: from_node(w, head[1], head[2], head[4], bytes, len); break;
 	case 4: w->fails = head[2]; break;
-	default: gw_relay_tick(w->relay, w->now_us); break;
+	default: gw_relay_tick(w->relay, true, w->now_us); break;
 	}
 }
 

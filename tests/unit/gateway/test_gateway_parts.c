@@ -180,6 +180,90 @@ static void a_node_is_chosen_by_life_place_and_load(void **state)
 	conf_drop(conf);
 }
 
+static void listen_until(struct gw_nodes *n, uint64_t now)
+{
+	for (uint64_t t = n->looked_us; t < now; t += GW_PAUSE_US / 3)
+		gw_nodes_look(n, true, t);
+	gw_nodes_look(n, true, now);
+}
+
+static bool is_lost(struct gw_nodes *n, uint64_t now)
+{
+	listen_until(n, now);
+	return gw_nodes_next_lost(n, now) != NULL;
+}
+
+/* One that was heard at S, in a table that has listened since. */
+static struct gw_node *heard_once(struct gw_nodes *n, const struct conf *conf)
+{
+	assert_int_equal(gw_nodes_init(n, conf), 0);
+	gw_nodes_look(n, true, S);
+	hear(n, A1, 0, S);
+	return gw_nodes_find(n, A1);
+}
+
+static void a_slow_node_is_not_a_dead_node(void **state)
+{
+	struct conf *conf = conf_new();
+	struct gw_nodes n;
+	struct gw_node *node = heard_once(&n, conf);
+	uint64_t t = S + GW_NODE_KNOCK_US;
+	(void)state;
+	assert_false(gw_node_doubtful(&n, node, t));
+	for (; t <= S + GW_NODE_LOST_US; t += S / 4) {
+		assert_false(is_lost(&n, t));
+		assert_int_equal(gw_node_doubtful(&n, node, t), t > S + GW_NODE_KNOCK_US);
+		assert_int_equal(chosen(&n, 0, NULL, 0, t) == A1, t <= S + GW_NODE_LIVE_US);
+		gw_node_knocked(node, GW_PORT_OPEN, t);
+	}
+	assert_true(is_lost(&n, S + GW_NODE_LOST_US + 1)); /* it hangs */
+	gw_nodes_alive(&n, A1, 1, t);
+	assert_int_equal(chosen(&n, 0, NULL, 0, t), 0); /* only a status brings it back */
+	hear(&n, A1, 0, t);
+	assert_int_equal(chosen(&n, 0, NULL, 0, t), A1);
+	gw_nodes_alive(&n, A1, 1, t + S);
+	assert_false(gw_node_doubtful(&n, node, t + 2 * S)); /* a frame is a sign of life too */
+	gw_nodes_alive(&n, A1, 2, t + 2 * S);
+	assert_true(gw_node_doubtful(&n, node, t + 2 * S + 1)); /* but not of another life */
+	gw_nodes_wipe(&n);
+	conf_drop(conf);
+}
+
+static void a_closed_port_is_a_death_and_an_open_one_must_stay_so(void **state)
+{
+	struct conf *conf = conf_new();
+	struct gw_nodes n;
+	struct gw_node *node = heard_once(&n, conf);
+	(void)state;
+	gw_node_knocked(node, GW_PORT_REFUSED, S);
+	assert_false(is_lost(&n, S + GW_NODE_KNOCK_US));
+	assert_true(is_lost(&n, S + GW_NODE_KNOCK_US + 1));
+	gw_nodes_wipe(&n);
+	node = heard_once(&n, conf); /* stopped first, and then its machine fails */
+	gw_node_knocked(node, GW_PORT_OPEN, S + GW_NODE_AWAY_US);
+	assert_false(is_lost(&n, S + GW_NODE_AWAY_US + GW_NODE_PORT_US));
+	assert_true(is_lost(&n, S + GW_NODE_AWAY_US + GW_NODE_PORT_US + 1));
+	gw_nodes_wipe(&n);
+	conf_drop(conf);
+}
+
+static void who_did_not_listen_has_heard_nobody(void **state)
+{
+	struct conf *conf = conf_new();
+	struct gw_nodes n;
+	(void)state;
+	(void)heard_once(&n, conf);
+	gw_nodes_look(&n, true, 60 * S); /* stopped for a minute */
+	assert_null(gw_nodes_next_lost(&n, 60 * S));
+	for (uint64_t t = 60 * S; t < 90 * S; t += S / 4) {
+		gw_nodes_look(&n, false, t); /* its status is among thousands of frames */
+		assert_null(gw_nodes_next_lost(&n, t));
+	}
+	assert_true(is_lost(&n, 94 * S));
+	gw_nodes_wipe(&n);
+	conf_drop(conf);
+}
+
 static void silence_is_noticed_once_and_an_old_life_not_believed(void **state)
 {
 	struct conf *conf = conf_new();
@@ -187,11 +271,12 @@ static void silence_is_noticed_once_and_an_old_life_not_believed(void **state)
 	struct gw_node_status s = {.boot = 7, .cert = (const uint8_t *)"c", .cert_len = 1};
 	(void)state;
 	assert_int_equal(gw_nodes_init(&n, conf), 0);
-	assert_null(gw_nodes_next_lost(&n, 100 * (uint64_t)S)); /* never heard: nobody to lose */
+	listen_until(&n, S);
+	assert_null(gw_nodes_next_lost(&n, S)); /* never heard: nobody to lose */
 	assert_int_equal(gw_nodes_heard(&n, A1, &s, S), GW_HEARD_AGAIN);
-	assert_null(gw_nodes_next_lost(&n, S + GW_NODE_LOST_US));
-	assert_int_equal(gw_nodes_next_lost(&n, S + GW_NODE_LOST_US + 1)->addr, A1);
-	assert_null(gw_nodes_next_lost(&n, S + GW_NODE_LOST_US + 1));
+	assert_false(is_lost(&n, S + GW_NODE_AWAY_US));
+	assert_true(is_lost(&n, S + GW_NODE_AWAY_US + 1));
+	assert_false(is_lost(&n, S + GW_NODE_AWAY_US + 1));
 	s.boot = 6;
 	assert_int_equal(gw_nodes_heard(&n, A1, &s, 9 * S), GW_HEARD_UNKNOWN);
 	s.boot = 8;
@@ -340,7 +425,7 @@ static void a_browser_waits_until_the_link_to_a_node_is_up(void **state)
 	gw_relay_gone(r, &gone); /* it did not want to wait */
 	assert_int_equal(r->held, 1);
 	w.away = 0;
-	gw_relay_tick(r, S + S / 4);
+	gw_relay_tick(r, true, S + S / 4);
 	assert_int_equal(c.node, A1);
 	assert_int_equal(w.first, SEAL_FRAME_CERT);
 	assert_int_equal(r->held, 0);
@@ -349,9 +434,9 @@ static void a_browser_waits_until_the_link_to_a_node_is_up(void **state)
 	w.away = A1;
 	gw_relay_open(r, &late, S);
 	hear(&r->nodes, A1, 0, S + GW_HOLD_US - 1);
-	gw_relay_tick(r, S + GW_HOLD_US - 1);
+	gw_relay_tick(r, true, S + GW_HOLD_US - 1);
 	assert_int_equal(w.closed, 0);
-	gw_relay_tick(r, S + GW_HOLD_US);
+	gw_relay_tick(r, true, S + GW_HOLD_US);
 	assert_int_equal(w.closed, GW_CLOSE_TRY_LATER);
 	assert_int_equal(w.second, GW_BYE_NO_NODE);
 	assert_int_equal(r->held, 0);
@@ -403,6 +488,9 @@ int main(void)
 	    cmocka_unit_test(a_bucket_gives_its_burst_then_its_rate),
 	    cmocka_unit_test(sockets_are_counted_by_address),
 	    cmocka_unit_test(a_node_is_chosen_by_life_place_and_load),
+	    cmocka_unit_test(a_slow_node_is_not_a_dead_node),
+	    cmocka_unit_test(a_closed_port_is_a_death_and_an_open_one_must_stay_so),
+	    cmocka_unit_test(who_did_not_listen_has_heard_nobody),
 	    cmocka_unit_test(silence_is_noticed_once_and_an_old_life_not_believed),
 	    cmocka_unit_test(a_node_that_cannot_be_reached_is_passed_over),
 	    cmocka_unit_test(a_frame_that_cannot_be_passed_on_ends_the_connection),
