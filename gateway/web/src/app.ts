@@ -397,7 +397,7 @@ export class App {
 	wrap(disposition: Disposition | '', note: string, draft?: Draft): void {
 		const about = draft && {
 			offer: draft.offer, call: '', queue: '', queueDisplay: draft.queueDisplay,
-			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '',
+			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '', task: '' as const,
 		};
 		this.dispatch({ a: 'wrap', disposition, note: noteThatFits(note), ...(about ? { about } : {}) });
 		if (this.wrapTimer) clearTimeout(this.wrapTimer);

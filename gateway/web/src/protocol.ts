@@ -8,7 +8,7 @@ export const PAUSE_REASONS = ['break', 'lunch', 'training', 'admin', 'device'] a
 export type PauseReason = (typeof PAUSE_REASONS)[number];
 
 export const DISPOSITIONS = [
-	'resolved', 'callback', 'order', 'complaint', 'wrong_number', 'other',
+	'resolved', 'callback', 'order', 'complaint', 'wrong_number', 'other', 'not_reached',
 ] as const;
 export type Disposition = (typeof DISPOSITIONS)[number];
 
@@ -60,6 +60,8 @@ export interface CallInfo {
 	callerName: string;
 	waitedMs: number;
 	site: string;
+	/** Not a caller on the line, but somebody to be called; no audio comes with it. */
+	task: '' | 'callback' | 'voicemail';
 }
 export interface StateInfo {
 	state: AgentState;
@@ -159,6 +161,7 @@ function callOf(m: Fields): CallInfo {
 		callerName: number(m.caller_name),
 		waitedMs: count(m.waited_ms),
 		site: text(m.site),
+		task: m.task === 'callback' || m.task === 'voicemail' ? m.task : '',
 	};
 }
 function stateOf(m: Fields): StateInfo | null {

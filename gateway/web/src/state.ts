@@ -518,7 +518,7 @@ function onEnd(
 
 function unknownCall(offer: string): CallInfo {
 	return {
-		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '',
+		offer, call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '', task: '',
 	};
 }
 function newWrap(

@@ -164,6 +164,13 @@ export const en = {
 	'outcome.complaint': 'Complaint',
 	'outcome.wrong_number': 'Wrong number',
 	'outcome.other': 'Other',
+	'outcome.not_reached': 'Nobody answered',
+	'task.callback': 'Callback',
+	'task.voicemail': 'Voicemail',
+	'task.ringing.hint': 'Somebody waits to be called',
+	'task.talking.hint': 'Call, then note how it ended',
+	'task.dial': 'Call {number}',
+	'task.finish': 'Finished',
 
 	'queues.title': 'Queues',
 	'queues.none': 'You serve no queue yet.',

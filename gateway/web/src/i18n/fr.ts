@@ -163,6 +163,13 @@ export const fr: Texts = {
 	'outcome.complaint': 'Réclamation',
 	'outcome.wrong_number': 'Faux numéro',
 	'outcome.other': 'Autre',
+	'outcome.not_reached': 'Personne n’a répondu',
+	'task.callback': 'Rappel',
+	'task.voicemail': 'Message vocal',
+	'task.ringing.hint': 'Quelqu’un attend d’être rappelé',
+	'task.talking.hint': 'Appelez, puis notez le résultat',
+	'task.dial': 'Appeler le {number}',
+	'task.finish': 'Terminé',
 
 	'queues.title': 'Files',
 	'queues.none': 'Vous ne servez encore aucune file.',

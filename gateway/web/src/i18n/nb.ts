@@ -163,6 +163,13 @@ export const nb: Texts = {
 	'outcome.complaint': 'Klage',
 	'outcome.wrong_number': 'Feil nummer',
 	'outcome.other': 'Annet',
+	'outcome.not_reached': 'Ingen svarte',
+	'task.callback': 'Tilbakeringing',
+	'task.voicemail': 'Talemelding',
+	'task.ringing.hint': 'Noen venter på å bli oppringt',
+	'task.talking.hint': 'Ring, og noter så hvordan det gikk',
+	'task.dial': 'Ring {number}',
+	'task.finish': 'Ferdig',
 
 	'queues.title': 'Køer',
 	'queues.none': 'Du betjener ingen kø ennå.',

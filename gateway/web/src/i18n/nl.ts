@@ -163,6 +163,13 @@ export const nl: Texts = {
 	'outcome.complaint': 'Klacht',
 	'outcome.wrong_number': 'Verkeerd nummer',
 	'outcome.other': 'Anders',
+	'outcome.not_reached': 'Niemand nam op',
+	'task.callback': 'Terugbelverzoek',
+	'task.voicemail': 'Voicemail',
+	'task.ringing.hint': 'Iemand wacht op een telefoontje',
+	'task.talking.hint': 'Bel en noteer daarna hoe het afliep',
+	'task.dial': 'Bel {number}',
+	'task.finish': 'Klaar',
 
 	'queues.title': 'Wachtrijen',
 	'queues.none': 'U bedient nog geen wachtrij.',

@@ -163,6 +163,13 @@ export const ru: Texts = {
 	'outcome.complaint': 'Жалоба',
 	'outcome.wrong_number': 'Ошиблись номером',
 	'outcome.other': 'Другое',
+	'outcome.not_reached': 'Никто не ответил',
+	'task.callback': 'Обратный звонок',
+	'task.voicemail': 'Голосовое сообщение',
+	'task.ringing.hint': 'Кто-то ждёт звонка',
+	'task.talking.hint': 'Позвоните, затем отметьте результат',
+	'task.dial': 'Позвонить: {number}',
+	'task.finish': 'Готово',
 
 	'queues.title': 'Очереди',
 	'queues.none': 'У вас пока нет очередей.',

@@ -7,7 +7,7 @@ import { useNow, useView } from './context';
 import {
 	AlertIcon, CheckIcon, MicOffIcon, MissedIcon, PauseIcon, PenIcon, PhoneIcon, PhoneInIcon, WaitIcon,
 } from './icons';
-import { Idle, NotReady, Ringing, Talking, WrapUp } from './states';
+import { Idle, NotReady, Ringing, Talking, Tasking, WrapUp } from './states';
 
 export type Tone = 'quiet' | 'good' | 'ring' | 'talk' | 'wrap' | 'bad';
 export interface Face { tone: Tone; icon: JSX.Element; word: string; hint: string; body: ComponentChildren }
@@ -48,6 +48,10 @@ export function Stage() {
 	);
 }
 
+function taskWord(t: ReturnType<typeof useView>['t'], task: 'callback' | 'voicemail'): string {
+	return task === 'callback' ? t('task.callback') : t('task.voicemail');
+}
+
 function useFace(): Face {
 	const { s, t, find } = useView();
 	switch (s.desk.state) {
@@ -58,8 +62,9 @@ function useFace(): Face {
 		};
 	case 'ringing':
 		return {
-			tone: 'ring', icon: <PhoneInIcon size={44} />, word: t('state.ringing'), hint: '',
-			body: <Ringing />,
+			tone: 'ring', icon: <PhoneInIcon size={44} />,
+			word: s.ring?.task ? taskWord(t, s.ring.task) : t('state.ringing'),
+			hint: s.ring?.task ? t('task.ringing.hint') : '', body: <Ringing />,
 		};
 	case 'committed':
 		return {
@@ -67,6 +72,12 @@ function useFace(): Face {
 			hint: t('state.committed.hint'), body: s.ring && <Caller call={s.ring} />,
 		};
 	case 'talking': {
+		if (s.call?.task) {
+			return {
+				tone: 'talk', icon: <PhoneIcon size={44} />, word: taskWord(t, s.call.task),
+				hint: t('task.talking.hint'), body: <Tasking />,
+			};
+		}
 		const muted = s.call?.muted === true;
 		return {
 			tone: 'talk', icon: muted ? <MicOffIcon size={44} /> : <PhoneIcon size={44} />,

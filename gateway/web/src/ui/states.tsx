@@ -203,6 +203,31 @@ export function Talking() {
 	);
 }
 
+/** Somebody is to be called: the number, to be dialled from here or from any telephone. */
+export function Tasking() {
+	const { app, s, t } = useView();
+	const call = s.call;
+	if (!call) return null;
+	const dial = /^\+?\d{3,15}$/.test(call.caller) ? `tel:${call.caller}` : '';
+	return (
+		<>
+			<Caller call={call} />
+			{dial && (
+				<p class="task-dial">
+					<a href={dial} data-testid="task-dial">{t('task.dial', { number: groups(call.caller) })}</a>
+				</p>
+			)}
+			<div class="actions main">
+				<Button id="hangup" kind="good" big icon={<CheckIcon />} keys="H"
+					busy={s.pending.what === 'hangup'} onClick={() => app.hangup()}>
+					{t('task.finish')}
+				</Button>
+			</div>
+			<AfterCall />
+		</>
+	);
+}
+
 function MicTrouble() {
 	const { app, s, find, t } = useView();
 	return (
