@@ -104,7 +104,8 @@ struct node {
 	struct list returning;   /* struct returning (node_journal.c): claims under way */
 	struct list moving;      /* struct call: re-INVITEs to come, some at a time */
 	struct tmr tmr_moving;
-	bool loading; /* SIP opens when the journal was read */
+	bool loading;    /* SIP opens when the journal was read */
+	bool recovering; /* … and what was in it is ours again */
 
 	uint8_t cert[256];
 	size_t cert_len;
@@ -122,6 +123,7 @@ struct node {
 /* ---- calls (node_calls.c): owner's side ---- */
 struct call {
 	struct le he;
+	struct node *n;
 	struct acd_call_id id;
 	struct sip_call *sip; /* NULL once the dialog is over */
 	struct media_leg leg;
@@ -135,7 +137,9 @@ struct call {
 	uint64_t agent; /* who answered; 0 nobody */
 	uint16_t agent_node;
 	uint32_t offers;
-	uint64_t bridged_offer;
+	uint64_t bridged_offer, bridged_session;
+	uint64_t awaits_us;    /* the agent's side is gone since; 0: it is not */
+	struct tmr tmr_moment; /* … and "one moment" is said a moment later */
 	bool accepted, over;
 	struct le moving_le; /* the caller is to be told where we hear it now */
 	bool fenced;         /* another node owns it now: not a word, not a record */
@@ -156,7 +160,11 @@ void calls_fenced(struct node *n, uint64_t id);
 void calls_left(struct node *n, const struct acd_fx *fx, bool safe);
 /* What the journal says of a call that a predecessor of this node had. */
 struct call_back {
-	uint64_t id, cepoch, age_us, wait_us, agent;
+	uint64_t id, cepoch, cepoch_before, age_us, wait_us, agent;
+	uint64_t offer, session; /* with whom it talked; 0 nobody */
+	bool have_numbers; /* of our stream to the caller, noted so long ago */
+	struct media_numbers numbers;
+	uint64_t numbers_age_us;
 	int64_t entered_ms, answered_ms;
 	uint32_t offers;
 	uint16_t agent_node, rtp_port;
@@ -203,15 +211,22 @@ struct offer {
 	struct media_trunk local;
 	bool have_leg, have_remote;
 	struct media_trunk remote;
+	/* OWNER came: whose call this is now, if the core says so (HOLD) */
+	bool have_next;
+	uint16_t next_peer;
+	struct media_trunk next;
 	char caller[48], caller_name[64];
 	uint8_t task; /* enum task_kind: work without a caller on the line, and without audio */
 };
 struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side);
 void offer_drop(struct node *n, uint64_t id, enum offer_side side);
-/* Fills media (and the caller's name) into an outgoing GRANT or RINGING; makes the leg on first
- * use. errno when no leg can be had. */
+/* Does media travel with this message? */
+bool offer_carries(enum acd_msg_type type);
+/* Fills media (and the caller's name) into an outgoing GRANT or RINGING, OWNER, RECALL or HOLD; makes
+ * the leg on first use, and a new one for a new owner. errno when no leg can be had. */
 int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb);
-/* Notes what an incoming GRANT or RINGING carries, before the core sees it. */
+/* Notes what such a message carries, before the core sees it. */
+void offer_note_end(struct node *n, uint64_t offer); /* after the core has seen OWNER */
 void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const Acd *pb);
 
 /* ---- the core's shell (node_core.c) ---- */

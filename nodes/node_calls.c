@@ -46,6 +46,7 @@ static void call_destroy(void *arg)
 	mem_deref(c->caller);
 	mem_deref(c->caller_name);
 	mem_deref(c->note);
+	tmr_cancel(&c->tmr_moment);
 }
 
 static void call_free(struct node *n, struct call *c)
@@ -73,6 +74,8 @@ static struct call *call_make(struct node *n, struct sip_call *sip, const struct
 		mem_deref(c);
 		return NULL;
 	}
+	c->n = n;
+	tmr_init(&c->tmr_moment);
 	c->sip = sip;
 	c->queue = q;
 	c->entered_us = mono_us();
@@ -123,6 +126,32 @@ static void music_on(struct node *n, struct call *c, bool greeting)
 	if (*c->queue->music && media_sound_load(n->media, &m, c->queue->music, why))
 		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->music), log_quote(why));
 	(void)media_leg_play(n->media, c->leg, g, m);
+}
+
+enum {
+	/* A node that comes back has its talks bridged again within some tenths of a second: a
+	   voice that begins a word and is cut off would only frighten. */
+	MOMENT_AFTER_MS = 700,
+	/* What was sent since the numbers were noted is counted by time; so many packets more, in
+	   case that clock ran a little differently. RFC 3550 A.1 takes a leap of 3000 as loss. */
+	NUMBERS_JUMP = 100,
+	PACKET_US = 20000,
+	TICKS_PER_PACKET = 160,
+};
+
+/* "One moment": the agent's side is gone, and may be back soon. */
+static void moment_h(void *arg)
+{
+	struct call *c = arg;
+	struct node *n = c->n;
+	struct media_sound s = {0}, m = {0};
+	char why[256];
+	if (*c->queue->moment && media_sound_load(n->media, &s, c->queue->moment, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->moment),
+			 log_quote(why));
+	if (*c->queue->music && media_sound_load(n->media, &m, c->queue->music, why))
+		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->music), log_quote(why));
+	(void)media_leg_play(n->media, c->leg, s, m);
 }
 
 static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp)
@@ -276,19 +305,55 @@ static void call_moves(struct node *n, struct call *c)
 		tmr_start(&n->tmr_moving, 0, moving_h, n);
 }
 
+/* Where its earlier life left off, further on by the time that has passed. */
+static bool numbers_of(const struct call_back *back, struct media_numbers *ret)
+{
+	if (!back->have_numbers)
+		return false;
+	uint64_t packets = back->numbers_age_us / PACKET_US + NUMBERS_JUMP;
+	*ret = back->numbers;
+	ret->seq = (uint16_t)(ret->seq + packets);
+	ret->ts += (uint32_t)(packets * TICKS_PER_PACKET);
+	return true;
+}
+
+static enum acd_verdict call_adopt(struct node *n, const struct call *c,
+				   const struct call_back *back)
+{
+	struct acd_event ev = {.type = ACD_EV_CALL_ADOPTED,
+			       .call = c->id,
+			       .queue = {c->queue->id},
+			       .age_us = back->age_us,
+			       .msg = {.cepoch = back->cepoch,
+				       .version = back->cepoch_before,
+				       .state = ACD_CALL_QUEUED}};
+	if (back->offer && back->session && back->agent && addr_is_node(back->agent_node)) {
+		ev.msg.state = ACD_CALL_BRIDGED;
+		ev.msg.offer.v = back->offer;
+		ev.msg.session.v = back->session;
+		ev.msg.agent.v = back->agent;
+		ev.msg.node.v = back->agent_node;
+	}
+	return node_event(n, &ev);
+}
+
 int calls_return(struct node *n, const struct call_back *back)
 {
 	char text[ID_STR_SIZE];
+	struct media_numbers numbers;
 	struct call *c = mem_zalloc(sizeof(*c), call_destroy);
 	if (!c)
 		return ENOMEM;
+	c->n = n;
+	tmr_init(&c->tmr_moment);
 	c->id.v = back->id;
+	bool goes_on = numbers_of(back, &numbers);
 	int err = *back->caller ? str_dup(&c->caller, back->caller) : 0;
 	if (!err && *back->caller_name)
 		err = str_dup(&c->caller_name, back->caller_name);
 	if (!err)
-		err = media_leg_plain_at(n->media, id_seq(c->id.v), back->rtp_port, &c->leg,
-					 &c->rtp_port);
+		err = media_leg_plain_at(n->media, id_seq(c->id.v), back->rtp_port,
+					 goes_on ? &numbers : NULL, &c->leg, &c->rtp_port);
 	if (!err)
 		err = sip_call_adopt(n->ua, &c->sip, &back->dialog, (uint32_t)back->cepoch, c);
 	if (err) {
@@ -306,17 +371,15 @@ int calls_return(struct node *n, const struct call_back *back)
 	c->offers = back->offers;
 	c->agent = back->agent;
 	c->agent_node = back->agent_node;
+	c->bridged_offer = back->offer;
+	c->bridged_session = back->session;
 	c->accepted = true;
 	hash_append(n->calls, call_key(c->id.v), &c->he, c);
 	n->calls_n++;
 	remote_set(n, c, &back->dialog.remote_sdp);
-	music_on(n, c, false);
-	struct acd_event ev = {.type = ACD_EV_CALL_ARRIVED,
-			       .call = c->id,
-			       .queue = {c->queue->id},
-			       .age_us = back->age_us,
-			       .msg = {.cepoch = back->cepoch}};
-	if (node_event(n, &ev) != ACD_OK) {
+	if (!back->offer)
+		music_on(n, c, false);
+	if (call_adopt(n, c, back) != ACD_OK) {
 		(void)sip_call_hangup(c->sip, "Service Unavailable");
 		call_free(n, c);
 		return ENOSPC;
@@ -521,7 +584,7 @@ static void call_finish(struct node *n, struct call *c, const struct acd_fx *fx)
 		n->counters.abandoned++;
 		node_wall_abandoned(n, c);
 		break;
-	case ACD_OUTCOME_NONE:
+	case ACD_OUTCOME_NONE: break; /* another node has it now */
 	case ACD_OUTCOME_CALLBACK:
 	case ACD_OUTCOME_VOICEMAIL:
 	case ACD_OUTCOME_OVERFLOW_OUT:
@@ -529,6 +592,8 @@ static void call_finish(struct node *n, struct call *c, const struct acd_fx *fx)
 	}
 	log_info("call.ended", "call=%s outcome=%s cause=%s", conf_id_format(n->conf, id, c->id.v),
 		 acd_outcome_name(fx->outcome), acd_cause_name(fx->cause));
+	if (fx->cause == ACD_CAUSE_FENCED)
+		c->fenced = c->over = true;
 	if (!c->fenced)
 		record_write(n, c, fx);
 	node_journal_del(n, c->id.v);
@@ -604,16 +669,40 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 	c->agent = fx->agent.v;
 	node_route_talked(n, c->caller, c->agent);
 	c->agent_node = fx->peer.v;
+	tmr_cancel(&c->tmr_moment);
+	uint64_t gap_us = c->awaits_us ? mono_us() - c->awaits_us : 0;
+	c->awaits_us = 0;
+	if (c->bridged_offer && c->bridged_offer != fx->offer.v)
+		offer_drop(n, c->bridged_offer, OFFER_OWNER);
 	c->bridged_offer = fx->offer.v;
+	c->bridged_session = fx->session.v;
 	journal_again(n, c);
 	if (fx->peer.v != n->self->addr) {
 		const struct offer *o = offer_find(n, fx->offer.v, OFFER_OWNER);
 		if (o && o->have_leg)
 			(void)media_bridge(n->media, c->leg, o->leg);
 	} /* else desk_fx_talk bridges, once the agent's register holds the offer too (S3) */
-	log_info("call.bridged", "call=%s agent=%s wait_ms=%llu",
-		 conf_id_format(n->conf, id, c->id.v), agent ? agent->name : "?",
-		 (unsigned long long)(c->wait_us / 1000));
+	log_info(gap_us ? "call.bridged_again" : "call.bridged",
+		 "call=%s agent=%s wait_ms=%llu gap_ms=%llu", conf_id_format(n->conf, id, c->id.v),
+		 agent ? agent->name : "?", (unsigned long long)(c->wait_us / 1000),
+		 (unsigned long long)(gap_us / 1000));
+}
+
+/* The agent's side is silent or gone, or (offer is new) the agent is back in another session. */
+static void call_awaits(struct node *n, struct call *c, const struct acd_fx *fx)
+{
+	char id[ID_STR_SIZE];
+	if (c->bridged_offer && c->bridged_offer != fx->offer.v) {
+		offer_drop(n, c->bridged_offer, OFFER_OWNER);
+		c->bridged_offer = fx->offer.v;
+	}
+	(void)media_unbridge(n->media, c->leg);
+	if (!c->awaits_us) {
+		c->awaits_us = mono_us();
+		tmr_start(&c->tmr_moment, MOMENT_AFTER_MS, moment_h, c);
+	}
+	log_info("call.await_agent", "call=%s", conf_id_format(n->conf, id, c->id.v));
+	desk_agent_wanted(n->desk, fx->agent.v, fx->session.v);
 }
 
 /* Its queue is closed everywhere, or open again. */
@@ -641,11 +730,14 @@ void calls_fx(struct node *n, const struct acd_fx *fx)
 	case ACD_CALL_QUEUED:
 		if (fx->offer.v)
 			offer_drop(n, fx->offer.v, OFFER_OWNER);
-		if (c->bridged_offer) {
+		if (c->bridged_offer || tmr_isrunning(&c->tmr_moment)) {
+			tmr_cancel(&c->tmr_moment);
+			c->awaits_us = 0;
 			offer_drop(n, c->bridged_offer, OFFER_OWNER);
-			c->bridged_offer = 0;
+			c->bridged_offer = c->bridged_session = 0;
 			(void)media_unbridge(n->media, c->leg);
 			music_on(n, c, false);
+			journal_again(n, c);
 		}
 		call_told(n, c, fx->cause == ACD_CAUSE_CLOSED);
 		break;
@@ -654,10 +746,7 @@ void calls_fx(struct node *n, const struct acd_fx *fx)
 		n->counters.offers++;
 		break;
 	case ACD_CALL_BRIDGED: call_bridged(n, c, fx); break;
-	case ACD_CALL_AWAIT_AGENT:
-		(void)media_unbridge(n->media, c->leg);
-		music_on(n, c, false);
-		break;
+	case ACD_CALL_AWAIT_AGENT: call_awaits(n, c, fx); break;
 	case ACD_CALL_ENDED: call_ended(n, c, fx); break;
 	case ACD_CALL_NONE: break;
 	}

@@ -192,7 +192,7 @@ static void fx_send(struct node *n, const struct acd_fx *fx)
 	env.which_body = Envelope_acd_tag;
 	wire_acd_to_pb(&env.body.acd, msg);
 	env.body.acd.skills_of = n->skills_mark;
-	if (msg->type == ACD_MSG_GRANT || msg->type == ACD_MSG_RINGING) {
+	if (offer_carries(msg->type)) {
 		int err = offer_attach(n, msg, fx->to.v, &env.body.acd);
 		if (err) {
 			log_warn("offer.no_media", "err=%s remedy=\"widen media_ports\"",
@@ -221,7 +221,7 @@ static void fx_apply(struct node *n, const struct acd_fx *fx)
 		log_warn(fx->on ? "island.on" : "island.off", "why=\"%s\"",
 			 fx->on ? "no broker of the site answers" : "a broker answers");
 		break;
-	case ACD_FX_OWNER:
+	case ACD_FX_OWNER: desk_fx_owner(n->desk, fx); break;
 	case ACD_FX_TYPE_COUNT: break;
 	}
 }

@@ -6,7 +6,8 @@
  *   INVITE ─► journal_put ─► acked (or 20 ms) ─► 200 OK
  *   killed ─► restarted ─► journal_load ─► SIP port opens ─► journal_claim ─► call_return()
  *
- * A caller who was talking comes back as a waiting one with its age: the first to be answered.
+ * A caller who was talking talks again as soon as the agent's node says that its register still
+ * holds the offer (OWNER, HOLD); else it waits with its age, the first to be answered.
  */
 #include "nodes/node.h"
 #include "nodes/node_return.h"
@@ -20,8 +21,8 @@
 
 enum {
 	LOAD_DEADLINE_MS = 300, /* of the one second in which callers are to be back */
-	PACK_VERSION = 1,
-	PACK_HEAD = 96,
+	PACK_VERSION = 2,       /* 1: without with whom it talks and our stream's numbers */
+	PACK_PORT = 64,         /* where the RTP port stands, in both versions */
 };
 
 struct returning {
@@ -32,6 +33,7 @@ struct returning {
 	void *arg;
 	uint64_t id, cepoch, cepoch_new, owner_now_us;
 	uint32_t boot;
+	uint16_t port; /* kept free for it; 0: none */
 	size_t len;
 	uint8_t data[JOURNAL_DATA_MAX];
 };
@@ -80,6 +82,13 @@ static int pack(const struct call *c, uint8_t *out, size_t size, size_t *ret_len
 	put_u64(&k, c->offers);
 	put_u64(&k, c->agent);
 	put_u64(&k, (uint64_t)c->agent_node << 32 | c->rtp_port);
+	struct media_numbers numbers = {0};
+	(void)media_leg_numbers(c->n->media, c->leg, &numbers);
+	put_u64(&k, c->bridged_offer);
+	put_u64(&k, c->bridged_session);
+	put_u64(&k, (uint64_t)numbers.ssrc << 32 | numbers.ts);
+	put_u64(&k, numbers.seq);
+	put_u64(&k, mono_us());
 	put_text(&k, c->caller);
 	put_text(&k, c->caller_name);
 	if (k.n > size)
@@ -114,7 +123,8 @@ static void get_text(const struct returning *r, size_t *at, char out[256])
 static int unpack(const struct node *n, const struct returning *r, struct call_back *b)
 {
 	size_t at = 0;
-	if (get_u64(r, &at) != PACK_VERSION)
+	uint64_t version = get_u64(r, &at);
+	if (version < 1 || version > PACK_VERSION)
 		return EBADMSG;
 	b->queue = conf_queue_by_id(n->conf, (uint32_t)get_u64(r, &at));
 	uint64_t entered_us = get_u64(r, &at);
@@ -127,10 +137,22 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 	uint64_t node_port = get_u64(r, &at);
 	b->agent_node = (uint16_t)(node_port >> 32);
 	b->rtp_port = (uint16_t)node_port;
+	if (version > 1) {
+		b->offer = get_u64(r, &at);
+		b->session = get_u64(r, &at);
+		uint64_t stream = get_u64(r, &at);
+		b->numbers.ssrc = (uint32_t)(stream >> 32);
+		b->numbers.ts = (uint32_t)stream;
+		b->numbers.seq = (uint16_t)get_u64(r, &at);
+		uint64_t noted_us = get_u64(r, &at);
+		b->numbers_age_us = r->owner_now_us > noted_us ? r->owner_now_us - noted_us : 0;
+		b->have_numbers = b->numbers.ssrc != 0;
+	}
 	get_text(r, &at, b->caller);
 	get_text(r, &at, b->caller_name);
 	b->id = r->id;
 	b->cepoch = r->cepoch_new;
+	b->cepoch_before = r->cepoch;
 	b->moved = r->of != n->self;
 	if (at > r->len || !b->queue)
 		return EBADMSG;
@@ -194,10 +216,22 @@ static void lost_h(enum journal_kind kind, uint64_t id, uint64_t cepoch, const c
 /* ---- coming back ------------------------------------------------------------------------------
  */
 
+/* All that this node had is decided: what it does not know now, it does not own. */
+static void recovered_if(struct node *n)
+{
+	struct acd_event ev = {.type = ACD_EV_RECOVER};
+	if (!n->recovering || n->loading || n->returning.head)
+		return;
+	n->recovering = false;
+	(void)node_event(n, &ev);
+}
+
 static void returning_destroy(void *arg)
 {
 	struct returning *r = arg;
 	list_unlink(&r->le);
+	if (r->port)
+		media_port_keep(r->n->media, r->port, false);
 }
 
 struct le *returning_le(struct returning *r)
@@ -232,8 +266,12 @@ static void entry_h(const struct journal_loaded *e, void *arg)
 {
 	struct node *n = arg;
 	struct returning *r = returning_new(n, e, n->self, NULL, NULL);
-	if (r)
-		list_append(&n->returning, &r->le, r);
+	size_t at = PACK_PORT;
+	if (!r)
+		return;
+	list_append(&n->returning, &r->le, r);
+	r->port = (uint16_t)get_u64(r, &at);
+	media_port_keep(n->media, r->port, true);
 }
 
 static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict verdict,
@@ -259,6 +297,7 @@ static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict 
 	if (r->h)
 		r->h(r->id, verdict == JOURNAL_WON, r->arg);
 	mem_deref(r);
+	recovered_if(n);
 }
 
 int returning_claim(struct returning *r, enum journal_at arbiter)
@@ -299,6 +338,7 @@ static void done_h(const struct journal_load_result *res, void *arg)
 		le = le->next;
 		(void)returning_claim(r, JOURNAL_ADOPTER);
 	}
+	recovered_if(n);
 	arm(n);
 }
 
@@ -376,7 +416,9 @@ int node_journal_open(struct node *n, char ret_why[256])
 	memset(conf.key, 0, sizeof(conf.key));
 	const struct journal_load_handlers h = {.entry_h = entry_h, .done_h = done_h, .arg = n};
 	if (!err) {
-		n->loading = true;
+		struct acd_event ev = {.type = ACD_EV_RECOVER, .on = true};
+		n->loading = n->recovering = true;
+		(void)node_event(n, &ev);
 		err = journal_load(n->journal, JOURNAL_OWN, n->self->name, LOAD_DEADLINE_MS, &h,
 				   mono_us());
 	}

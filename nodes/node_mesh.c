@@ -49,13 +49,15 @@ static void got_acd(struct node *n, const Envelope *env)
 	struct acd_offer_id offer = ev.msg.offer;
 	struct acd_session_id session = ev.msg.session;
 	enum acd_msg_type type = ev.msg.type;
-	if (type == ACD_MSG_GRANT || type == ACD_MSG_RINGING)
+	if (offer_carries(type))
 		offer_note(n, &ev.msg, (uint16_t)env->from, pb);
 	(void)node_event(n, &ev);
-	if (type == ACD_MSG_GRANT) {
+	if (type == ACD_MSG_GRANT || type == ACD_MSG_RECALL) {
 		struct acd_agent_view view;
 		if (!acd_agent_get(n->acd, session, n->now_us, &view) || view.offer.v != offer.v)
 			offer_drop(n, offer.v, OFFER_AGENT); /* refused */
+	} else if (type == ACD_MSG_OWNER) {
+		offer_note_end(n, offer.v);
 	}
 }
 

@@ -1,5 +1,6 @@
 /*
- * Offers: what travels beside GRANT and RINGING. The core decides who talks to whom; here live the
+ * Offers: what travels beside GRANT and RINGING, and beside OWNER, RECALL and HOLD, which set the
+ * same trunk up anew. The core decides who talks to whom; here live the
  * SRTP trunk between the two nodes and the caller's name for the page, keyed by offer and side
  * (when owner and agent share a node there is no trunk and no offer).
  */
@@ -39,6 +40,7 @@ static void offer_destroy(void *arg)
 	hash_unlink(&o->he);
 	memset(o->local.key, 0, sizeof(o->local.key));
 	memset(o->remote.key, 0, sizeof(o->remote.key));
+	memset(o->next.key, 0, sizeof(o->next.key));
 }
 
 static struct offer *offer_make(struct node *n, const struct acd_msg *msg, uint16_t peer,
@@ -102,13 +104,41 @@ static int media_from_pb(struct media_trunk *t, const Media *pb)
 	return 0;
 }
 
+bool offer_carries(enum acd_msg_type type)
+{
+	return type == ACD_MSG_GRANT || type == ACD_MSG_RINGING || type == ACD_MSG_OWNER ||
+	       type == ACD_MSG_RECALL || type == ACD_MSG_HOLD;
+}
+
+static bool from_owner(const struct acd_msg *msg)
+{
+	return msg->type == ACD_MSG_GRANT || msg->type == ACD_MSG_OWNER ||
+	       msg->type == ACD_MSG_RECALL;
+}
+
+/* The core holds on under the new owner: the old trunk's key and far end are gone for good. */
+static void next_take(struct node *n, struct offer *o, uint16_t to)
+{
+	if (!o->have_next || o->next_peer != to)
+		return;
+	o->have_next = false;
+	if (o->have_remote && o->peer == to &&
+	    memcmp(o->remote.key, o->next.key, sizeof(o->next.key)) == 0)
+		return; /* OWNER again: our HOLD was lost */
+	if (o->have_leg)
+		media_leg_close(n->media, o->leg);
+	o->have_leg = false;
+	o->peer = to;
+	o->remote = o->next;
+	o->have_remote = true;
+}
+
 int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb)
 {
-	bool grant = msg->type == ACD_MSG_GRANT;
-	enum offer_side side = grant ? OFFER_OWNER : OFFER_AGENT;
+	enum offer_side side = from_owner(msg) ? OFFER_OWNER : OFFER_AGENT;
 	struct offer *o = offer_find(n, msg->offer.v, side);
 	enum media_codec codec = MEDIA_PCMU;
-	if (grant) {
+	if (from_owner(msg)) {
 		const struct call *c = node_call_find(n, msg->call.v);
 		if (!c)
 			return node_tasks_grant(n, msg->call.v, pb);
@@ -123,6 +153,8 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 	} else {
 		if (o && o->task)
 			return 0;
+		if (o)
+			next_take(n, o, to);
 		if (!o || !o->have_remote)
 			return ENOENT; /* a GRANT without media: nothing to talk to */
 		codec = o->remote.codec;
@@ -135,14 +167,26 @@ int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb
 	return 0;
 }
 
+/* Nothing is changed yet: it may be the message of an owner of old. */
+static void owner_note(struct node *n, const struct acd_msg *msg, uint16_t from,
+		       const struct media_trunk *remote)
+{
+	struct offer *o = offer_find(n, msg->offer.v, OFFER_AGENT);
+	if (!o) /* the call was here until its node died: there was no trunk */
+		o = offer_make(n, msg, from, OFFER_AGENT);
+	if (!o || o->call != msg->call.v)
+		return;
+	o->next = *remote;
+	o->next_peer = from;
+	o->have_next = true;
+}
+
 void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const Acd *pb)
 {
-	bool grant = msg->type == ACD_MSG_GRANT;
+	bool grant = from_owner(msg);
 	enum offer_side side = grant ? OFFER_AGENT : OFFER_OWNER;
 	struct offer *o = offer_find(n, msg->offer.v, side);
 	struct media_trunk remote;
-	if (o && (o->peer != from || o->call != msg->call.v))
-		return; /* another triple under a known offer: the core answers NACK */
 	if (grant && pb->task && !o) {
 		o = offer_make(n, msg, from, side);
 		if (!o)
@@ -154,6 +198,12 @@ void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const 
 	}
 	if (!pb->has_media || media_from_pb(&remote, &pb->media))
 		return;
+	if (msg->type == ACD_MSG_OWNER) {
+		owner_note(n, msg, from, &remote);
+		return;
+	}
+	if (o && (o->peer != from || o->call != msg->call.v))
+		return; /* another triple under a known offer: the core answers NACK */
 	if (!o && grant)
 		o = offer_make(n, msg, from, side);
 	if (!o || o->have_remote)
@@ -168,4 +218,14 @@ void offer_note(struct node *n, const struct acd_msg *msg, uint16_t from, const 
 		if (err)
 			log_warn("offer.trunk_remote", "err=%d", err);
 	}
+}
+
+void offer_note_end(struct node *n, uint64_t id)
+{
+	struct offer *o = offer_find(n, id, OFFER_AGENT);
+	if (!o || !o->have_next)
+		return;
+	o->have_next = false; /* refused */
+	if (!o->have_leg && !o->have_remote)
+		offer_drop(n, id, OFFER_AGENT);
 }

@@ -698,6 +698,11 @@ void call_agent_seen(struct acd *acd, struct acd_agent_id agent, struct acd_sess
 void call_await(struct acd *acd, uint32_t i, enum call_ask ask, uint32_t ms);
 void call_ask(struct acd *acd, uint32_t i); /* … again in its time */
 void call_leave(struct acd *acd, uint32_t i);
+/* OWNER or RECALL is out: only HOLD answers it, for media travels with that. */
+static inline bool call_asks(const struct call *c)
+{
+	return c->state == ACD_CALL_AWAIT_AGENT && c->ask != ASK_NOBODY;
+}
 /* The same offer and node, under an epoch before ours. */
 bool call_held_before(const struct call *c, const struct acd_msg *m, struct acd_addr from);
 bool call_reclaim(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from);

@@ -59,7 +59,8 @@ static bool all_may_go(const struct acd *acd, const struct queue *queue)
 {
 	const struct acd_queue_conf *c = queue->conf;
 
-	return (c->overflow_no_idle && (queue->open_here == 0 || acd->needs[queue->need].idle == 0)) ||
+	return (c->overflow_no_idle &&
+		(queue->open_here == 0 || acd->needs[queue->need].idle == 0)) ||
 	       (c->overflow_closed && queue->open_here == 0) ||
 	       (c->overflow_longer && queue_waiting_all(acd, queue->first) > c->overflow_longer) ||
 	       (c->overflow_ewt_ms && ewt_us(acd, queue->first) > c->overflow_ewt_ms * US_PER_MS);
@@ -83,7 +84,8 @@ static uint32_t on_offer(const struct acd *acd, const struct queue *queue)
 	if (!hands_over(queue))
 		return ripe;
 	uint32_t part =
-	    (uint32_t)(((uint64_t)waiting * (ACD_OPEN - queue->open_here) + ACD_OPEN - 1) / ACD_OPEN);
+	    (uint32_t)(((uint64_t)waiting * (ACD_OPEN - queue->open_here) + ACD_OPEN - 1) /
+		       ACD_OPEN);
 	return part > ripe ? part : ripe;
 }
 

@@ -145,8 +145,7 @@ const char *acd_story_name(uint8_t code)
 	    [ACD_STORY_NONE] = "none",       [ACD_STORY_QUEUED] = "queued",
 	    [ACD_STORY_GRANTED] = "granted", [ACD_STORY_BRIDGED] = "bridged",
 	    [ACD_STORY_BACK] = "back",       [ACD_STORY_AWAIT] = "await_agent",
-	    [ACD_STORY_ADOPTED] = "adopted",
-	    [ACD_STORY_CLOSED] = "closed",
+	    [ACD_STORY_ADOPTED] = "adopted", [ACD_STORY_CLOSED] = "closed",
 	};
 	return NAME(names, code);
 }

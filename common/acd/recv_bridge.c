@@ -12,6 +12,8 @@ enum acd_verdict recv_commit(struct acd *acd, struct acd_addr from, uint32_t boo
 		return ACD_OK;
 	if (i == NIL || !call_holds(&acd->calls[i], m, from))
 		return refuse_triple(acd, from, ACD_SIDE_OWNER, m, ACD_CAUSE_CALL_GONE);
+	if (call_asks(&acd->calls[i]))
+		return ACD_OK;
 	if (acd->calls[i].state != ACD_CALL_BRIDGED)
 		call_bridge(acd, i, ACD_CAUSE_NONE);
 	send_triple(acd, from, ACD_MSG_BRIDGED, triple_of(m), ACD_SIDE_OWNER, ACD_CAUSE_NONE);
@@ -66,7 +68,7 @@ enum acd_verdict recv_keep(struct acd *acd, struct acd_addr from, uint32_t boot,
 	if (c->state == ACD_CALL_GRANTED)
 		return ACD_REFUSED_STATE;
 	c->heard = acd->now;
-	if (c->state == ACD_CALL_AWAIT_AGENT)
+	if (c->state == ACD_CALL_AWAIT_AGENT && !call_asks(c))
 		call_bridge(acd, i, ACD_CAUSE_NONE); /* the same agent is back */
 	return ACD_OK;
 }

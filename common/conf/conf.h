@@ -125,6 +125,7 @@ struct conf_queue {
 	uint32_t sl_within_ms, sl_target_pct;
 	char greeting[CONF_PATH_SIZE];  /* absolute after load; "" = none */
 	char music[CONF_PATH_SIZE];
+	char moment[CONF_PATH_SIZE]; /* "one moment": the agent's side is gone; empty: music */
 	/* Opening hours by site; none: always open everywhere. With some, a site that is not named
 	 * does not answer this queue. */
 	uint32_t hours_n;

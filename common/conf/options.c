@@ -96,6 +96,7 @@ static const struct option table[] = {
 	{SECTION_QUEUE,  "priority",           OPT_U8,       "3",           "0 is the most urgent class", AT(struct conf_queue, priority), 0, 7, NULL, NULL},
 	{SECTION_QUEUE,  "greeting",           OPT_SOUND,    "",            "audio file played once", AT(struct conf_queue, greeting), 0, 0, NULL, NULL},
 	{SECTION_QUEUE,  "music",              OPT_SOUND,    "",            "audio file played while waiting", AT(struct conf_queue, music), 0, 0, NULL, NULL},
+	{SECTION_QUEUE,  "moment",             OPT_SOUND,    "",            "audio file played while an agent whose line was lost comes back; else music", AT(struct conf_queue, moment), 0, 0, NULL, NULL},
 	{SECTION_QUEUE,  "wrap_up",            OPT_MS,       "15s",         "time for notes after a call", AT(struct conf_queue, wrap_up_ms), 0, 3600000, NULL, NULL},
 	{SECTION_QUEUE,  "ring_timeout",       OPT_MS,       "20s",         "an agent who does not answer by then goes to not ready", AT(struct conf_queue, ring_timeout_ms), 3000, 120000, NULL, NULL},
 	{SECTION_QUEUE,  "service_level",      OPT_READ,     "",            "the promise that wallboards measure", 0, 0, 0, "{answer_within: 20s, target: 80%}", read_level},

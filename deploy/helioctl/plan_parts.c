@@ -384,6 +384,7 @@ static void queue_compare(struct plan *p, const struct conf_queue *a, const stru
 	diff_number(&d, "target %", a->sl_target_pct, b->sl_target_pct);
 	diff_text(&d, "greeting", as_written(p->old, a->greeting), as_written(p->new, b->greeting));
 	diff_text(&d, "music", as_written(p->old, a->music), as_written(p->new, b->music));
+	diff_text(&d, "moment", as_written(p->old, a->moment), as_written(p->new, b->moment));
 	if (d.n)
 		plan_change(p, "queues", b->name, PLAN_CHANGED, "%s", d.text);
 }

@@ -33,6 +33,10 @@ void desk_fx_agent(struct desk *desk, const struct acd_fx *fx);
 void desk_fx_ring(struct desk *desk, const struct acd_fx *fx);
 void desk_fx_talk(struct desk *desk, const struct acd_fx *fx);
 void desk_fx_offer_end(struct desk *desk, const struct acd_fx *fx);
+/* The call in hand has another owner, or its owner is silent. */
+void desk_fx_owner(struct desk *desk, const struct acd_fx *fx);
+/* A call awaits this agent, who had that session: is a newer one known? Then the core is told. */
+void desk_agent_wanted(struct desk *desk, uint64_t agent, uint64_t had);
 
 /* One agent, one session (S10): another node says that a session of an agent is there. */
 void desk_claim(struct desk *desk, uint16_t from, const SessionClaim *claim);

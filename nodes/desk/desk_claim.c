@@ -204,6 +204,7 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 		*here = claim->session;
 	if (!claim->yielded)
 		seen_raise(d, agent, claim->login_no, claim->session);
+	desk_agent_wanted(d, agent->id, 0); /* perhaps a call of ours waits for just this one */
 	if (!s || s->yielded)
 		return;
 	if (claim->yielded) {
@@ -222,6 +223,18 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 	} else {
 		claim_send(s, from, CLAIM_HERE);
 	}
+}
+
+void desk_agent_wanted(struct desk *d, uint64_t agent, uint64_t had)
+{
+	const struct conf_agent *a = conf_agent_by_id(d->n->conf, agent);
+	uint64_t newest = a ? d->newest[a - d->n->conf->agents] : 0;
+	struct acd_event ev = {.type = ACD_EV_AGENT_SEEN,
+			       .agent = {agent},
+			       .session = {newest},
+			       .from = {id_addr(newest)}};
+	if (newest && newest != had)
+		(void)node_event(d->n, &ev);
 }
 
 static bool tell_one(struct le *le, void *arg)

@@ -281,15 +281,14 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 			ready_remember(s);
 			(void)node_event(d->n, &wait);
 		}
-		if (s->ring)
-			session_send(s, json_incref(s->ring));
-		if (s->talking) {
-			char offer[ID_STR_SIZE], call[ID_STR_SIZE];
-			conf_id_format(d->n->conf, offer, s->offer);
-			conf_id_format(d->n->conf, call, s->call);
-			session_send(
-			    s, json_pack("{ss ss ss}", "t", "talk", "offer", offer, "call", call));
-		}
+	}
+	if (s->ring)
+		session_send(s, json_incref(s->ring));
+	if (s->talking) { /* a new session too may have its agent's own call already */
+		char offer[ID_STR_SIZE], call[ID_STR_SIZE];
+		conf_id_format(d->n->conf, offer, s->offer);
+		conf_id_format(d->n->conf, call, s->call);
+		session_send(s, json_pack("{ss ss ss}", "t", "talk", "offer", offer, "call", call));
 	}
 	session_state_send(s);
 	if (same_page)
@@ -451,12 +450,10 @@ void desk_fx_agent(struct desk *d, const struct acd_fx *fx)
 	}
 }
 
-void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
+/* Who calls, from where, for which queue: `ring`, or (again) beside a talk that needs no ring. */
+static void ring_tell(struct session *s, const struct acd_fx *fx, bool again)
 {
-	struct session *s = session_find(d, fx->session.v);
-	struct node *n = d->n;
-	if (!s)
-		return;
+	struct node *n = s->desk->n;
 	const struct conf_queue *q = conf_queue_by_id(n->conf, fx->queue.v);
 	const struct conf_site *site = conf_site_by_number(n->conf, addr_site(fx->peer.v));
 	const char *caller = "", *caller_name = "";
@@ -484,17 +481,17 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	s->queue = fx->queue.v;
 	wall_say(s);
 	json_t *ring =
-	    json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer",
+	    json_pack("{ss sb ss ss ss ss ss ss sI si ss}", "t", "ring", "again", again, "offer",
 		      conf_id_format(n->conf, offer, fx->offer.v), "call",
 		      conf_id_format(n->conf, call, fx->call.v), "queue", q ? q->name : "?",
 		      "queue_display", q ? q->display : "?", "caller", caller, "caller_name",
 		      caller_name, "waited_ms", (json_int_t)(fx->age_us / 1000), "ring_ms",
 		      (int)fx->ring_timeout_ms, "site", site ? site->name : "?");
 	if (!ring) { /* a caller's name that is not UTF-8 */
-		ring = json_pack("{ss ss ss ss ss ss ss sI si ss}", "t", "ring", "offer", offer,
-				 "call", call, "queue", q ? q->name : "?", "queue_display",
-				 q ? q->display : "?", "caller", "", "caller_name", "", "waited_ms",
-				 (json_int_t)(fx->age_us / 1000), "ring_ms",
+		ring = json_pack("{ss sb ss ss ss ss ss ss sI si ss}", "t", "ring", "again", again,
+				 "offer", offer, "call", call, "queue", q ? q->name : "?",
+				 "queue_display", q ? q->display : "?", "caller", "", "caller_name",
+				 "", "waited_ms", (json_int_t)(fx->age_us / 1000), "ring_ms",
 				 (int)fx->ring_timeout_ms, "site", site ? site->name : "?");
 	}
 	if (task)
@@ -502,8 +499,33 @@ void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
 	json_decref(s->ring);
 	s->ring = json_incref(ring);
 	session_send(s, ring);
-	log_info("agent.ring", "agent=%s call=%s waited_ms=%llu", s->agent->name, call,
-		 (unsigned long long)(fx->age_us / 1000));
+	log_info(again ? "agent.recalled" : "agent.ring", "agent=%s call=%s waited_ms=%llu",
+		 s->agent->name, call, (unsigned long long)(fx->age_us / 1000));
+}
+
+void desk_fx_ring(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	if (s)
+		ring_tell(s, fx, false);
+}
+
+void desk_fx_owner(struct desk *d, const struct acd_fx *fx)
+{
+	struct session *s = session_find(d, fx->session.v);
+	char call[ID_STR_SIZE];
+	if (!s)
+		return;
+	conf_id_format(d->n->conf, call, fx->call.v);
+	log_info(fx->on ? "agent.owner" : "agent.owner_silent", "agent=%s call=%s owner=%s",
+		 s->agent->name, call, conf_daemon_by_addr(d->n->conf, fx->peer.v)->name);
+	if (!fx->on)
+		return;
+	s->owner = fx->peer.v;
+	if (s->owner == d->n->self->addr)
+		offer_drop(d->n, fx->offer.v, OFFER_AGENT); /* both sides are here now */
+	if (s->talking)
+		session_bridge(s);
 }
 
 void desk_fx_talk(struct desk *d, const struct acd_fx *fx)
@@ -512,6 +534,8 @@ void desk_fx_talk(struct desk *d, const struct acd_fx *fx)
 	char offer[ID_STR_SIZE], call[ID_STR_SIZE];
 	if (!s)
 		return;
+	if (s->call != fx->call.v) /* it never rang: the own call, back after a node died */
+		ring_tell(s, fx, true);
 	s->talking = true;
 	if (!s->talk_us)
 		s->talk_us = mono_us();

@@ -22,16 +22,31 @@ static int leg_add(struct media *m, struct leg *leg)
 
 int media_leg_plain(struct media *m, uint32_t group, struct media_leg *ret, uint16_t *ret_port)
 {
-	return media_leg_plain_at(m, group, 0, ret, ret_port);
+	return media_leg_plain_at(m, group, 0, NULL, ret, ret_port);
 }
 
-int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted, struct media_leg *ret,
-		       uint16_t *ret_port)
+int media_leg_numbers(struct media *m, struct media_leg leg, struct media_numbers *ret)
+{
+	const struct leg *l = media_find(m, leg);
+	if (!l)
+		return ENOENT;
+	const struct slot *s = &m->slots[l->slot];
+	*ret = (struct media_numbers){
+	    .ssrc = s->ssrc,
+	    .seq = (uint16_t)atomic_load_explicit(&s->out_seq, memory_order_relaxed),
+	    .ts = atomic_load_explicit(&s->out_ts, memory_order_relaxed)};
+	return 0;
+}
+
+int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted,
+		       const struct media_numbers *from, struct media_leg *ret, uint16_t *ret_port)
 {
 	struct leg *leg;
 	int err = media_leg_make(m, group, LEG_PLAIN, MEDIA_PCMU, wanted, &leg);
 	if (err)
 		return err;
+	if (from)
+		media_leg_goes_on(leg, from);
 	struct media_leg handle = leg->handle;
 	uint16_t port = m->slots[leg->slot].port;
 	err = leg_add(m, leg);

@@ -193,6 +193,8 @@ struct slot {
 	/* published by the media thread */
 	_Atomic uint64_t rx_packets, tx_packets, rx_bytes, rx_lost, rx_bad;
 	_Atomic uint32_t jitter_us, rtt_us, loss_permille, heard_permille;
+	_Atomic uint32_t out_seq, out_ts;
+	uint32_t ssrc; /* never changes */
 };
 
 struct sound_entry {
@@ -215,7 +217,7 @@ struct media {
 	struct dtls_identity *identity;
 	struct sound_entry sounds[SOUNDS_MAX];
 	uint32_t sounds_len;
-	uint8_t port_used[65536 / 8];
+	uint8_t port_used[65536 / 8], port_kept[65536 / 8];
 	/* events */
 	int event_fd;
 	pthread_mutex_t event_lock;
@@ -229,7 +231,8 @@ struct leg *media_find(struct media *m, struct media_leg handle);
  * ENOSPC, EMFILE, ENOMEM. */
 int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum media_codec codec,
 		   uint16_t wanted, struct leg **ret);
-void media_leg_unmake(struct leg *leg); /* before it was added */
+void media_leg_goes_on(struct leg *leg, const struct media_numbers *from); /* both: before it … */
+void media_leg_unmake(struct leg *leg);                                    /* … was added */
 /* Takes the queue node; ENOMEM leaves nothing behind. */
 int media_command(struct media *m, struct leg *leg, const struct command *cmd);
 void media_post(struct media *m, const struct media_event *ev);

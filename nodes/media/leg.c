@@ -259,6 +259,8 @@ static void publish(struct leg *leg)
 	atomic_store_explicit(&s->jitter_us, st.jitter_us, memory_order_relaxed);
 	atomic_store_explicit(&s->rtt_us, st.rtt_us, memory_order_relaxed);
 	atomic_store_explicit(&s->loss_permille, st.loss_permille, memory_order_relaxed);
+	atomic_store_explicit(&s->out_seq, (uint16_t)leg->out.top, memory_order_relaxed);
+	atomic_store_explicit(&s->out_ts, leg->out.ts, memory_order_relaxed);
 }
 
 static void sweep_silence(struct thread *t, struct leg *leg)

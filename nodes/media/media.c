@@ -77,6 +77,9 @@ int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum med
 	s->leg = leg;
 	random_bytes(&ssrc, sizeof(ssrc));
 	rtp_out_init(&leg->out, ssrc);
+	s->ssrc = ssrc;
+	s->out_seq = (uint16_t)leg->out.top;
+	s->out_ts = leg->out.ts;
 	leg->m = m;
 	leg->index = leg->play_index = -1;
 	leg->kind = kind;
@@ -88,6 +91,15 @@ int media_leg_make(struct media *m, uint32_t group, enum leg_kind kind, enum med
 	leg->handle.v = s->generation << SLOT_BITS | i;
 	*ret = leg;
 	return 0;
+}
+
+void media_leg_goes_on(struct leg *leg, const struct media_numbers *from)
+{
+	struct slot *s = &leg->m->slots[leg->slot];
+	rtp_out_resume(&leg->out, from->ssrc, from->seq, from->ts, mono_us());
+	s->ssrc = from->ssrc;
+	s->out_seq = from->seq;
+	s->out_ts = from->ts;
 }
 
 void media_leg_unmake(struct leg *leg)

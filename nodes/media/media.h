@@ -90,10 +90,22 @@ int media_sound_load(struct media *m, struct media_sound *ret, const char *path,
 /* ---- plain RTP (carriers, phones, plain test agents). Ports are bound before it returns, so that
  * SDP can be written. ENOSPC: media_ports are used up; EMFILE. */
 int media_leg_plain(struct media *m, uint32_t group, struct media_leg *ret, uint16_t *ret_port);
-/* The same on the port `wanted` if it is free, else on any: a call that comes back from the journal
- * goes on where its far end already sends to. */
-int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted, struct media_leg *ret,
+/* What a far end knows of our stream: whoever goes on with it later keeps the SSRC and numbers on
+ * from here, a gap further. */
+struct media_numbers {
+	uint32_t ssrc, ts;
+	uint16_t seq;
+};
+/* The same on the port `wanted` if it is free, else on any, and with these numbers (NULL: new ones):
+ * a call that comes back from the journal goes on where its far end already sends to. */
+int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted,
+		       const struct media_numbers *from, struct media_leg *ret,
 		       uint16_t *ret_port);
+/* The pair of ports from this one on is for media_leg_plain_at() alone: legs that are made while
+ * calls still come back must not take what these need. */
+void media_port_keep(struct media *m, uint16_t port, bool keep);
+/* As of up to 0.2 s ago. ENOENT. */
+int media_leg_numbers(struct media *m, struct media_leg leg, struct media_numbers *ret);
 /* Where to send and what. codec: what both sides will speak; payload types as negotiated;
  * dtmf_pt 0xff: none. May be called again (re-INVITE). Until then nothing is sent. Symmetric RTP:
  * if packets with a valid payload type arrive from another port of the same host, follow it. */

@@ -9,18 +9,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static bool is_set(const uint8_t *bits, uint32_t port)
+{
+	return bits[port / 8] >> (port % 8) & 1;
+}
+
+static void set(uint8_t *bits, uint32_t port, bool on)
+{
+	uint8_t bit = (uint8_t)(1u << (port % 8));
+	if (on)
+		bits[port / 8] |= bit;
+	else
+		bits[port / 8] &= (uint8_t)~bit;
+}
+
 static bool is_used(const struct media *m, uint32_t port)
 {
-	return m->port_used[port / 8] >> (port % 8) & 1;
+	return is_set(m->port_used, port);
 }
 
 static void set_used(struct media *m, uint32_t port, bool used)
 {
-	uint8_t bit = (uint8_t)(1u << (port % 8));
-	if (used)
-		m->port_used[port / 8] |= bit;
-	else
-		m->port_used[port / 8] &= (uint8_t)~bit;
+	set(m->port_used, port, used);
+}
+
+void media_port_keep(struct media *m, uint16_t port, bool keep)
+{
+	if (port == 0 || port == UINT16_MAX)
+		return;
+	set(m->port_kept, port, keep);
+	set(m->port_kept, port + 1u, keep);
 }
 
 static int bind_one(const struct media *m, uint16_t port, int *ret_fd)
@@ -85,6 +103,8 @@ int ports_bind(struct media *m, bool pair, uint16_t wanted, int ret_fd[2], uint1
 	random_bytes(&start, sizeof(start));
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t port = first + (start % count + i) % count * step;
+		if (is_set(m->port_kept, port))
+			continue;
 		int err = take(m, port, pair, ret_fd);
 		if (err == EADDRINUSE || err == EACCES)
 			continue; /* ours or somebody else's */

@@ -122,6 +122,12 @@ void rtp_out_init(struct rtp_out *o, uint32_t ssrc)
 }
 
 /* How far the clock has gone since the last packet, at least one frame. */
+void rtp_out_resume(struct rtp_out *o, uint32_t ssrc, uint16_t seq, uint32_t ts, uint64_t now_us)
+{
+	*o = (struct rtp_out){
+	    .ssrc = ssrc, .top = seq, .ts = ts, .window = 1, .started = true, .at_us = now_us};
+}
+
 static uint32_t out_elapsed(const struct rtp_out *o, uint32_t dur, uint32_t rate, uint64_t now_us)
 {
 	uint64_t ticks = (now_us - o->at_us) * (rate / 1000) / 1000;

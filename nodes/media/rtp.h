@@ -75,6 +75,8 @@ struct rtp_slot {
 	bool marker; /* a new talk spurt begins here */
 };
 void rtp_out_init(struct rtp_out *o, uint32_t ssrc);
+/* A stream that somebody else sent up to here. */
+void rtp_out_resume(struct rtp_out *o, uint32_t ssrc, uint16_t seq, uint32_t ts, uint64_t now_us);
 /* A frame of our own making, `dur` clock ticks long; fresh: after a pause or another source. */
 void rtp_out_next(struct rtp_out *o, struct rtp_slot *ret, uint32_t dur, uint32_t rate, bool fresh,
 		  uint64_t now_us);

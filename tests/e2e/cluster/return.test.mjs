@@ -1,5 +1,5 @@
 // A node killed with -9 and restarted takes its callers back from its journal: same dialogs, same
-// ports, same place in the queue.
+// ports, same place in the queue. (Who was talking: tests/e2e/survive.)
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
@@ -45,24 +45,6 @@ test('waiting callers are back within two seconds, in their order, and are answe
 		return mine.length === 5 && mine
 	})
 	for (const r of records) assert.equal(r.outcome, 'answered')
-})
-
-test('a caller who was talking when the node died waits at the front with the old age, and talks again', async () => {
-	const first = c.agent('a1', ['--audio', 'plain', '--answer-after', '0ms', '--talk', 'caller', '--tone', '880', '--duration', '120s'])
-	await first.idle()
-	const caller = c.caller('oslo', 'support', ['--tone', '440', '--listen', '880', '--seconds', '60'])
-	const talk = await first.event('talk')
-	await caller.event('heard', 8000)
-	const returned = log_of('call.returned').length
-	await until('the journal has the call as it is now', () => c.ctl('status').daemons.some((d) => d.name === 'oslo1' && d.journal === true))
-	await c.kill('oslo1')
-	c.daemon('node', 'oslo1')
-	await until('the call is back', () => log_of('call.returned').length === returned + 1, 5000)
-	await until('the same caller talks again', () => first.events.filter((e) => e.event === 'talk' && e.call === talk.call).length === 2, 20000)
-	await caller.stop()
-	await first.stop()
-	await until('the call has ended', () => c.calls().length === 0)
-	assert.equal(c.records().filter((r) => r.call === talk.call).length, 1)
 })
 
 test('a caller who hangs up while the node is down is abandoned after its return', async () => {

@@ -253,7 +253,8 @@ static void on_ring(struct agent *a, const json_t *msg)
 {
 	const struct options *o = a->pool->o;
 	/* Said again after a resume; it may be answered already. */
-	bool again = strcmp(text(msg, "offer"), a->offer) == 0;
+	bool again = strcmp(text(msg, "offer"), a->offer) == 0 ||
+		     json_is_true(json_object_get(msg, "again"));
 	set_id(a->offer, msg, "offer");
 	set_id(a->call, msg, "call");
 	if (!again) {
@@ -267,7 +268,8 @@ static void on_ring(struct agent *a, const json_t *msg)
 			      "queue", text(msg, "queue"), "caller", text(msg, "caller"),
 			      "waited_ms", json_integer_value(json_object_get(msg, "waited_ms")),
 			      "idle_ms", since_ms(a->idle_us)));
-	if (stands(a) && o->answer != ANSWER_IGNORE && !a->talk_us)
+	if (stands(a) && o->answer != ANSWER_IGNORE && !a->talk_us &&
+	    !json_is_true(json_object_get(msg, "again")))
 		tmr_start(&a->act_tmr, o->answer_after_ms, answer_now, a);
 }
 

@@ -1,0 +1,104 @@
+// The agent's node dies. The caller hears "one moment", and the same agent has the same call again without
+// a ring: at the node that came back, at another node of the site, and where call and agent share a node.
+import test from 'node:test'
+import assert from 'node:assert/strict'
+import { Cluster, until } from '../lib/cluster.mjs'
+import { Trunk } from './trunk.mjs'
+
+let c, trunk
+test.before(async () => {
+	c = await Cluster.start({ base: 197, nodes: 2, journal: true, agents: [{ name: 'o1', site: 'oslo' }, { name: 'm1', site: 'manila' }, { name: 'm2', site: 'manila' }, { name: 'm3', site: 'manila' }, { name: 'm4', site: 'manila' }] })
+	await c.reachable()
+	trunk = await Trunk.open('127.0.197.20')
+})
+test.after(async () => {
+	await trunk.close()
+	await c.stop()
+})
+const standing = ['--audio', 'plain', '--answer-after', '0ms', '--talk', 'caller', '--tone', '880', '--duration', '300s']
+const count = (agent, what) => agent.events.filter((e) => e.event === what).length
+const where = (name) => c.agentsNow().find((a) => a.name === name)?.node
+
+async function talk(name, site, node = 1) {
+	const agent = c.agent(name, [...standing, '--listen', '650'], site)
+	await agent.idle()
+	const line = await trunk.dial(c.queueUri('oslo', 'support', node))
+	await until('they talk', () => line.tone.length > 20)
+	const { call } = await until('the call', () => c.calls().find((x) => x.state === 'bridged'))
+	return { agent, line, call }
+}
+async function done({ agent, line, call }) {
+	await line.hangup()
+	await agent.stop()
+	await until('it has ended', () => c.calls().length === 0)
+	assert.equal((await until('its record', () => { const r = c.records().filter((x) => x.call === call); return r.length && r })).length, 1)
+}
+
+test("the agent's node is killed and comes back: the same agent, the same call", async (t) => {
+	const s = await talk('m1', 'manila')
+	const node = where('m1'), killed = performance.now()
+	await c.kill(node)
+	c.daemon('node', node)
+	await until('they talk again', () => s.line.heardAfter(killed + 500), 15000)
+	t.diagnostic(`killed to talking again ${Math.round(s.line.heardAfter(killed + 500) - killed)} ms`)
+	trunk.say(650)
+	await s.agent.event('heard', 5000)
+	trunk.say(440)
+	assert.equal(count(s.agent, 'ring'), 1, 'it rang once, before')
+	assert.equal(c.calls()[0].call, s.call)
+	assert.ok(s.line.heardAfter(killed + 500) - killed < 10000)
+	await done(s)
+	await c.healthy()
+})
+
+test("the agent's node is dead for good: the page signs in at the other one and has the same call", async (t) => {
+	const s = await talk('m2', 'manila')
+	const node = where('m2'), killed = performance.now()
+	await c.kill(node)
+	await until('they talk again', () => s.line.heardAfter(killed + 500), 15000)
+	t.diagnostic(`killed to talking again ${Math.round(s.line.heardAfter(killed + 500) - killed)} ms, at ${where('m2')}`)
+	assert.notEqual(where('m2'), node)
+	assert.equal(count(s.agent, 'ring'), 1)
+	await done(s)
+	c.daemon('node', node)
+	await c.healthy()
+})
+
+test('call and agent share the node that dies: both are back', async (t) => {
+	const agent = c.agent('o1', [...standing], 'oslo')
+	await agent.idle()
+	const node = where('o1')
+	const line = await trunk.dial(c.queueUri('oslo', 'support', Number(node.slice(-1))))
+	await until('they talk', () => line.tone.length > 20)
+	const { call } = c.calls().find((x) => x.state === 'bridged')
+	await until('it is in the journal', () => c.node(node).unprotected === 0)
+	const killed = performance.now()
+	await c.kill(node)
+	c.daemon('node', node)
+	await until('they talk again', () => line.heardAfter(killed + 500), 15000)
+	t.diagnostic(`killed to talking again ${Math.round(line.heardAfter(killed + 500) - killed)} ms`)
+	assert.equal(count(agent, 'ring'), 1)
+	await done({ agent, line, call })
+	await c.healthy()
+})
+
+test('an agent who does not come back: after ten seconds the caller is first in the queue, with the old age', async (t) => {
+	const s = await talk('m3', 'manila')
+	const other = await trunk.dial(c.queueUri('oslo', 'support'))
+	await until('a second caller waits', () => c.calls().some((x) => x.state === 'queued'))
+	const node = where('m3'), killed = performance.now()
+	s.agent.child.kill('SIGKILL')
+	await c.kill(node)
+	await until('the caller waits again', () => c.calls().find((x) => x.call === s.call)?.state === 'queued', 20000)
+	t.diagnostic(`after ${Math.round(performance.now() - killed)} ms`)
+	assert.ok(performance.now() - killed > 9000, 'the same agent first')
+	c.daemon('node', node)
+	await c.healthy()
+	const next = c.agent('m4', standing)
+	const ring = await next.event('ring', 15000)
+	assert.equal(ring.call, s.call, 'before who came later')
+	await s.line.hangup()
+	await other.hangup()
+	await next.stop()
+	await until('all has ended', () => c.calls().length === 0)
+})
