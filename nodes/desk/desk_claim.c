@@ -228,7 +228,10 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 void desk_agent_wanted(struct desk *d, uint64_t agent, uint64_t had)
 {
 	const struct conf_agent *a = conf_agent_by_id(d->n->conf, agent);
+	const struct session *s = session_by_agent(d, agent);
 	uint64_t newest = a ? d->newest[a - d->n->conf->agents] : 0;
+	if (s && !s->yielded) /* just signed in here: what is remembered is its session before */
+		newest = s->id.v;
 	struct acd_event ev = {.type = ACD_EV_AGENT_SEEN,
 			       .agent = {agent},
 			       .session = {newest},
