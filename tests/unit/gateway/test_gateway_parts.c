@@ -264,6 +264,25 @@ static void who_did_not_listen_has_heard_nobody(void **state)
 	conf_drop(conf);
 }
 
+static void whom_its_neighbour_found_dead_gets_nobody_until_it_is_heard_again(void **state)
+{
+	struct conf *conf = conf_new();
+	struct gw_nodes n;
+	struct gw_node *node = heard_once(&n, conf);
+	(void)state;
+	assert_true(gw_node_live(&n, node, S + 1));
+	assert_false(gw_nodes_gone(&n, node->addr, node->boot - 1)); /* an earlier life */
+	assert_true(gw_nodes_gone(&n, node->addr, node->boot));
+	assert_false(gw_node_live(&n, node, S + 1));
+	assert_false(gw_nodes_gone(&n, node->addr, node->boot)); /* its pages know already */
+	struct gw_node_status again = {
+	    .boot = node->boot, .cert = (const uint8_t *)"c", .cert_len = 1};
+	assert_int_equal(gw_nodes_heard(&n, node->addr, &again, 2 * S), GW_HEARD_AGAIN);
+	assert_true(gw_node_live(&n, node, 2 * S));
+	gw_nodes_wipe(&n);
+	conf_drop(conf);
+}
+
 static void silence_is_noticed_once_and_an_old_life_not_believed(void **state)
 {
 	struct conf *conf = conf_new();
@@ -491,6 +510,7 @@ int main(void)
 	    cmocka_unit_test(a_slow_node_is_not_a_dead_node),
 	    cmocka_unit_test(a_closed_port_is_a_death_and_an_open_one_must_stay_so),
 	    cmocka_unit_test(who_did_not_listen_has_heard_nobody),
+	    cmocka_unit_test(whom_its_neighbour_found_dead_gets_nobody_until_it_is_heard_again),
 	    cmocka_unit_test(silence_is_noticed_once_and_an_old_life_not_believed),
 	    cmocka_unit_test(a_node_that_cannot_be_reached_is_passed_over),
 	    cmocka_unit_test(a_frame_that_cannot_be_passed_on_ends_the_connection),
