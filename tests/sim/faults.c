@@ -161,7 +161,7 @@ static void mischief(struct sim *sim, uint32_t n)
 	if (b->session && sim->daemon[b->daemon].up)
 		acd_agent_get(sim->daemon[b->daemon].acd, (struct acd_session_id){b->session},
 			      sim_clock(sim, b->daemon), &v);
-	uint64_t offer = v.offer.v && rng_below(r, 2) ? v.offer.v : acd_id_next(d->acd);
+	uint64_t offer = v.offer.v && rng_below(r, 2) ? v.offer.v : sim_id_next(sim, n);
 	uint32_t queue = rng_below(r, 2) ? c->queue : (uint32_t)rng_below(r, QUEUES);
 	struct acd_fx fx = {.type = ACD_FX_SEND, .to = sim->daemon[to].addr};
 	fx.msg = (struct acd_msg){.type = lies[rng_below(r, HELIO_ARRAY_LEN(lies))],
@@ -228,6 +228,8 @@ static void jump(struct sim *sim, uint32_t n, uint64_t us)
 {
 	struct daemon *d = &sim->daemon[n];
 
+	if (sim->trim.off >> OFF_CLOCKS & 1)
+		return;
 	story(sim, "%s: the clock jumps %llu ms ahead", d->name, (unsigned long long)(us / MS));
 	d->clock_at = sim_clock(sim, n) + us;
 	d->clock_set = sim->now;

@@ -38,8 +38,15 @@ struct life {
 	bool has, begun, cut_off;
 };
 
+/* What a daemon was told of the hours: each learns of a change when its shell looks. */
+struct hours {
+	uint16_t open[QUEUES][SITES + 1];
+	acd_time_us closed_at[QUEUES][SITES + 1];
+};
+
 static struct history {
 	struct sim *sim;
+	struct hours hours[DAEMONS_MAX];
 	struct life life[LIVES_MAX];
 	uint32_t lives_n;
 	uint64_t agent_id[SESSIONS_MAX]; /* whose session it is */
@@ -158,6 +165,9 @@ static void life_begins(struct life *l)
 	d->up = true;
 	d->frozen = d->draining = false;
 	d->calls = 0;
+	for (uint32_t q = 0; q < QUEUES; q++)
+		for (uint32_t site = 0; site <= SITES; site++)
+			h.hours[l->slot].open[q][site] = ACD_OPEN; /* until it is told */
 }
 
 static void life_ends(struct life *l)
@@ -268,6 +278,18 @@ static void signed_in(uint32_t d, const struct acd_event *ev)
 	h.agent_id[a - sim->agent] = ev->agent.v;
 }
 
+static void hours_told(uint32_t d, const struct acd_event *ev)
+{
+	struct hours *t = &h.hours[d];
+	for (uint32_t q = 0; q < QUEUES && ev->site <= SITES; q++) {
+		if (h.sim->queues[q].id.v != ev->queue.v)
+			continue;
+		if (t->open[q][ev->site] && !ev->permille)
+			t->closed_at[q][ev->site] = ev->now;
+		t->open[q][ev->site] = ev->permille;
+	}
+}
+
 /* Before the step: what it is about. */
 static void deed(uint32_t d, const struct acd_event *ev)
 {
@@ -312,11 +334,7 @@ static void deed(uint32_t d, const struct acd_event *ev)
 			a->rank = ev->rank;
 		}
 		return;
-	case ACD_EV_HOURS:
-		for (uint32_t q = 0; q < QUEUES; q++)
-			if (sim->queues[q].id.v == ev->queue.v && ev->site <= SITES)
-				sim->open[q][ev->site] = ev->permille;
-		return;
+	case ACD_EV_HOURS: hours_told(d, ev); return;
 	case ACD_EV_DRAIN: sim->daemon[d].draining = ev->on; return;
 	case ACD_EV_SUSPEND: sim->daemon[d].frozen = ev->on; return;
 	default: return;
@@ -370,6 +388,8 @@ static void effect(uint32_t d, const struct acd_fx *from)
 	}
 	if (fx.type == ACD_FX_CALL && fx.call_state == ACD_CALL_GRANTED && !a)
 		return; /* its session's trace is not here */
+	memcpy(sim->open, h.hours[d].open, sizeof(sim->open));
+	memcpy(sim->closed_at, h.hours[d].closed_at, sizeof(sim->closed_at));
 	rules_effect(sim, d, &fx);
 	if (fx.type == ACD_FX_CALL && fx.call_state == ACD_CALL_BRIDGED && first)
 		turn_note(c);
@@ -390,6 +410,25 @@ static bool guarded(uint32_t d, const struct acd_event *ev, const struct acd_fx 
 	return true;
 }
 
+/* S6: who is told that another owns a call now lets go of it at once. */
+static void told_off(struct life *l, const struct acd_event *ev)
+{
+	struct acd_call_view v;
+	const struct scall *c = call_find(ev->call.v);
+	uint32_t it = 0;
+	if (!c || c->daemon == l->slot || ev->msg.cepoch < c->cepoch)
+		return;
+	while (acd_call_next(l->acd, &it, ev->now, &v))
+		if (v.call.v == c->id) {
+			char text[128];
+			snprintf(text, sizeof(text),
+				 "S6: %s was told of it and still holds call %u of %s",
+				 h.sim->daemon[l->slot].name, c->number,
+				 h.sim->daemon[c->daemon].name);
+			found(text);
+		}
+}
+
 static void step(struct life *l)
 {
 	static struct acd_effects fx;
@@ -408,6 +447,8 @@ static void step(struct life *l)
 	for (uint32_t i = 0; i < fx.n; i++)
 		(void)guarded(d, NULL, &fx.fx[i]);
 	(void)guarded(d, NULL, NULL);
+	if (ev.type == ACD_EV_CALL_FENCED)
+		told_off(l, &ev);
 }
 
 /* ---- the whole
@@ -468,21 +509,41 @@ static void print(void)
 	printf("]}\n");
 }
 
-int history(char *const *paths, int n)
+const char *history_finding(uint32_t i)
 {
-	int err = n < 1 || n > LIVES_MAX;
+	return i < h.findings && i < FINDINGS_MAX ? h.finding[i].text : NULL;
+}
+
+static void forget(void)
+{
+	for (uint32_t i = 0; i < h.lives_n; i++) {
+		trace_reader_close(h.life[i].reader);
+		if (h.life[i].file)
+			fclose(h.life[i].file);
+		free(h.life[i].mem);
+	}
+	for (uint32_t i = 0; h.sim && i < DAEMONS_MAX; i++)
+		h.sim->daemon[i].mem = NULL;
+	sim_free(h.sim);
+	memset(&h, 0, sizeof(h));
+}
+
+bool history_judge(char *const *paths, int n, const struct sim **ret_sim, uint32_t *ret_findings)
+{
+	bool err = n < 1 || n > LIVES_MAX;
+	forget();
 	h.sim = sim_new();
 	helio_assert(h.sim);
 	h.sim->unfair = true;
-	for (uint32_t q = 0; q < QUEUES; q++)
-		for (uint32_t site = 0; site <= SITES; site++)
-			h.sim->open[q][site] = ACD_OPEN; /* until an HOURS says otherwise */
+	h.sim->mix.cuts =
+	    1; /* whether a message came through is not in a trace: it need not have */
 	if (err)
 		fprintf(stderr, "--history: 1 to %d traces\n", LIVES_MAX);
 	for (int i = 0; i < n && !err; i++) {
-		err = life_open(&h.life[i], paths[i]);
+		err = life_open(&h.life[i], paths[i]) != 0;
 		h.lives_n++;
 	}
+	struct sim *outer = sim_current;
 	sim_current = h.sim;
 	for (uint32_t i = 0; i < h.lives_n && !err; i++)
 		life_next(&h.life[i]);
@@ -494,17 +555,19 @@ int history(char *const *paths, int n)
 		if (!l->has)
 			life_ends(l);
 	}
-	if (!err)
+	sim_current = outer;
+	*ret_sim = h.sim;
+	*ret_findings = h.findings;
+	return !err;
+}
+
+int history(char *const *paths, int n)
+{
+	const struct sim *seen;
+	uint32_t findings;
+	bool read = history_judge(paths, n, &seen, &findings);
+	if (read)
 		print();
-	sim_current = NULL;
-	for (uint32_t i = 0; i < h.lives_n; i++) {
-		trace_reader_close(h.life[i].reader);
-		if (h.life[i].file)
-			fclose(h.life[i].file);
-		free(h.life[i].mem);
-	}
-	for (uint32_t i = 0; i < DAEMONS_MAX; i++)
-		h.sim->daemon[i].mem = NULL;
-	h.sim = sim_free(h.sim);
-	return err ? 1 : h.findings ? 3 : 0;
+	forget();
+	return !read ? 1 : findings ? 3 : 0;
 }

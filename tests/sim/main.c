@@ -8,6 +8,8 @@
  *           --not F1                 a rule of fairness that is not looked at
  *           --shrink-to N            with --expect: and its story shrinks to at most N lines
  *           --rate                   no checks: events a second, as a JSON line
+ *           --traces DIR             each seed also leaves the traces that real daemons would,
+ *                                    and --history must tell of them what the seed itself told
  *           --replay TRACE           a real daemon's trace, run again: the same digest
  */
 #include "tests/sim/sim.h"
@@ -16,12 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 struct options {
 	uint64_t from, to, fresh, twice, shrink_to;
 	bool verbose;
-	const char *expect, *replay;
+	const char *expect, *replay, *traces;
 	struct trim trim;
 	bool unfair, rate;
 };
@@ -34,7 +37,8 @@ struct totals {
 static int usage(void)
 {
 	fputs("usage: helio-sim [--seed N [--verbose]] [--seeds A..B] [--fresh N] [--twice K] "
-	      "[--trim TEXT] [--expect RULE [--shrink-to N]] [--replay TRACE]\n",
+	      "[--trim TEXT] [--expect RULE [--shrink-to N]] [--traces DIR] [--replay TRACE]\n"
+	      "       helio-sim --history TRACE...\n",
 	      stderr);
 	return 2;
 }
@@ -86,6 +90,11 @@ static int parse(struct options *o, int argc, char **argv)
 			ok = v && trim_parse(&o->trim, v);
 		} else if (strcmp(argv[i], "--replay") == 0) {
 			o->replay = v;
+			ok = v != NULL;
+		} else if (strcmp(argv[i], "--traces") == 0) {
+			o->traces = v;
+			o->twice = UINT64_MAX;
+			o->trim.off |= 1U << OFF_CLOCKS; /* a drill's daemons share a host */
 			ok = v != NULL;
 		} else if (strcmp(argv[i], "--expect") == 0) {
 			o->expect = v;
@@ -148,6 +157,8 @@ static int run(struct sim *sim, const struct options *o, struct totals *t)
 				bool found = strncmp(sim->why, o->expect, strlen(o->expect)) == 0;
 				printf("%s seed %llu: %s\n", found ? "found by" : "other finding,",
 				       (unsigned long long)seed, sim->why);
+				if (found && sim->traces && !traced_agrees(sim, seed, o->expect))
+					return 1;
 				if (!found || !o->shrink_to)
 					return found ? 0 : 1;
 				report(sim, seed);
@@ -157,6 +168,8 @@ static int run(struct sim *sim, const struct options *o, struct totals *t)
 			return 1;
 		}
 		tally(t, sim);
+		if (sim->traces && !traced_agrees(sim, seed, NULL))
+			return 1;
 		if (!o->expect && seed % o->twice == 0 && !same_twice(sim, seed))
 			return 1;
 	}
@@ -189,10 +202,15 @@ int main(int argc, char **argv)
 		return r;
 	if (o.replay)
 		return replay(o.replay, o.verbose);
+	if (o.traces && mkdir(o.traces, 0700) && errno != EEXIST) {
+		perror(o.traces);
+		return 2;
+	}
 	struct sim *sim = sim_new();
 	helio_assert(sim);
 	sim->trim = o.trim;
 	sim->unfair = o.unfair;
+	sim->traces = o.traces;
 	sim->unchecked = o.rate;
 	r = run(sim, &o, &t);
 	if (r == 0 && o.fresh > 0) {

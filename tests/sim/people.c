@@ -22,7 +22,7 @@ static void arrive(struct sim *sim)
 	uint32_t n = sim->calls_n++;
 	struct scall *c = &sim->call[n];
 	r = &c->rng;
-	*c = (struct scall){.id = acd_id_next(sim->daemon[d].acd),
+	*c = (struct scall){.id = sim_id_next(sim, d),
 			    .daemon = d,
 			    .queue = (uint32_t)rng_below(&own, QUEUES),
 			    .priority = rng_below(&own, 8) == 0,
@@ -105,7 +105,7 @@ static void sign_in(struct sim *sim, uint32_t n)
 	}
 	a->daemon = d;
 	a->boot = sim->daemon[d].boot;
-	a->session = acd_id_next(sim->daemon[d].acd);
+	a->session = sim_id_next(sim, d);
 	a->lost = a->leaving = false;
 	a->state = ACD_AGENT_OFF;
 	story(sim, "%s: agent %u signs in", sim->daemon[d].name, n + 1);

@@ -159,15 +159,29 @@ void sim_boot(struct sim *sim, uint32_t n)
 	}
 	size_t size = acd_size(&conf);
 	helio_assert(size > 0);
+	traced_ends(sim, n);
 	if (!d->mem)
 		d->mem = malloc(size);
 	helio_assert(d->mem);
 	d->acd = acd_init(d->mem, &conf);
+	traced_begins(sim, n, &conf);
 	d->up = true;
 	d->frozen = false;
 	d->draining = false;
 	d->island = false;
 	d->calls = 0;
+}
+
+uint64_t sim_id_next(struct sim *sim, uint32_t n)
+{
+	struct daemon *d = &sim->daemon[n];
+
+	/* By the core's counter, as seeds have always been drawn; not where the core's events are
+	 * all that is left of a run. */
+	if (!sim->traces)
+		return acd_id_next(d->acd);
+	return (uint64_t)d->addr.v << (ID_SEQ_BITS + ID_BOOT_BITS) |
+	       (uint64_t)d->boot << ID_SEQ_BITS | ++d->minted;
 }
 
 acd_time_us sim_clock(const struct sim *sim, uint32_t n)
@@ -226,6 +240,8 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev)
 		bool sample = !sim->unchecked && round == 0 && ev->type != ACD_EV_TIME &&
 			      sim->steps % 32 == 0;
 		uint64_t before = sample ? acd_digest(acd) : 0;
+		if (sim->traced[d])
+			trace_event(sim->traced[d], ev);
 		enum acd_verdict v = acd_step(acd, ev, fx);
 		sim->steps++;
 		sim_note(sim, (uint64_t)v << 32 | fx->n);
@@ -318,6 +334,7 @@ static void reset(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	struct event *event = sim->event;
 	struct trim trim = sim->trim;
 	bool unfair = sim->unfair, unchecked = sim->unchecked;
+	const char *traces = sim->traces;
 	uint32_t *heap = sim->heap, *free_event = sim->free_event;
 
 	for (uint32_t i = 0; i < DAEMONS_MAX; i++)
@@ -333,6 +350,7 @@ static void reset(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	sim->trim = trim;
 	sim->unfair = unfair;
 	sim->unchecked = unchecked;
+	sim->traces = traces;
 	sim->rng.s = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
 	sim->net_rng.s = rng_next(&sim->rng);
 	sim->arrive_rng.s = rng_next(&sim->rng);

@@ -18,6 +18,7 @@
 
 #include "common/acd/acd.h"
 #include "common/base/base.h"
+#include "common/trace/trace.h"
 
 #define MS UINT64_C(1000)
 #define SEC UINT64_C(1000000)
@@ -107,6 +108,7 @@ struct daemon {
 	acd_time_us thaw_at, frozen_at;
 	bool draining;
 	uint32_t boot;
+	uint32_t minted; /* ids of calls and sessions */
 	struct acd *acd;
 	void *mem;
 	uint32_t calls; /* live, as the core shows them */
@@ -228,7 +230,9 @@ struct sim {
 	uint32_t arrivals, planned;
 	acd_time_us now;
 	uint64_t seq, steps, refused;
-	uint64_t trace; /* hash of all that happened: D1 */
+	uint64_t trace;     /* hash of all that happened: D1 */
+	const char *traces; /* a folder for the traces of all daemons; NULL: none are written */
+	struct trace *traced[DAEMONS_MAX];
 
 	uint32_t daemons_n;
 	struct daemon daemon[DAEMONS_MAX];
@@ -277,6 +281,8 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev);
 _Noreturn void sim_fail(struct sim *sim, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void sim_boot(struct sim *sim, uint32_t d);
+/* The id of a new call or session. */
+uint64_t sim_id_next(struct sim *sim, uint32_t d);
 /* What the clock of that daemon shows; and when it will show `at`. */
 acd_time_us sim_clock(const struct sim *sim, uint32_t d);
 acd_time_us sim_when(const struct sim *sim, uint32_t d, acd_time_us at);
@@ -365,6 +371,18 @@ int replay(const char *path, bool verbose);
 /* history.c: traces of one host, merged and judged; one line of JSON. 0, 1 cannot be read, 3 a rule
  * is broken. */
 int history(char *const *paths, int n);
+/* The same without a word. true: could be read. The checker that saw it is given up by the next
+ * call; findings: how many, the first ones' texts by history_finding() (NULL: no more). */
+bool history_judge(char *const *paths, int n, const struct sim **ret_sim, uint32_t *ret_findings);
+const char *history_finding(uint32_t i);
+
+/* traced.c: a seed leaves the traces that real daemons would, and they are judged as a drill's.
+ * Machines that share one clock only: trim OFF_CLOCKS. */
+void traced_begins(struct sim *sim, uint32_t d, const struct acd_conf *conf);
+void traced_ends(struct sim *sim, uint32_t d);
+/* After a run. rule: what the seed failed for, and the history must have found too; NULL: it held,
+ * and its traces tell the same books. Says on standard output what is amiss. */
+bool traced_agrees(struct sim *sim, uint64_t seed, const char *rule);
 
 /* live.c */
 void live_look(struct sim *sim);
