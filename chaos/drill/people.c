@@ -223,6 +223,11 @@ static void caller_says(struct drill *d, uint32_t tail, const char *what, const 
 	char number[32];
 	if (!json_object_get(o, "call"))
 		return;
+	if (strcmp(what, "late") == 0) { /* starved: its silences are not the cluster's */
+		uint32_t ms = (uint32_t)micro(o, "gap_ms");
+		d->lag_ms = ms > d->lag_ms ? ms : d->lag_ms;
+		return;
+	}
 	struct drill_call *c = call_of(d, tail, (uint32_t)micro(o, "call"));
 	if (!c)
 		return;

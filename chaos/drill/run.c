@@ -288,7 +288,7 @@ static void judge_ourselves(struct drill *d)
 	if (d->lag_worst_ms >= STARVED_MS)
 		drill_judge(
 		    d, INCONCLUSIVE,
-		    "this machine was starved: our own timer was %u ms late (%u are allowed)",
+		    "this machine was starved: our own timers were %u ms late (%u are allowed)",
 		    d->lag_worst_ms, (unsigned)STARVED_MS);
 }
 

@@ -24,6 +24,7 @@ const char *caller_event_name(enum caller_event_type type)
 	case CALLER_AUDIO: return "audio";
 	case CALLER_ENDED: return "ended";
 	case CALLER_GAP: return "gap";
+	case CALLER_LATE: return "late";
 	}
 	return "?";
 }
@@ -124,10 +125,22 @@ static void legs_start(struct caller *c, uint64_t now_us)
 	}
 }
 
+static void late_say(struct caller *c, uint64_t now_us)
+{
+	uint64_t since = now_us - c->ticked_us;
+	if (c->ticked_us && since > LATE_MS * 1000u) {
+		struct leg nobody = {.caller = c, .start_us = now_us};
+		struct caller_event ev = {.type = CALLER_LATE, .gap_ms = (uint32_t)(since / 1000)};
+		caller_say(&nobody, &ev);
+	}
+	c->ticked_us = now_us;
+}
+
 static void tick_handler(void *arg)
 {
 	struct caller *c = arg;
 	uint64_t now = mono_us();
+	late_say(c, now);
 	tmr_start(&c->tick, PTIME_MS / 2, tick_handler, c);
 	legs_start(c, now);
 	now = mono_us(); /* never before a leg's own start */

@@ -41,6 +41,8 @@ enum caller_event_type {
 	CALLER_ENDED, /* status 0: by us as planned; else see status and text */
 	CALLER_GAP,   /* sound is back after gap_ms without a packet, 300 ms or more; also once
 		       * after three seconds of silence, with lasting */
+	CALLER_LATE,  /* this program was not run for gap_ms: what it heard meanwhile is its own
+		       * doing; call is 0 */
 };
 struct caller_event {
 	enum caller_event_type type;

@@ -21,6 +21,7 @@ enum {
 	PT_DTMF = 101,
 	GAP_MS = 300, /* a silence that a person takes for a fault */
 	GAP_LASTING_MS = 3000,
+	LATE_MS = 100, /* of a beat of 10 ms */
 };
 /* A steady tone puts all its energy into one bin; codecs and a mixed-in second party take some. */
 #define HEARD_LEVEL 0.5
@@ -85,7 +86,7 @@ struct caller {
 	struct list legs;
 	struct tmr tick, deadline;
 	struct mbuf *packet;
-	uint64_t start_us;
+	uint64_t start_us, ticked_us;
 	uint32_t started, live;
 	bool stopping, closing;
 };

@@ -71,7 +71,7 @@ static void event_json(const struct caller_event *ev)
 			      (int)ev->call, "at_ms", (int)ev->at_ms);
 	(void)json_object_set_new(o, "mono_us", json_integer((json_int_t)ev->mono_us));
 	(void)json_object_set_new(o, "started_us", json_integer((json_int_t)ev->started_us));
-	if (ev->type == CALLER_GAP || ev->type == CALLER_ENDED) {
+	if (ev->type == CALLER_GAP || ev->type == CALLER_LATE || ev->type == CALLER_ENDED) {
 		(void)json_object_set_new(o, "gap_ms", json_integer(ev->gap_ms));
 		(void)json_object_set_new(o, "gap_began_us",
 					  json_integer((json_int_t)ev->gap_began_us));
@@ -106,6 +106,8 @@ static void event_handler(const struct caller_event *ev, void *arg)
 	       caller_event_name(ev->type));
 	if (ev->type == CALLER_HEARD)
 		printf("  %.0f Hz, %.0f %% of the energy", ev->hz, ev->level * 100);
+	if (ev->type == CALLER_LATE)
+		printf("  this program was not run for %u ms", ev->gap_ms);
 	if (ev->type == CALLER_GAP)
 		printf("  silent for %u ms", ev->gap_ms);
 	if (ev->type == CALLER_ENDED)
