@@ -34,8 +34,9 @@ void card_write(const struct figures *f, uint32_t n, FILE *out)
 			str(machine, "kernel"));
 	fputs("| drill | verdict | callers, agents | cut off | longest silence | as before after | "
 	      "noticed, "
-	      "adopted | rules broken | inversions | date "
-	      "|\n|---|---|---|---|---|---|---|---|---|---|\n",
+	      "adopted | talks that lost a node, with the same agent again | rules broken | "
+	      "inversions | date "
+	      "|\n|---|---|---|---|---|---|---|---|---|---|---|\n",
 	      out);
 	for (uint32_t i = 0; i < n; i++) {
 		const json_t *load = json_object_get(f[i].run, "load");
@@ -52,6 +53,11 @@ void card_write(const struct figures *f, uint32_t n, FILE *out)
 		if (f[i].adopted)
 			fprintf(out, "%.2f s, %.2f s | ", f[i].detect_ms / 1e3,
 				f[i].adopt_ms / 1e3);
+		else
+			fputs("- | ", out);
+		if (num(f[i].checked, "torn") > 0)
+			fprintf(out, "%.0f, %.0f | ", num(f[i].checked, "torn"),
+				num(f[i].checked, "rejoined"));
 		else
 			fputs("- | ", out);
 		if (f[i].checked)

@@ -21,7 +21,8 @@ static const char style[] =
     "h1{font-size:26px;margin:6px 0}h2{font-size:18px;margin:28px 0 8px}"
     ".badge{display:inline-block;padding:4px 14px;border-radius:6px;color:#fff;font-weight:700;"
     "font-size:22px;letter-spacing:.04em}.HELD{background:#1a7f37}.DEVIATED{background:#c62828}"
-    ".INCONCLUSIVE,.UNFINISHED{background:#8a6100}.ABORTED{background:#57606a}"
+    ".INCONCLUSIVE,.UNFINISHED{background:#8a6100}.ABORTED{background:#57606a}.but{background:#"
+    "8a6100}"
     ".dim{color:var(--dim)}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);"
     "vertical-align:top}th{color:var(--dim);font-weight:600}"
@@ -181,6 +182,36 @@ static double most_of(const struct figures *f, const char *key)
 	return most;
 }
 
+static double cut_off(const json_t *sample)
+{
+	return num(json_object_get(sample, "callers"), "lost");
+}
+
+/* The samples count from the beginning: what is new in each. */
+static void losses(FILE *o, const struct figures *f, double top, double height)
+{
+	size_t i;
+	json_t *s;
+	double most = 1, had = 0;
+	json_array_foreach(f->samples, i, s)
+	{
+		most = fmax(most, cut_off(s) - had);
+		had = cut_off(s);
+	}
+	axis(o, f, top, height, most, "");
+	had = 0;
+	json_array_foreach(f->samples, i, s)
+	{
+		double h = height * fmax(0, cut_off(s) - had) / most;
+		had = cut_off(s);
+		if (h > 0)
+			fprintf(o,
+				"<rect x='%.1f' y='%.1f' width='4' height='%.1f' "
+				"fill='var(--bad)'/>",
+				x_at(f, num(s, "t")) - 4, top + height - h, h);
+	}
+}
+
 static void label(FILE *o, double y, const char *colour, const char *words)
 {
 	fprintf(o, "<text x='%d' y='%.1f' style='fill:var(--%s);font-weight:600'>%s</text>",
@@ -193,9 +224,13 @@ static void timeline(FILE *o, const struct figures *f)
 	double top = 14 + (double)(rows < 8 ? rows : 8) * LABEL_ROW, y = top;
 	double calls = fmax(most_of(f, "waiting"), most_of(f, "talking"));
 	enum { BIG = 190, SMALL = 56, SPACE = 22 };
-	double height = BIG + 3 * (SMALL + SPACE);
-	fprintf(o, "<div class=wrap><svg viewBox='0 0 %d %.0f' role='img' aria-label='timeline'>",
-		WIDTH, top + height + 26);
+	double height = BIG + 4 * (SMALL + SPACE);
+	fprintf(o,
+		"<div class=wrap><svg viewBox='0 0 %d %.0f' role='img' aria-label='Timeline of "
+		"%.0f seconds: at most %u callers waiting, %u talking; %u cut off; the longest "
+		"silence %.2f seconds'>",
+		WIDTH, top + height + 26, f->last_s, f->waiting_most, f->talking_most, f->lost,
+		f->gap_worst_ms / 1e3);
 	bands(o, f, top, height);
 	axis(o, f, y, BIG, calls, "");
 	curve(o, f, "waiting", "wait", y, BIG, calls);
@@ -203,6 +238,9 @@ static void timeline(FILE *o, const struct figures *f)
 	label(o, y + 14, "wait", "callers waiting");
 	label(o, y + 30, "talk", "callers talking");
 	y += BIG + SPACE;
+	losses(o, f, y, SMALL);
+	label(o, y - 5, "bad", "callers cut off, in each second");
+	y += SMALL + SPACE;
 	silences(o, f, y, SMALL);
 	label(o, y - 5, "bad", "silences of 300 ms and more, as callers heard them");
 	y += SMALL + SPACE;
@@ -354,7 +392,16 @@ static void head(FILE *o, const struct figures *f)
 		     *load = json_object_get(f->run, "load");
 	json_t *reasons = json_object_get(f->verdict, "reasons"), *r;
 	size_t i;
-	fprintf(o, "<span class='badge %s'>%s</span><h1>", verdict, verdict);
+	struct score s[SCORES_MAX];
+	uint32_t n = figures_scores(f, s), missed = 0;
+	for (uint32_t k = 0; k < n; k++)
+		missed += s[k].counts && !s[k].met;
+	fprintf(o, "<span class='badge %s'>%s</span>", verdict, verdict);
+	/* The drill judges its own hypothesis; DESIGN's promises are more. */
+	if (missed && strcmp(verdict, "HELD") == 0)
+		fprintf(o, " <span class='badge but'>but %u promise%s not kept</span>", missed,
+			missed == 1 ? "" : "s");
+	fputs("<h1>", o);
 	text(o, str(f->run, "title"));
 	fputs("</h1><p>", o);
 	text(o, str(f->run, "description"));
@@ -368,16 +415,10 @@ static void head(FILE *o, const struct figures *f)
 		}
 		fputs("</ul>", o);
 	}
-	struct score s[SCORES_MAX];
-	uint32_t n = figures_scores(f, s), missed = 0;
-	for (uint32_t k = 0; k < n; k++)
-		missed += s[k].counts && !s[k].met;
-	if (missed && strcmp(verdict, "HELD") == 0)
-		fprintf(o,
-			"<p>The drill's own hypothesis held; %u of the promises below, which are "
-			"made for "
-			"one fault at a time, %s not kept.</p>",
-			missed, missed == 1 ? "was" : "were");
+	if (missed && json_array_size(f->faults) > 1)
+		fputs("<p>The promises below are made for one fault at a time; here was more than "
+		      "one.</p>",
+		      o);
 	fputs("<p class=dim>", o);
 	text(o, str(f->run, "date"));
 	fprintf(o, " · %.0f callers, %.0f agents, three sites of two machines · ",

@@ -71,6 +71,18 @@ uint32_t figures_scores(const struct figures *f, struct score s[SCORES_MAX])
 	snprintf(LAST.value, sizeof(LAST.value), "after %.2f s",
 		 (f->detect_ms + f->adopt_ms) / 1e3);
 	snprintf(LAST.target, sizeof(LAST.target), "1.6 s");
+	double torn = num(f->checked, "torn"), back = num(f->checked, "rejoined"),
+	       moved = num(f->checked, "requeued");
+	add(s, &n, torn > 0, moved <= torn / 1000,
+	    "talks that lost a node go on with the same agent");
+	if (back > 0)
+		snprintf(LAST.value, sizeof(LAST.value),
+			 "%.0f of %.0f (%.0f queued again), after %.2f s", back, torn, moved,
+			 num(f->checked, "rejoined_ms") / 1e3);
+	else
+		snprintf(LAST.value, sizeof(LAST.value), "0 of %.0f (%.0f queued again)", torn,
+			 moved);
+	snprintf(LAST.target, sizeof(LAST.target), "99.9 %%");
 	add(s, &n, f->away_n > 0, f->away_worst_ms <= 5000, "pages are back");
 	snprintf(LAST.value, sizeof(LAST.value), "%u times away, %.2f s at most", f->away_n,
 		 f->away_worst_ms / 1e3);
@@ -90,6 +102,14 @@ uint32_t figures_scores(const struct figures *f, struct score s[SCORES_MAX])
 	snprintf(LAST.value, sizeof(LAST.value), "%.0f = %.0f + %.0f", num(f->ledger, "entered"),
 		 num(f->ledger, "ended"), num(f->ledger, "in_system"));
 	snprintf(LAST.target, sizeof(LAST.target), "balanced, one record each");
+	/* The same books from what the cores did: a caller may hang up unanswered, or a call may
+	 * have no line (a person's own), so traces may tell of more, never of fewer. */
+	double told = num(f->checked, "entered"), left = num(f->checked, "in_system");
+	add(s, &n, done && f->checked, told >= num(f->ledger, "entered") && left == 0,
+	    "the same by the traces");
+	snprintf(LAST.value, sizeof(LAST.value), "%.0f = %.0f + %.0f", told,
+		 num(f->checked, "ended"), left);
+	snprintf(LAST.target, sizeof(LAST.target), "no fewer, none left");
 	add(s, &n, true, f->lag_worst_ms < 250, "this machine kept up (our own timer's delay)");
 	snprintf(LAST.value, sizeof(LAST.value), "%.0f ms, processors %.0f %% busy at most",
 		 f->lag_worst_ms, f->busy_worst);

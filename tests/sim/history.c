@@ -52,6 +52,10 @@ static struct history {
 	uint64_t agent_id[SESSIONS_MAX]; /* whose session it is */
 	uint64_t events, effects, refused, digests;
 	uint64_t inversions, inversion_us, drift_us;
+	/* Talks whose caller's or agent's node was lost: with whom they went on. */
+	acd_time_us torn_at[CALLS_MAX]; /* 0: it is not */
+	uint32_t torn, rejoined, requeued;
+	uint64_t rejoined_us; /* the longest */
 	uint32_t findings;
 	acd_time_us first;
 	struct {
@@ -216,6 +220,13 @@ static struct scall *call_new(uint32_t d, const struct acd_event *ev)
 	return c;
 }
 
+static void torn(const struct scall *c)
+{
+	acd_time_us *at = &h.torn_at[c - h.sim->call];
+	h.torn += *at == 0;
+	*at = *at ? *at : h.sim->now;
+}
+
 /* The journal's arbiter has given the call to d. */
 static void adopted(uint32_t d, const struct acd_event *ev)
 {
@@ -235,6 +246,8 @@ static void adopted(uint32_t d, const struct acd_event *ev)
 	if (ev->msg.cepoch && c->cepoch && ev->msg.cepoch <= c->cepoch)
 		sim_fail(sim, "S6: call %u is adopted under an epoch that is not larger",
 			 c->number);
+	if (c->state == ACD_CALL_BRIDGED)
+		torn(c);
 	acd_time_us arrived = sim->now - ev->age_us;
 	uint64_t drift =
 	    arrived > c->arrived_at ? arrived - c->arrived_at : c->arrived_at - arrived;
@@ -364,6 +377,23 @@ static void turn_note(const struct scall *c)
 		h.inversion_us = worst;
 }
 
+/* person: who talked to it before this effect. */
+static void talk_note(const struct scall *c, uint8_t before, uint64_t person)
+{
+	acd_time_us *at = &h.torn_at[c - h.sim->call];
+	if (before == ACD_CALL_BRIDGED && c->state == ACD_CALL_AWAIT_AGENT)
+		torn(c);
+	if (!*at || c->state == ACD_CALL_AWAIT_AGENT)
+		return;
+	bool same =
+	    c->state == ACD_CALL_BRIDGED && c->talker && h.agent_id[c->talker - 1] == person;
+	h.rejoined += same;
+	h.requeued += !same && c->live; /* else the caller hung up first */
+	if (same && h.sim->now - *at > h.rejoined_us)
+		h.rejoined_us = h.sim->now - *at;
+	*at = 0;
+}
+
 static void effect(uint32_t d, const struct acd_fx *from)
 {
 	struct sim *sim = h.sim;
@@ -377,6 +407,8 @@ static void effect(uint32_t d, const struct acd_fx *from)
 	    h.agent_id[c->talker - 1] == h.agent_id[fx.agent.v - 1])
 		c->talker = (uint32_t)fx.agent.v; /* the same person in another session */
 	bool first = c && !c->bridges;
+	uint8_t before = c ? c->state : ACD_CALL_NONE;
+	uint64_t person = c && c->talker ? h.agent_id[c->talker - 1] : 0;
 	/* A shell that woke and was told that its neighbour has the call: it lets go. */
 	if (fx.type == ACD_FX_CALL && fx.call_state == ACD_CALL_ENDED &&
 	    fx.cause == ACD_CAUSE_STALE && c && c->live) {
@@ -391,6 +423,8 @@ static void effect(uint32_t d, const struct acd_fx *from)
 	memcpy(sim->open, h.hours[d].open, sizeof(sim->open));
 	memcpy(sim->closed_at, h.hours[d].closed_at, sizeof(sim->closed_at));
 	rules_effect(sim, d, &fx);
+	if (fx.type == ACD_FX_CALL && c && c->daemon == d)
+		talk_note(c, before, person);
 	if (fx.type == ACD_FX_CALL && fx.call_state == ACD_CALL_BRIDGED && first)
 		turn_note(c);
 }
@@ -494,10 +528,12 @@ static void print(void)
 	       ",\"entered\":%u,\"ended\":%u,\"in_system\":%u,"
 	       "\"orphans\":%u,\"adopted\":%u,\"kept\":%u,\"recalled\":%u,\"talks\":%u,"
 	       "\"inversions\":%" PRIu64 ",\"inversion_ms\":%" PRIu64 ",\"place_drift_ms\":%" PRIu64
+	       ",\"torn\":%u,\"rejoined\":%u,\"rejoined_ms\":%" PRIu64 ",\"requeued\":%u"
 	       ",\"found\":%u,\"violations\":[",
 	       h.events, h.effects, h.refused, h.lives_n, h.digests, sim->entered, ended,
 	       sim->in_system, sim->orphans, sim->adopted, sim->kept, sim->recalled, sim->talks,
-	       h.inversions, h.inversion_us / 1000, h.drift_us / 1000, h.findings);
+	       h.inversions, h.inversion_us / 1000, h.drift_us / 1000, h.torn, h.rejoined,
+	       h.rejoined_us / 1000, h.requeued, h.findings);
 	for (uint32_t i = 0; i < h.findings && i < FINDINGS_MAX; i++) {
 		const char *text = h.finding[i].text, *colon = strchr(text, ':');
 		int rule = colon && colon - text < 4 ? (int)(colon - text) : 0;
