@@ -154,12 +154,18 @@ static json_t *scalar_json(const struct yaml_node *v)
 	return s ? s : json_string("?"); /* no UTF-8 */
 }
 
+/* A key may be a list or a map in YAML: none of ours is. */
+static const char *key_text(const struct yaml_node *k)
+{
+	return k->kind == YAML_SCALAR && k->text ? k->text : "";
+}
+
 /* Keys that are none of words (which ends with NULL) are errors. */
 static void keys_check(struct reader *r, const struct yaml_node *map, const char *const *words)
 {
 	for (const struct yaml_node *k = map->child; k && k->next; k = k->next->next) {
 		size_t i = 0;
-		while (words[i] && strcmp(words[i], k->text) != 0)
+		while (words[i] && strcmp(words[i], key_text(k)) != 0)
 			i++;
 		if (words[i])
 			continue;
@@ -169,7 +175,7 @@ static void keys_check(struct reader *r, const struct yaml_node *map, const char
 			snprintf(allowed + n, sizeof(allowed) - n, "%s%s", i ? ", " : "", words[i]);
 		}
 		wrong(r, k, NULL, allowed, "no key is called %s here",
-		      problem_quote(shown, sizeof(shown), k->text));
+		      problem_quote(shown, sizeof(shown), key_text(k)));
 	}
 }
 
@@ -443,18 +449,18 @@ static void load_parse(struct reader *r, const struct yaml_node *v)
 		return;
 	keys_check(r, v, words);
 	for (const struct yaml_node *k = v->child; k && k->next; k = k->next->next) {
-		if (strcmp(k->text, "callers") == 0)
-			e->callers = (uint32_t)number_of(r, k->next, k->text, 0, 2000);
-		else if (strcmp(k->text, "agents") == 0)
-			e->agents = (uint32_t)number_of(r, k->next, k->text, 0, 2000);
-		else if (strcmp(k->text, "rate") == 0)
-			e->callers_rate = number_of(r, k->next, k->text, 1, 100);
-		else if (strcmp(k->text, "hold") == 0)
-			e->callers_hold_s = number_of(r, k->next, k->text, 1, 3600);
-		else if (strcmp(k->text, "talk") == 0)
-			e->talk_s = number_of(r, k->next, k->text, 0, 3600);
-		else if (strcmp(k->text, "answer") == 0)
-			e->answer_s = number_of(r, k->next, k->text, 0, 30);
+		if (strcmp(key_text(k), "callers") == 0)
+			e->callers = (uint32_t)number_of(r, k->next, key_text(k), 0, 2000);
+		else if (strcmp(key_text(k), "agents") == 0)
+			e->agents = (uint32_t)number_of(r, k->next, key_text(k), 0, 2000);
+		else if (strcmp(key_text(k), "rate") == 0)
+			e->callers_rate = number_of(r, k->next, key_text(k), 1, 100);
+		else if (strcmp(key_text(k), "hold") == 0)
+			e->callers_hold_s = number_of(r, k->next, key_text(k), 1, 3600);
+		else if (strcmp(key_text(k), "talk") == 0)
+			e->talk_s = number_of(r, k->next, key_text(k), 0, 3600);
+		else if (strcmp(key_text(k), "answer") == 0)
+			e->answer_s = number_of(r, k->next, key_text(k), 0, 30);
 	}
 }
 
@@ -466,16 +472,16 @@ static void lab_parse(struct reader *r, const struct yaml_node *v)
 		return;
 	keys_check(r, v, words);
 	for (const struct yaml_node *k = v->child; k && k->next; k = k->next->next) {
-		if (strcmp(k->text, "wan") == 0)
-			e->wan = text_of(r, k->next, k->text);
-		else if (strcmp(k->text, "queue") == 0)
-			e->queue = text_of(r, k->next, k->text);
-		else if (strcmp(k->text, "clock") == 0)
-			e->clock = bool_of(r, k->next, k->text);
-		else if (strcmp(k->text, "disks") == 0)
-			e->small_disks = bool_of(r, k->next, k->text);
-		else if (strcmp(k->text, "seed") == 0)
-			e->seed = (uint32_t)number_of(r, k->next, k->text, 0, UINT32_MAX);
+		if (strcmp(key_text(k), "wan") == 0)
+			e->wan = text_of(r, k->next, key_text(k));
+		else if (strcmp(key_text(k), "queue") == 0)
+			e->queue = text_of(r, k->next, key_text(k));
+		else if (strcmp(key_text(k), "clock") == 0)
+			e->clock = bool_of(r, k->next, key_text(k));
+		else if (strcmp(key_text(k), "disks") == 0)
+			e->small_disks = bool_of(r, k->next, key_text(k));
+		else if (strcmp(key_text(k), "seed") == 0)
+			e->seed = (uint32_t)number_of(r, k->next, key_text(k), 0, UINT32_MAX);
 	}
 }
 
