@@ -12,6 +12,7 @@ const targets = {
 	idle_session_kb: { target: 30 },
 	broadcast_10000_p99_ms: { target: 250 },
 	mass_return_s: { target: 5 },
+	journal_cpu_pct: { target: 5 },
 	waiting_1000_cpu_pct: { target: 12 },
 	waiting_1000_silent_cpu_pct: { target: 1 },
 	presence_updates_per_s: { target: 10000, atLeast: true },
