@@ -194,6 +194,8 @@ bool call_denied(struct acd *acd, uint32_t i, uint32_t boot, enum acd_cause caus
 		return false;
 	if (!dead && c->ask != ASK_RECALL)
 		return false;
+	if (c->ask == ASK_RECALL) /* away again: should the same session come back, it is asked anew */
+		c->party.session.v = 0;
 	c->ask = ASK_NOBODY;
 	return true;
 }

@@ -424,6 +424,7 @@ static enum acd_verdict ev_resumed(struct acd *acd, uint32_t i)
 	a->lost = false;
 	timer_stop(acd, TM_GRACE, i);
 	agent_show(acd, i);
+	call_agent_seen(acd, a->id, a->session, acd->self);
 	return ACD_OK;
 }
 
