@@ -197,8 +197,9 @@ enum acd_msg_type {
 	 * A call whose agent's node or session is gone (AWAIT_AGENT), and whose agent has come back in
 	 * another session:
 	 *
-	 *   owner ──RECALL(o', call, cepoch)──► agent's new node: TALKING at once, nothing rings
+	 *   owner ──RECALL(o', call, cepoch)──► agent's new node: COMMITTED, nothing rings
 	 *         ◄─HOLD(o', call, cepoch)───── or NACK: busy with another call, gone again
+	 *         ──BRIDGED───────────────────► TALKING; or RELEASE, NACK: that RECALL was an old one
 	 *
 	 * The shells attach media to the three as to GRANT and RINGING. */
 	ACD_MSG_OWNER,         /* triple, version = cepoch before, agent, session, queue, age_us,
@@ -347,7 +348,8 @@ enum acd_fx_type {
 	 * (S3 holds); QUEUED again: disconnect, music on; ENDED: say goodbye, write the record. */
 	ACD_FX_CALL,              /* call, call_state, offer, agent, peer, cause, outcome, age_us, cepoch */
 	/* node, agent side: the agent register changed; feeds the page and presence. */
-	ACD_FX_AGENT,             /* session, agent, agent_state, reason, offer, version */
+	ACD_FX_AGENT,             /* session, agent, agent_state, reason, offer, call, cepoch,
+				   * version. COMMITTED without a FX_RING before: a recall */
 	ACD_FX_RING,              /* session, offer, call, cepoch, queue, peer = owner, age_us, ring_timeout_ms */
 	ACD_FX_TALK,              /* session, offer, call: gate open, this register holds the offer.
 				   * Without a FX_RING before: a recall; queue, age_us, peer say whose */

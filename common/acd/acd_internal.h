@@ -178,6 +178,7 @@ struct call {
 	bool ringing; /* GRANTED: RINGING came, no more GRANTs */
 	bool closing; /* QUEUED: closed everywhere, ends at the deadline */
 	bool stays;   /* no rule of its queue ends it */
+	bool talked;  /* to its party: how it ended says whether it was served */
 	struct acd_call_id id;
 	uint32_t queue;
 	uint64_t cepoch;
@@ -254,6 +255,7 @@ struct agent {
 	bool ready_after; /* after the work in hand: IDLE, else NOT_READY(reason_after) */
 	bool out_after;   /* signed out while talking: OFF after the call */
 	bool recast;      /* reserved under another configuration: what was so then held then */
+	bool recalled;    /* COMMITTED by RECALL, not by a person: talks once the owner says BRIDGED */
 	uint8_t state, reason, reason_after, rank;
 	struct acd_session_id session;
 	struct acd_agent_id id;
@@ -267,6 +269,7 @@ struct agent {
 	struct acd_offer_id offer;
 	struct acd_call_id call;
 	uint64_t cepoch;
+	int64_t queued_at;       /* recalled: the call's */
 	struct acd_addr owner;   /* node that owns the call */
 	struct acd_addr claimed; /* broker that was asked for a call */
 	acd_time_us heard;       /* COMMITTED, TALKING: the owner, last */
@@ -728,7 +731,7 @@ void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_
 void agent_unreserve(struct acd *acd, uint32_t i);
 void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from,
 		uint32_t queue);
-struct acd_fx *agent_talk(struct acd *acd, uint32_t i); /* its FX_TALK */
+void agent_talk(struct acd *acd, uint32_t i);
 /* The offer in hand is over. tell: the call's owner does not know yet. */
 void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell);
 #if defined(ACD_MUTATE_ACCEPT_TWO_OFFERS) || defined(ACD_MUTATE_RECALL_THE_BUSY)

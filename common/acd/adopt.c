@@ -78,6 +78,7 @@ enum acd_verdict ev_call_adopted(struct acd *acd, const struct acd_event *ev)
 	c->party = (struct acd_party){
 	    .offer = m->offer, .agent = m->agent, .session = m->session, .node = m->node};
 	bool rang = m->state == ACD_CALL_GRANTED;
+	c->talked = !rang;
 #ifdef ACD_MUTATE_ADOPT_ON_FAITH
 	if (!rang) {
 		call_bridge(acd, i, ACD_CAUSE_NONE);
@@ -148,6 +149,7 @@ bool call_reclaim(struct acd *acd, uint32_t i, const struct acd_msg *m, struct a
 		return false;
 	c->parties_n = 1;
 	c->party = (struct acd_party){.offer = m->offer, .node = from};
+	c->talked = m->type == ACD_MSG_KEEP; /* who says COMMIT had not heard BRIDGED */
 	call_await(acd, i, ASK_OWNER, acd->tm.adopt_ms);
 	return true;
 }

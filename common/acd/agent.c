@@ -45,6 +45,8 @@ static void agent_show(struct acd *acd, uint32_t i)
 	fx->agent_state = a->lost && a->state != ACD_AGENT_OFF ? ACD_AGENT_GRACE : a->state;
 	fx->reason = a->reason;
 	fx->offer = a->offer;
+	fx->call = a->call;
+	fx->cepoch = a->cepoch;
 	fx->version = ++a->version;
 	announce_agent(acd, i);
 }
@@ -92,7 +94,8 @@ static void clear_offer(struct acd *acd, struct agent *a)
 	a->offer.v = 0;
 	a->call.v = 0;
 	a->cepoch = 0;
-	a->bound = a->alone = false;
+	a->bound = a->alone = a->recalled = false;
+	a->queued_at = 0;
 	a->owner.v = 0;
 	a->claimed.v = 0;
 }
@@ -163,10 +166,20 @@ void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd
 	fx->ring_timeout_ms = m->ring_timeout_ms;
 }
 
-struct acd_fx *agent_talk(struct acd *acd, uint32_t i)
+/* Who was talking before was on duty. Who asked for a pause meanwhile gets it afterwards. */
+static void agent_back_on_duty(struct agent *a)
+{
+	a->missed = 0;
+	if (a->reason_after == ACD_REASON_SIGNED_IN || a->reason_after == ACD_REASON_MEDIA)
+		a->ready_after = true;
+}
+
+void agent_talk(struct acd *acd, uint32_t i)
 {
 	struct agent *a = &acd->agents[i];
 
+	if (a->recalled)
+		agent_back_on_duty(a);
 	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.keep_ms));
 	agent_set(acd, i, ACD_AGENT_TALKING, ACD_REASON_NONE);
 	struct acd_fx *fx = fx_push(acd, ACD_FX_TALK);
@@ -176,7 +189,11 @@ struct acd_fx *agent_talk(struct acd *acd, uint32_t i)
 	fx->call = a->call;
 	fx->cepoch = a->cepoch;
 	fx->peer = a->owner;
-	return fx;
+	if (a->recalled) {
+		fx->queue = acd->queues[a->queue].conf->id;
+		fx->age_us = age(acd, a->queued_at);
+		a->recalled = false;
+	}
 }
 
 void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)

@@ -160,7 +160,7 @@ enum acd_verdict ev_call_gone(struct acd *acd, const struct acd_event *ev)
 		return ACD_REFUSED_INVALID;
 	const struct call *c = &acd->calls[i];
 	enum acd_outcome outcome = ACD_OUTCOME_FAILED;
-	if (c->state == ACD_CALL_BRIDGED || c->state == ACD_CALL_AWAIT_AGENT)
+	if (c->talked)
 		outcome = ACD_OUTCOME_ANSWERED;
 	else if (ev->cause == ACD_CAUSE_CALLER_HUNG_UP)
 		outcome = ACD_OUTCOME_ABANDONED;
@@ -225,7 +225,7 @@ void call_grant(struct acd *acd, uint32_t i, const struct acd_msg *pick)
 	    .session = pick->session,
 	    .node = pick->node,
 	};
-	c->ringing = c->closing = false;
+	c->ringing = c->closing = c->talked = false;
 	struct acd_story *s = call_tell(acd, i, ACD_STORY_GRANTED);
 	s->idle_us = pick->idle_us;
 	s->stage = pick->stage;
@@ -255,6 +255,7 @@ void call_bridge(struct acd *acd, uint32_t i, enum acd_cause cause)
 {
 	acd->calls[i].heard = acd->now;
 	acd->calls[i].ask = ASK_NOBODY;
+	acd->calls[i].talked = true;
 #ifndef ACD_MUTATE_GROUP_STAYS
 	group_revoke(acd, i, ACD_CAUSE_CALL_GONE);
 #endif
@@ -276,6 +277,7 @@ void call_requeue(struct acd *acd, uint32_t i, enum acd_cause cause, bool tell)
 	ending_note(acd, ACD_SIDE_OWNER, call_triple(c), c->party.node, cause, tell);
 	c->parties_n = 0;
 	c->ask = ASK_NOBODY;
+	c->talked = false;
 	/* the effect still names the offer that led to nothing: its leg is closed by it */
 	call_set(acd, i, ACD_CALL_QUEUED, cause, ACD_OUTCOME_NONE);
 	memset(&c->party, 0, sizeof(c->party));

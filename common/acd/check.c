@@ -17,6 +17,8 @@ static void check_call(const struct acd *acd, uint32_t i)
 	helio_assert(timer_on(acd, TM_CALL, i) || !(with_agent || ends));
 	helio_assert(!timer_on(acd, TM_CALL, i) || with_agent || ends ||
 		     acd->queues[c->queue].conf->closed_to != ACD_CLOSED_WAIT);
+	helio_assert(c->talked || c->state != ACD_CALL_BRIDGED);
+	helio_assert(!c->talked || c->state != ACD_CALL_QUEUED);
 	helio_assert((c->cepoch & 63) == addr_ordinal(acd->self.v) || c->cepoch == 0);
 	helio_assert(c->queue < acd->queues_n);
 #ifndef ACD_MUTATE_GRANT_WHILE_AWAITED

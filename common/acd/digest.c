@@ -25,7 +25,7 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 
 	add(h, i);
 	add(h, c->id.v);
-	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->stays << 3 |
+	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->talked << 4 | (uint64_t)c->stays << 3 |
 		   (uint64_t)c->closing << 2 | (uint64_t)c->announced << 1 | c->ringing);
 	add(h, c->queue);
 	add(h, c->cepoch);
@@ -64,7 +64,7 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, i);
 	add(h, (uint64_t)a->announced | (uint64_t)a->lost << 1 | (uint64_t)a->bound << 2 |
 		   (uint64_t)a->ready_after << 3 | (uint64_t)a->out_after << 4 |
-		   (uint64_t)a->alone << 5 | (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
+		   (uint64_t)a->alone << 5 | (uint64_t)a->recalled << 6 | (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
 		   (uint64_t)a->reason_after << 24);
 	add(h, a->session.v);
 	add(h, a->id.v);
@@ -83,6 +83,8 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, (uint64_t)a->idle_since);
 	add(h, a->since);
 	add(h, a->heard);
+	if (a->recalled)
+		add(h, (uint64_t)a->queued_at);
 	add(h, a->version);
 	add(h, a->ann_version);
 	add_timer(h, acd, TM_AGENT, i);

@@ -46,8 +46,8 @@ static enum acd_verdict keep_from_owner(struct acd *acd, struct acd_addr from,
 	if (acd->agents[i].state == ACD_AGENT_RINGING)
 		return ACD_REFUSED_STATE;
 	agent_owner_heard(acd, i);
-	/* An owner keeps only what it has bridged: BRIDGED was lost. */
-	if (acd->agents[i].state == ACD_AGENT_COMMITTED)
+	/* An owner keeps only what it has bridged: BRIDGED was lost. (Or what it asks back.) */
+	if (acd->agents[i].state == ACD_AGENT_COMMITTED && !acd->agents[i].recalled)
 		agent_talk(acd, i);
 	return ACD_OK;
 }

@@ -126,40 +126,35 @@ static enum acd_cause recall_refused(const struct acd *acd, uint32_t i, uint32_t
 	return ACD_CAUSE_NONE;
 }
 
+/* Held, but not open: this RECALL may be as old as the network is slow, and the call long with
+ * another or over. The owner bridges at HOLD and says so, or denies it; COMMIT asks again. */
 static void take(struct acd *acd, uint32_t i, struct acd_addr from, uint32_t queue,
 		 const struct acd_msg *m)
 {
 	struct agent *a = &acd->agents[i];
-	/* Who was talking before was on duty. Who asked for a pause meanwhile gets it afterwards.
-	 */
-	bool on_duty = a->ready_after;
 
-	if (a->state == ACD_AGENT_IDLE)
-		on_duty = true;
-	else if (a->state == ACD_AGENT_NOT_READY)
-		on_duty = a->reason == ACD_REASON_SIGNED_IN || a->reason == ACD_REASON_MEDIA;
-	if (a->state == ACD_AGENT_NOT_READY)
-		a->reason_after = a->reason;
 	if (a->offer.v) /* reserved, or another call rings: the own one first */
 		agent_offer_end(acd, i, ACD_CAUSE_AGENT_BUSY, true);
-	a->ready_after = on_duty;
+	if (a->state == ACD_AGENT_IDLE)
+		a->ready_after = true;
+	else if (a->state == ACD_AGENT_NOT_READY)
+		a->reason_after = a->reason;
 	a->offer = m->offer;
 	a->recast = false;
 	table_put(&acd->agent_by_offer, a->offer.v, i);
 	a->bound = true;
 	a->alone = false;
+	a->recalled = true;
 	a->call = m->call;
 	a->cepoch = m->cepoch;
+	a->queued_at = when(acd, m->age_us);
 	a->owner = from;
 	a->queue = queue_last_stage(&acd->queues[queue]);
 	a->wrap_up_ms = m->wrap_up_ms;
 	a->turn_at = a->heard = acd->now;
-	a->missed = 0;
-	a->state = ACD_AGENT_TALKING;
+	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.commit_retry_ms));
+	agent_set(acd, i, ACD_AGENT_COMMITTED, ACD_REASON_NONE);
 	send_hold(acd, i);
-	struct acd_fx *fx = agent_talk(acd, i);
-	fx->queue = m->queue;
-	fx->age_us = m->age_us;
 }
 
 enum acd_verdict recv_recall(struct acd *acd, struct acd_addr from, uint32_t boot,

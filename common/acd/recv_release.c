@@ -59,12 +59,14 @@ enum acd_verdict recv_release(struct acd *acd, struct acd_addr from, uint32_t bo
 	struct call *c = &acd->calls[i];
 	/* CALLER_HUNG_UP: our own earlier life told the agent so, and died before it told the
 	 * journal. */
-	bool hung_up = m->cause == ACD_CAUSE_AGENT_HUNG_UP || m->cause == ACD_CAUSE_FORCED ||
-		       (m->cause == ACD_CAUSE_CALLER_HUNG_UP && c->before);
-	if (hung_up && c->state != ACD_CALL_GRANTED) {
+	bool told = m->cause == ACD_CAUSE_CALLER_HUNG_UP && c->before;
+	bool served =
+	    c->talked && (m->cause == ACD_CAUSE_AGENT_HUNG_UP || m->cause == ACD_CAUSE_FORCED);
+	if ((told || served) && c->state != ACD_CALL_GRANTED) {
 		ending_note(acd, ACD_SIDE_OWNER, call_triple(c), from, (enum acd_cause)m->cause,
 			    false);
-		call_end(acd, i, ACD_OUTCOME_ANSWERED, (enum acd_cause)m->cause);
+		call_end(acd, i, c->talked ? ACD_OUTCOME_ANSWERED : ACD_OUTCOME_ABANDONED,
+			 (enum acd_cause)m->cause);
 	} else {
 		call_requeue(acd, i, (enum acd_cause)m->cause, false);
 	}

@@ -403,7 +403,7 @@ static void effect(uint32_t d, const struct acd_fx *from)
 	if (fx.type == ACD_FX_SEND || fx.type == ACD_FX_ISLAND)
 		return;
 	fx.agent.v = a ? (uint32_t)(a - sim->agent) + 1 : 0;
-	if (fx.type == ACD_FX_TALK && a && c && c->talker &&
+	if ((fx.type == ACD_FX_TALK || fx.type == ACD_FX_AGENT) && a && c && c->talker &&
 	    h.agent_id[c->talker - 1] == h.agent_id[fx.agent.v - 1])
 		c->talker = (uint32_t)fx.agent.v; /* the same person in another session */
 	bool first = c && !c->bridges;

@@ -309,6 +309,8 @@ static struct sagent *agent_of(struct sim *sim, uint32_t d, const struct acd_fx 
 	return a;
 }
 
+static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx);
+
 static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
@@ -327,6 +329,8 @@ static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	if (a->state != fx->agent_state)
 		a->state_at = sim->now;
 	a->state = fx->agent_state;
+	if (fx->agent_state == ACD_AGENT_COMMITTED && fx->offer.v != a->offer)
+		recalled(sim, a, fx);
 }
 
 /* At any time from `from` to `to` of its wait. */
@@ -389,7 +393,7 @@ static void ring(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	a->call = fx->call.v;
 }
 
-/* Without a ring: this agent's own call, and nothing else in hand. */
+/* Without a ring: held for the agent, and silent until the owner has bridged it. */
 static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
 {
 	const struct scall *c = rules_call(sim, fx->call.v);
@@ -397,9 +401,6 @@ static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
 
 	if (a->offer)
 		sim_fail(sim, "S1: agent %u has an offer and gets another", (unsigned)fx->agent.v);
-	if (c->talker != fx->agent.v)
-		sim_fail(sim, "S3: agent %u is put through to call %u without having accepted it",
-			 (unsigned)fx->agent.v, c->number);
 	check_skill(sim, c, a, (unsigned)fx->agent.v);
 	if (sim->offers_n >= OFFERS_MAX / 2)
 		sim_fail(sim, "too many offers for the checker");
@@ -408,28 +409,29 @@ static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
 			     .call = fx->call.v,
 			     .session = fx->session.v,
 			     .cepoch = fx->cepoch,
-			     .accepted = true,
+			     .accepted = c->talker == fx->agent.v, /* before, in another session */
 			     .recalled = true,
 			     .agent = (uint32_t)fx->agent.v - 1};
 	a->offer = fx->offer.v;
 	a->call = fx->call.v;
-	sim->recalled++;
 }
 
 static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
 	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
+	const struct scall *c = rules_call(sim, fx->call.v);
 
-	if (!o->id)
-		recalled(sim, a, fx);
-
+	if (o->recalled && c->talker != fx->agent.v)
+		sim_fail(sim, "S3: agent %u is put through to call %u without having accepted it",
+			 (unsigned)fx->agent.v, c->number);
 	if (a->offer != fx->offer.v || !o->id || o->call != fx->call.v || !o->accepted)
 		sim_fail(sim, "S3: agent %u talks without having accepted this offer",
 			 (unsigned)fx->agent.v);
-	if (!o->bridged && !o->recalled)
+	if (!o->bridged)
 		sim_fail(sim, "S3: agent %u talks, but the call was never bridged to it",
 			 (unsigned)fx->agent.v);
+	sim->recalled += o->recalled;
 }
 
 /* S6: a register follows the call to its newest owner, never back. */

@@ -381,6 +381,58 @@ static void an_agent_with_another_call_keeps_that_one(void **state)
 	world_free(sc.w);
 }
 
+/* Seed 301081: RECALL of a call that its owner had long given to another agent. */
+static void a_late_recall_opens_nobody_s_line(void **state)
+{
+	struct scene sc = talking();
+	struct acd_msg m = {.type = ACD_MSG_RECALL,
+			    .offer = {acd_id_next(sc.x)},
+			    .call = sc.c,
+			    .cepoch = sc.cepoch,
+			    .agent = {4711},
+			    .queue = {QUEUE_ANY},
+			    .wrap_up_ms = 5000};
+	struct acd_event in = {.type = ACD_EV_AGENT_SIGN_IN,
+			       .session = {acd_id_next(sc.z)},
+			       .agent = m.agent};
+	uint32_t talks = world_count(sc.w, ACD_FX_TALK);
+
+	(void)state;
+	m.session = in.session;
+	assert_int_equal(world_do(sc.w, sc.z, in), ACD_OK);
+	assert_int_equal(world_hear(sc.w, sc.z, world_at(sc.w, 1, 1)->addr, m), ACD_OK);
+	assert_int_equal(world_agent_view(sc.w, sc.z, in.session).state, ACD_AGENT_COMMITTED);
+	world_run(sc.w, 20 * MS);
+	assert_int_equal(world_agent_view(sc.w, sc.z, in.session).state, ACD_AGENT_NOT_READY);
+	assert_int_equal(world_count(sc.w, ACD_FX_TALK), talks);
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_BRIDGED);
+	world_free(sc.w);
+}
+
+/* Seed 600386: the agent had accepted, the owner died before it bridged. */
+static void who_was_never_put_through_was_not_answered(void **state)
+{
+	struct scene sc = ringing();
+
+	(void)state;
+	world_at(sc.w, 1, 1)->cut = true;
+	world_accept(sc.w, sc.y, sc.s);
+	world_run(sc.w, 300 * MS);
+	restart_x(&sc);
+	assert_int_equal(adopt(&sc, sc.x, 1, ACD_CALL_QUEUED, 3 * S), ACD_OK);
+	struct acd_msg commit = {
+	    .type = ACD_MSG_COMMIT, .offer = sc.o, .call = sc.c, .cepoch = sc.cepoch};
+	world_at(sc.w, 1, 1)->cut = true;
+	world_hear(sc.w, sc.x, world_at(sc.w, 1, 2)->addr, commit);
+	assert_int_equal(world_call_state(sc.w, sc.x, sc.c), ACD_CALL_AWAIT_AGENT);
+	world_do(sc.w, sc.x,
+		 (struct acd_event){.type = ACD_EV_CALL_GONE,
+				    .call = sc.c,
+				    .cause = ACD_CAUSE_MEDIA_FAILED});
+	assert_int_equal(world_last(sc.w, ACD_FX_CALL)->fx.outcome, ACD_OUTCOME_FAILED);
+	world_free(sc.w);
+}
+
 static void nobody_stays_in_a_call_whose_owner_never_comes_back(void **state)
 {
 	struct scene sc = talking();
@@ -427,6 +479,8 @@ int main(void)
 	    cmocka_unit_test(an_agent_at_the_restarted_node_of_the_call_gets_it_back_too),
 	    cmocka_unit_test(an_agent_who_does_not_come_back_leaves_the_caller_at_the_old_place),
 	    cmocka_unit_test(an_agent_with_another_call_keeps_that_one),
+	    cmocka_unit_test(a_late_recall_opens_nobody_s_line),
+	    cmocka_unit_test(who_was_never_put_through_was_not_answered),
 	    cmocka_unit_test(nobody_stays_in_a_call_whose_owner_never_comes_back),
 	    cmocka_unit_test(an_adoption_that_no_honest_journal_says_is_refused),
 	};
