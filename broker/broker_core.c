@@ -44,7 +44,7 @@ static int core_init(struct broker *b, const struct acd_conf *conf, char ret_why
 			 conf->calls_max, conf->agents_max, conf->queues_n, conf->nodes_n);
 		return E2BIG;
 	}
-	void *mem = malloc(size);
+	void *mem = arena_alloc(size);
 	if (!mem) {
 		snprintf(ret_why, 256, "no memory for the core: %zu bytes", size);
 		return ENOMEM;
@@ -101,7 +101,7 @@ int broker_core_reconfigure(struct broker *b, const struct conf *fresh, char ret
 		err = conf_acd_queues(fresh, &queues, &conf.queues_n);
 	conf.queues = queues;
 	size_t size = err ? 0 : acd_size(&conf);
-	void *mem = size ? malloc(size) : NULL;
+	void *mem = size ? arena_alloc(size) : NULL;
 	struct acd *acd = mem ? acd_reconfigure(mem, b->acd, &conf) : NULL;
 	if (acd) {
 		if (b->trace)

@@ -6,6 +6,8 @@
 
 /* --- the arena ----------------------------------------------------------------------------------
  * Called twice: with mem NULL to count bytes, then to place the arrays. */
+enum { CACHE_LINE = 64 };
+
 struct arena {
 	unsigned char *mem;
 	size_t used;
@@ -15,7 +17,7 @@ static void *cut(struct arena *a, size_t n, size_t size)
 {
 	void *p = a->mem ? a->mem + a->used : NULL;
 
-	a->used += (n * size + 15) / 16 * 16;
+	a->used += (n * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	return p;
 }
 
@@ -84,6 +86,7 @@ static void cut_matcher(struct arena *a, struct acd *acd, const struct acd_conf 
 	cut_freelist(a, &acd->mcall_free, conf->calls_max);
 	cut_table(a, &acd->mcall_by_id, conf->calls_max);
 	acd->magents = cut(a, conf->agents_max, sizeof(*acd->magents));
+	acd->magents_cold = cut(a, conf->agents_max, sizeof(*acd->magents_cold));
 	cut_freelist(a, &acd->magent_free, conf->agents_max);
 	cut_table(a, &acd->magent_by_session, conf->agents_max);
 	acd->claims = cut(a, acd->claims_max, sizeof(*acd->claims));
@@ -137,6 +140,8 @@ static size_t layout(struct acd *acd, unsigned char *mem, const struct acd_conf 
 	struct arena a = {mem, 0};
 
 	cut(&a, 1, sizeof(*acd));
+	/* memory as by malloc begins anywhere in a line; each array begins with one */
+	a.used += mem ? (CACHE_LINE - (uintptr_t)mem % CACHE_LINE) % CACHE_LINE : CACHE_LINE - 1;
 	acd->confs_n = conf->queues_n;
 	acd->queues_n = count_stages(conf);
 	acd->needs_n = pool_needs_count(conf);
@@ -224,6 +229,7 @@ static void init_neighbours(struct acd *acd, const struct acd_conf *conf)
 	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
 		acd->mnodes[i].addr = acd->role == ACD_ROLE_BROKER ? conf->nodes[i] : conf->self;
 		acd->mnodes[i].calls = acd->mnodes[i].agents = NIL;
+		acd->mnode_no[addr_ordinal(acd->mnodes[i].addr.v)] = (uint8_t)(i + 1);
 	}
 	memset(acd->slots, 0, (size_t)acd->queues_n * acd->peers_n * sizeof(*acd->slots));
 	for (uint32_t i = 0; i < acd->queues_n * acd->peers_n; i++)
@@ -292,6 +298,7 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	memset(acd->endings, 0, acd->endings_max * sizeof(*acd->endings));
 	memset(acd->mcalls, 0, acd->mcall_free.max * sizeof(*acd->mcalls));
 	memset(acd->magents, 0, acd->magent_free.max * sizeof(*acd->magents));
+	memset(acd->magents_cold, 0, acd->magent_free.max * sizeof(*acd->magents_cold));
 	memset(acd->claims, 0, acd->claims_max * sizeof(*acd->claims));
 	init_families(acd);
 	memset(acd->queues, 0, acd->queues_n * sizeof(*acd->queues));
@@ -501,8 +508,9 @@ enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct ac
 {
 	enum acd_verdict v = ACD_REFUSED_LIMIT;
 
-	ret_fx->n = 0;
-	if (acd->out_n < OUTBOX_REFUSE) {
+	bool room = acd->out_n < OUTBOX_REFUSE;
+	fx_begin(acd, ret_fx);
+	if (room) {
 		acd_time_us before = acd->now;
 		if (ev->now > acd->now)
 			acd->now = ev->now;
@@ -515,7 +523,7 @@ enum acd_verdict acd_step(struct acd *acd, const struct acd_event *ev, struct ac
 			acd->now = before;
 		}
 	}
-	fx_drain(acd, ret_fx);
+	fx_end(acd);
 	ret_fx->more = acd->out_n > 0 || acd_deadline(acd) <= acd->now;
 	return v;
 }

@@ -319,20 +319,25 @@ struct mcall {
 /* By what the idle agents of a class are ordered; a class keeps those orders that its needs use. */
 enum order { BY_IDLE, BY_CALLS, BY_TALK, BY_TURN, BY_RANK, ORDER_COUNT };
 struct magent {
-	/* what a heap looks at comes first, to lie in one cache line */
+	/* what a heap by idle time and the claim look at comes first, in one cache line */
 	struct acd_session_id session;
-	int64_t idle_since, turn_at;
+	int64_t idle_since;
 	struct hnode node[ORDER_COUNT]; /* in cls.agents while free */
-	bool used, free;                /* free: in the heaps of its class */
-	bool asked;                     /* in acd.asked: somebody may want it in person */
-	uint32_t asked_next;
+	uint32_t cls, claim; /* claim: reserved by this matcher, answer outstanding */
+	uint32_t mnode;
+	bool used, free;     /* free: in the heaps of its class */
+	bool asked;          /* in acd.asked: somebody may want it in person */
 	uint8_t rank;
-	uint32_t taken;
-	uint64_t talk_us;
-	uint32_t mnode, cls, claim; /* claim: reserved by this matcher, answer outstanding */
 	struct acd_agent_id id;
-	uint64_t version, mark;
-	uint32_t prev, next;
+	uint64_t version;
+	int64_t turn_at;
+	uint32_t taken;
+	uint32_t asked_next;
+};
+/* … and apart what is looked at when it comes or goes: then its neighbours are touched, too. */
+struct magent_cold {
+	uint32_t prev, next; /* list of its mnode */
+	uint64_t mark, talk_us;
 };
 /* A node whose announcements are mirrored (on an island: the node itself, alone). */
 struct mnode {
@@ -498,6 +503,7 @@ struct acd {
 	/* outbox */
 	uint32_t out_head, out_n;
 	struct acd_fx *out;
+	struct acd_effects *ret_fx; /* of the step that runs; else NULL */
 
 	struct heap timers;
 	struct timer *timer;
@@ -550,12 +556,14 @@ struct acd {
 	struct freelist mcall_free;
 	struct table mcall_by_id;
 	struct magent *magents;
+	struct magent_cold *magents_cold;
 	struct freelist magent_free;
 	struct table magent_by_session;
 	uint32_t mnodes_n, claims_max;
 	uint32_t idle;   /* agents that are free, able to do anything or not */
 	uint32_t rivals; /* other brokers of the site */
 	struct mnode *mnodes;
+	uint8_t mnode_no[ADDR_ORDINALS]; /* by ordinal, from 1; 0: none */
 	struct claim *claims;
 	struct freelist claim_free;
 	struct table claim_by_offer;
@@ -627,10 +635,12 @@ static inline uint32_t queue_end(const struct queue *q)
 struct acd_fx *fx_push(struct acd *acd, enum acd_fx_type type); /* zeroed */
 static inline bool fx_room(const struct acd *acd)
 {
-	return acd->out_n < ACD_FX_MAX;
+	return acd->ret_fx->n + acd->out_n < ACD_FX_MAX;
 }
 void fx_send(struct acd *acd, struct acd_addr to, const struct acd_msg *m);
-void fx_drain(struct acd *acd, struct acd_effects *ret_fx);
+/* Around a step: what was left of the last one first, then its own. */
+void fx_begin(struct acd *acd, struct acd_effects *ret_fx);
+void fx_end(struct acd *acd);
 
 /* --- validate.c: shape, ranges and the kind of sender; knows nothing of entries ------------------
  */

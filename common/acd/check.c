@@ -148,9 +148,10 @@ static void check_mirror(const struct acd *acd)
 			calls++;
 		}
 		for (uint32_t i = node->agents, before = NIL; i != NIL;
-		     before = i, i = acd->magents[i].next) {
+		     before = i, i = acd->magents_cold[i].next) {
 			const struct magent *a = &acd->magents[i];
-			helio_assert(a->used && a->mnode == n && a->prev == before);
+			helio_assert(a->used && a->mnode == n);
+			helio_assert(acd->magents_cold[i].prev == before);
 			helio_assert(a->free == (a->claim == NIL));
 			check_wanted(acd, i);
 			helio_assert(a->claim == NIL || acd->claims[a->claim].used);

@@ -27,7 +27,7 @@ static struct site_hours *entry(const struct acd *acd, uint32_t q, uint8_t site)
 	return no == 0 ? NULL : &acd->hours[conf * acd->sites_n + no - 1u];
 }
 
-uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site)
+static uint16_t said(const struct acd *acd, uint32_t q, uint8_t site)
 {
 	const struct site_hours *h = entry(acd, q, site);
 
@@ -36,6 +36,12 @@ uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site)
 		return 1;
 #endif
 	return h ? h->permille : ACD_OPEN;
+}
+
+/* Of the own site mostly: that lies with the queue. */
+uint16_t hours_weight(const struct acd *acd, uint32_t q, uint8_t site)
+{
+	return site == site_of(acd->self) ? acd->queues[q].open_here : said(acd, q, site);
 }
 
 void hours_init(struct acd *acd, const struct acd_conf *conf)
@@ -63,14 +69,14 @@ void hours_start(struct acd *acd)
 static void settle(struct acd *acd, uint32_t q)
 {
 	struct queue *first = &acd->queues[q];
-	uint16_t weight = hours_weight(acd, q, site_of(acd->self));
+	uint16_t weight = said(acd, q, site_of(acd->self));
 	uint32_t open_abroad = 0;
 	bool shut = true;
 
 	for (uint32_t p = 0; p < acd->peers_n; p++)
-		open_abroad += hours_weight(acd, q, site_of(acd->peers[p].addr)) > 0;
+		open_abroad += said(acd, q, site_of(acd->peers[p].addr)) > 0;
 	for (unsigned site = 1; site <= ACD_SITES_MAX && shut; site++)
-		shut = !acd->site_no[site] || hours_weight(acd, q, (uint8_t)site) == 0;
+		shut = !acd->site_no[site] || said(acd, q, (uint8_t)site) == 0;
 	for (uint32_t at = q; at < queue_end(first); at++) {
 		acd->queues[at].open_here = weight;
 		acd->queues[at].open_abroad = open_abroad;

@@ -6,10 +6,10 @@
 
 uint32_t mnode_find(const struct acd *acd, struct acd_addr a)
 {
-	for (uint32_t i = 0; i < acd->mnodes_n; i++)
-		if (same_addr(acd->mnodes[i].addr, a))
-			return i;
-	return NIL;
+	unsigned ordinal = addr_ordinal(a.v);
+	uint32_t no = ordinal < ADDR_ORDINALS ? acd->mnode_no[ordinal] : 0;
+
+	return no && same_addr(acd->mnodes[no - 1].addr, a) ? no - 1 : NIL;
 }
 
 static void seen_in_sync(struct mnode *n, const struct acd_msg *m, uint64_t *mark)
@@ -220,6 +220,7 @@ enum acd_verdict mirror_call_down(struct acd *acd, uint32_t node, const struct a
 void mirror_remove_agent(struct acd *acd, uint32_t i)
 {
 	struct magent *a = &acd->magents[i];
+	struct magent_cold *cold = &acd->magents_cold[i];
 	struct mnode *n = &acd->mnodes[a->mnode];
 
 	if (a->free)
@@ -227,12 +228,12 @@ void mirror_remove_agent(struct acd *acd, uint32_t i)
 	pool_class_release(acd, a->cls);
 	n->sum -= announce_hash(a->session.v, a->version);
 	n->count--;
-	if (a->prev != NIL)
-		acd->magents[a->prev].next = a->next;
+	if (cold->prev != NIL)
+		acd->magents_cold[cold->prev].next = cold->next;
 	else
-		n->agents = a->next;
-	if (a->next != NIL)
-		acd->magents[a->next].prev = a->prev;
+		n->agents = cold->next;
+	if (cold->next != NIL)
+		acd->magents_cold[cold->next].prev = cold->prev;
 	table_del(&acd->magent_by_session, a->session.v);
 	memset(a, 0, sizeof(*a));
 	freelist_give(&acd->magent_free, i);
@@ -251,6 +252,7 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 		return ACD_REFUSED_LIMIT;
 	}
 	struct magent *a = &acd->magents[i];
+	struct magent_cold *cold = &acd->magents_cold[i];
 	memset(a, 0, sizeof(*a));
 	for (uint32_t k = 0; k < ORDER_COUNT; k++)
 		heap_node_init(&a->node[k]);
@@ -259,22 +261,20 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 	a->id = m->agent;
 	a->rank = m->rank;
 	a->taken = m->taken;
-	a->talk_us = m->talk_us;
 	a->turn_at = when(acd, m->turn_us);
 	a->mnode = node;
 	a->cls = cls;
 	a->claim = NIL;
 	a->idle_since = when(acd, m->age_us);
 	a->version = m->version;
-	a->prev = NIL;
-	a->next = n->agents;
-	if (a->next != NIL)
-		acd->magents[a->next].prev = i;
+	*cold = (struct magent_cold){.prev = NIL, .next = n->agents, .talk_us = m->talk_us};
+	if (cold->next != NIL)
+		acd->magents_cold[cold->next].prev = i;
 	n->agents = i;
 	n->count++;
 	n->sum += announce_hash(a->session.v, a->version);
 	table_put(&acd->magent_by_session, a->session.v, i);
-	seen_in_sync(n, m, &a->mark);
+	seen_in_sync(n, m, &acd->magents_cold[i].mark);
 	pool_agent_in(acd, i);
 	return ACD_OK;
 }
@@ -290,7 +290,7 @@ enum acd_verdict mirror_agent_up(struct acd *acd, uint32_t node, const struct ac
 		if (m->version < a->version)
 			return ACD_REFUSED_STALE;
 		if (m->version == a->version) {
-			seen_in_sync(&acd->mnodes[node], m, &a->mark);
+			seen_in_sync(&acd->mnodes[node], m, &acd->magents_cold[i].mark);
 			return ACD_OK;
 		}
 		mirror_remove_agent(acd, i);
@@ -323,8 +323,8 @@ void mirror_forget(struct acd *acd, uint32_t node, uint64_t unless_mark, uint64_
 			mirror_remove_call(acd, i);
 	}
 	for (uint32_t i = acd->mnodes[node].agents, next; i != NIL; i = next) {
-		next = acd->magents[i].next;
-		if (acd->magents[i].mark != unless_mark && acd->magents[i].version <= up_to_version)
+		next = acd->magents_cold[i].next;
+		if (acd->magents_cold[i].mark != unless_mark && acd->magents[i].version <= up_to_version)
 			mirror_remove_agent(acd, i);
 	}
 }

@@ -56,7 +56,7 @@ bool less_calls(const struct acd *acd, uint32_t a, uint32_t b)
 
 bool less_talk(const struct acd *acd, uint32_t a, uint32_t b)
 {
-	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+	const struct magent_cold *x = &acd->magents_cold[a], *y = &acd->magents_cold[b];
 
 	return x->talk_us != y->talk_us ? x->talk_us < y->talk_us : less_idle(acd, a, b);
 }

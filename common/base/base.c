@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -12,6 +13,19 @@ void helio_assert_fail(const char *cond, const char *file, int line, const char 
 	fprintf(stderr, "level=fatal event=assert.failed at=%s:%d in=%s cond=\"%s\"\n", file, line,
 		func, cond);
 	abort();
+}
+
+void *arena_alloc(size_t size)
+{
+	enum { HUGE = 2 << 20 }; /* of x86-64, and of arm64 with pages of 4 KiB */
+
+	if (size < 2 * (size_t)HUGE)
+		return malloc(size);
+	size_t whole = (size + HUGE - 1) / HUGE * HUGE;
+	void *mem = aligned_alloc(HUGE, whole);
+	if (mem)
+		(void)madvise(mem, whole, MADV_HUGEPAGE); /* advice: without it it is only slower */
+	return mem;
 }
 
 uint64_t mono_us(void)

@@ -37,6 +37,10 @@ int str_copy(char *dst, size_t size, const char *src);
 /* n bytes from the kernel's random source; aborts if it fails (nothing of ours is safe then). */
 void random_bytes(void *dst, size_t n);
 
+/* As malloc, for an arena that is used all over and for long: in huge pages where the system gives
+ * them, which spares a miss of the TLB at nearly each look into it. Freed by free(). */
+void *arena_alloc(size_t size);
+
 /* FNV-1a, 64 bit: stable names for queues and agents across daemons and versions. */
 uint64_t hash_str(const char *s);
 

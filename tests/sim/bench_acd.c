@@ -25,6 +25,7 @@ struct bench {
 	uint32_t agents;
 	uint64_t version; /* one counter for all: only their growth matters */
 	uint64_t calls, decisions, rng;
+	struct acd_event ev; /* only now, from and msg change */
 	struct acd_effects fx;
 };
 
@@ -58,7 +59,7 @@ struct sent {
 	struct acd_msg msg;
 };
 
-static void tell(struct bench *b, struct acd_addr from, struct acd_msg m);
+static void tell(struct bench *b, struct acd_addr from, const struct acd_msg *m);
 
 static void answer(struct bench *b, const struct sent *fx)
 {
@@ -67,12 +68,12 @@ static void answer(struct bench *b, const struct sent *fx)
 
 	if (m->type == ACD_MSG_RESERVE) {
 		tell(b, fx->to,
-		     (struct acd_msg){.type = ACD_MSG_AGENT_DOWN,
+		     &(struct acd_msg){.type = ACD_MSG_AGENT_DOWN,
 				      .agent = m->agent,
 				      .session = m->session,
 				      .version = ++b->version});
 		tell(b, fx->to,
-		     (struct acd_msg){.type = ACD_MSG_CLAIM,
+		     &(struct acd_msg){.type = ACD_MSG_CLAIM,
 				      .offer = m->offer,
 				      .agent = m->agent,
 				      .session = m->session,
@@ -81,13 +82,13 @@ static void answer(struct bench *b, const struct sent *fx)
 				      .node = fx->to});
 	} else if (m->type == ACD_MSG_PICK) {
 		tell(b, fx->to,
-		     (struct acd_msg){
+		     &(struct acd_msg){
 			 .type = ACD_MSG_CALL_DOWN, .call = m->call, .version = m->call.v});
 		tell(b, fx->to,
-		     (struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
+		     &(struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
 		b->decisions++;
 		tell(b, node_of(agent),
-		     (struct acd_msg){.type = ACD_MSG_AGENT_UP,
+		     &(struct acd_msg){.type = ACD_MSG_AGENT_UP,
 				      .agent = m->agent,
 				      .session = m->session,
 				      .skills = {skills_of(agent)},
@@ -95,16 +96,18 @@ static void answer(struct bench *b, const struct sent *fx)
 	}
 }
 
-static void tell(struct bench *b, struct acd_addr from, struct acd_msg m)
+static void tell(struct bench *b, struct acd_addr from, const struct acd_msg *m)
 {
-	struct acd_event ev = {
-	    .type = ACD_EV_MSG, .now = b->now, .from = from, .from_boot = 1, .msg = m};
 	struct sent todo[4];
 	uint32_t n = 0;
 
-	helio_assert(acd_step(b->acd, &ev, &b->fx) == ACD_OK);
+	b->ev.now = b->now;
+	b->ev.from = from;
+	b->ev.msg = *m;
+	helio_assert(acd_step(b->acd, &b->ev, &b->fx) == ACD_OK);
 	for (uint32_t i = 0; i < b->fx.n && n < HELIO_ARRAY_LEN(todo); i++)
-		if (b->fx.fx[i].type == ACD_FX_SEND)
+		if (b->fx.fx[i].type == ACD_FX_SEND &&
+		    (b->fx.fx[i].msg.type == ACD_MSG_RESERVE || b->fx.fx[i].msg.type == ACD_MSG_PICK))
 			todo[n++] = (struct sent){b->fx.fx[i].to, b->fx.fx[i].msg};
 	for (uint32_t i = 0; i < n; i++)
 		answer(b, &todo[i]);
@@ -134,10 +137,13 @@ static void open_site(struct bench *b, uint32_t agents)
 	for (uint32_t i = 0; i < HELIO_ARRAY_LEN(brokers); i++)
 		brokers[i].v = addr_make(i + 1, ADDR_BROKER_MIN);
 	acd_timers_default(&conf.timers);
-	*b = (struct bench){.agents = agents, .rng = 88172645463325252u, .now = 1000000};
+	*b = (struct bench){.agents = agents,
+			    .rng = 88172645463325252u,
+			    .now = 1000000,
+			    .ev = {.type = ACD_EV_MSG, .from_boot = 1}};
 	b->bytes = acd_size(&conf);
 	helio_assert(b->bytes > 0);
-	b->mem = malloc(b->bytes);
+	b->mem = arena_alloc(b->bytes);
 	helio_assert(b->mem);
 	b->acd = acd_init(b->mem, &conf);
 	acd_step(b->acd, &(struct acd_event){.type = ACD_EV_TIME, .now = b->now}, &b->fx);
@@ -151,7 +157,7 @@ static void sign_in(struct bench *b)
 {
 	for (uint32_t i = 0; i < b->agents / 2; i++)
 		tell(b, node_of(i),
-		     (struct acd_msg){.type = ACD_MSG_AGENT_UP,
+		     &(struct acd_msg){.type = ACD_MSG_AGENT_UP,
 				      .agent = {i + 1},
 				      .session = {i + 1},
 				      .skills = {skills_of(i)},
@@ -165,7 +171,7 @@ static void call(struct bench *b)
 
 	b->now++;
 	tell(b, node_of(b->calls),
-	     (struct acd_msg){.type = ACD_MSG_CALL_UP,
+	     &(struct acd_msg){.type = ACD_MSG_CALL_UP,
 			      .call = {id},
 			      .queue = {1 + (uint32_t)(rnd(b) % QUEUES)},
 			      .version = b->calls});
