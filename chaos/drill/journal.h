@@ -1,3 +1,4 @@
+/* clang-format off: a table, not prose */
 /*
  * The journal of a drill: everything that happened, one JSON object a line, in RUN/journal.jsonl.
  * The report is made of it and of nothing else (chaos/README.md tells the folder).
@@ -17,20 +18,29 @@
  *            value}
  *   probe    {name, hypothesis: before | after | method, value, tolerance, ok, why}
  *   sample   each second: {waiting, talking, ringing, awaiting, calls, sessions, idle, up: daemons
- * that answered, daemons, entered, ended, by_site: {SITE: {waiting, talking, sessions}}, nodes:
- * {NAME: {up, calls, waiting, talking, sessions, island, draining, journal, presence,
- * unprotected}}, callers: {live, answered, lost, gap_now}, cpu: {busy, steal} in percent of all,
- * lag_ms: how late timers of ours or of the callers were, gap_ms: the longest silence that ended in
- * this second, at callers; agent_gap_ms: the same at agents} call     the end of a caller: {number,
- * to: node dialled, answered, by: us | far, status, started_us, answered_us, ended_us, gap_ms: its
- * longest silence, gap_at_us, lost} gap      a silence of 300 ms or more ended at a caller:
- * {number, ms, began_us} agent    {agent, event: down | resumed | signed_in | talk | end | hangup,
- * ms: how long it was away, call} links    every five seconds: helio-wan's counters {links: [{from,
- * to, packets, delivered, cut, lost, …}]} stop     a stop condition held: {name, value, limit}
- * ledger {entered, ended, in_system, records, calls_answered, missing: [number…], double, outcomes:
- * {answered: n, …}, balanced} checked  the history: {events, traces, violations: [{rule, t, text}],
- * …} verdict last line: {verdict: HELD | DEVIATED | INCONCLUSIVE | ABORTED, reasons: [text…]}
+ *            that answered, daemons, entered, ended, by_site: {SITE: {waiting, talking,
+ *            sessions}}, nodes: {NAME: {up, calls, waiting, talking, sessions, island, draining,
+ *            journal, presence, unprotected}}, callers: {live, answered, lost, gap_now}, cpu:
+ *            {busy, steal} in percent of all, lag_ms: how late timers of ours or of the callers
+ *            were, gap_ms: the
+ *            longest silence that ended in this second, at callers; agent_gap_ms: at agents}
+ *   call     the end of a caller: {number, to: node dialled, answered, by: us | far, status,
+ *            started_us, answered_us, ended_us, gap_ms: its longest silence, gap_at_us, lost}
+ *   gap      a silence of 300 ms or more ended at a caller: {number, ms, began_us}
+ *   agent    {agent, event: down | resumed | signed_in | talk | end | hangup, ms: how long it was
+ *            away, call}
+ *   links    every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut,
+ *            lost, …}]}
+ *   stop     a stop condition held: {name, value, limit}
+ *   ledger   {entered, ended, in_system, records, calls_answered, missing: [number…], double,
+ *            outcomes: {answered: n, …}, balanced}
+ *   checked  the history, as helio-sim --history prints it: {events, traces, entered, ended,
+ *            in_system, adopted, torn: talks whose caller's or agent's node was lost, rejoined: of
+ *            those with the same agent again, rejoined_ms: the latest, requeued: the others,
+ *            inversions, inversion_ms, found, violations: [{rule, t, mono_us, text}]}
+ *   verdict  last line: {verdict: HELD | DEVIATED | INCONCLUSIVE | ABORTED, reasons: [text…]}
  */
+/* clang-format on */
 #ifndef HELIO_CHAOS_JOURNAL_H
 #define HELIO_CHAOS_JOURNAL_H
 
