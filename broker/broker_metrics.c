@@ -1,5 +1,6 @@
 /* What a broker tells those who watch it, and its own look at rule L1. */
 #include "broker/broker.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,10 @@ static void put_queue(struct metrics_out *o, enum metric m, const char *name,
 		metrics_micro1(o, m, v->waiting ? v->head_age_us : 0, name);
 	else if (m == METRIC_SITE_IDLE)
 		metrics_put1(o, m, v->idle, name);
+	else if (m == METRIC_SITE_EWT)
+		metrics_micro1(o, m, v->ewt_us, name);
+	else if (m == METRIC_SITE_EWT_ERROR)
+		metrics_micro1(o, m, v->ewt_error_us, name);
 	else
 		metrics_put1(o, m, v->remote_waiting, name);
 }
@@ -89,7 +94,8 @@ static void put_queue(struct metrics_out *o, enum metric m, const char *name,
 static void put_queues(const struct broker *b, struct metrics_out *o, uint64_t now)
 {
 	const enum metric which[] = {METRIC_SITE_WAITING, METRIC_SITE_LONGEST_WAIT,
-				     METRIC_SITE_IDLE, METRIC_SITE_REMOTE_WAITING};
+				     METRIC_SITE_IDLE,    METRIC_SITE_REMOTE_WAITING,
+				     METRIC_SITE_EWT,     METRIC_SITE_EWT_ERROR};
 	struct acd_queue_view v;
 	for (size_t k = 0; k < HELIO_ARRAY_LEN(which); k++) {
 		uint32_t it = 0;
@@ -104,10 +110,23 @@ static void put_queues(const struct broker *b, struct metrics_out *o, uint64_t n
 			       b->conf->queues[i].name);
 }
 
+static void put_config(const struct broker *b, struct metrics_out *o)
+{
+	struct live_figures f = live_figures(b->live);
+	struct metrics_config c = {.hash = f.hash,
+				   .version = f.version,
+				   .refused = f.refused,
+				   .needs_roll = f.needs_roll,
+				   .taken = f.taken,
+				   .refusals = f.refusals,
+				   .conflicts = f.conflicts};
+	metrics_config(o, &c);
+}
+
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct broker *b = arg;
-	metrics_config(o, b->conf->hash);
+	put_config(b, o);
 	metrics_mesh(o, mesh_counters(b->mesh));
 	metrics_acd(o, &b->acd_messages);
 	metrics_put(o, METRIC_ACD_REFUSED, b->counters.refused);

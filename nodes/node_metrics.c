@@ -9,6 +9,7 @@
 #include "nodes/journal/journal.h"
 #include "common/metrics/shared.h"
 #include "common/seal/seal.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ struct node_queue_counts {
 };
 
 struct node_metrics {
-	struct metrics_server *server; /* NULL: no metrics: in the configuration */
-	struct node_queue_counts *queues;   /* as conf->queues */
+	struct metrics_server *server;    /* NULL: no metrics: in the configuration */
+	struct node_queue_counts *queues; /* as conf->queues */
 	struct metrics_acd acd;
 	uint64_t rings, offers_ended[CAUSES];
 	uint64_t rx_packets, tx_packets, rx_lost, rx_bad;
@@ -300,11 +301,24 @@ static void put_stores(const struct node *n, struct metrics_out *o)
 		metrics_put1(o, METRIC_PRESENCE_EVENTS, row[i].n, row[i].event);
 }
 
+static void put_config(const struct node *n, struct metrics_out *o)
+{
+	struct live_figures f = live_figures(n->live);
+	struct metrics_config c = {.hash = f.hash,
+				   .version = f.version,
+				   .refused = f.refused,
+				   .needs_roll = f.needs_roll,
+				   .taken = f.taken,
+				   .refusals = f.refusals,
+				   .conflicts = f.conflicts};
+	metrics_config(o, &c);
+}
+
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct node *n = arg;
 	uint64_t now = mono_us();
-	metrics_config(o, n->conf->hash);
+	put_config(n, o);
 	metrics_mesh(o, mesh_counters(n->mesh));
 	metrics_acd(o, &n->metrics->acd);
 	metrics_put(o, METRIC_ACD_REFUSED, n->counters.refused_events);

@@ -130,7 +130,8 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US ||
 	    !call_cepoch_ok(acd, cepoch))
 		return ACD_REFUSED_INVALID;
-	if (queue == NIL || acd->queues[queue].conf->closed)
+	/* A removed queue takes nobody new; who comes back with an epoch waited there already. */
+	if (queue == NIL || (acd->queues[queue].conf->closed && !ev->msg.cepoch))
 		return ACD_REFUSED_UNKNOWN;
 	if (acd->draining)
 		return ACD_REFUSED_DRAINING;

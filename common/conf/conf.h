@@ -242,6 +242,10 @@ uint32_t conf_skills_mark(const struct conf *conf);
 bool conf_needs_roll(const struct conf *old, const struct conf *new, const char *name,
 		     char ret_why[256]);
 
+/* Carries over, `closed`, the queues of `now` that new has not: somebody may wait there still. E2BIG:
+ * more than CONF_QUEUES_MAX; ENOMEM; then new is as it was. */
+int conf_carry(struct conf *new, const struct conf *now);
+
 /* Makes `new` what a running daemon can go on with: sites, daemons, paths and Redis stay those of
  * `base` (what it started with, which must outlive new: their table is shared), a queue of `now`
  * that is not in the file any more is carried over `closed`, and so is an agent that keep_h says is

@@ -142,7 +142,7 @@ bool conf_needs_roll(const struct conf *old, const struct conf *new, const char 
 
 /* ---- taking it ---- */
 
-static int queues_carry(struct conf *new, const struct conf *now)
+int conf_carry(struct conf *new, const struct conf *now)
 {
 	uint32_t gone = 0;
 
@@ -224,7 +224,7 @@ static int agents_carry(struct conf *new, const struct conf *now, conf_keep_h *k
 int conf_live(struct conf *new, const struct conf *base, const struct conf *now,
 	      conf_keep_h *keep_h, void *arg)
 {
-	int err = queues_carry(new, now);
+	int err = conf_carry(new, now);
 
 	if (!err)
 		err = agents_carry(new, now, keep_h, arg);

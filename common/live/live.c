@@ -160,6 +160,33 @@ static void copies_look(struct live *l, FILE *err_out)
 	}
 }
 
+/* A daemon that comes back while callers still wait in a removed queue serves them: the versions it
+ * ran before say what that queue was. What cannot be read any more is passed over. */
+static void copies_carry(struct live *l)
+{
+	uint32_t v = live_version(l);
+
+	while (v && (v = copies_below(l->state, v))) {
+		struct bundle *b = NULL;
+		struct conf *c = NULL;
+		char why[256];
+		int err = copies_get(&b, l->state, v);
+		if (!err)
+			err = bundle_verify(b, l->pub, l->base->cluster, why);
+		if (!err)
+			err = conf_load_text(&c, l->path, (const char *)b->bytes + b->cluster_at,
+					     b->cluster_n, (const char *)b->bytes + b->agents_at,
+					     b->agents_n, true, NULL);
+		if (!err)
+			err = conf_carry(l->base, c);
+		if (err)
+			log_warn("config.copy_unused", "version=%u why=%s", v,
+				 log_quote(strerror(err)));
+		conf_free(c);
+		free(b);
+	}
+}
+
 static int start(struct live *l, enum conf_role role, FILE *err_out, char why[256])
 {
 	static const char *const roles[] = {
@@ -175,8 +202,11 @@ static int start(struct live *l, enum conf_role role, FILE *err_out, char why[25
 	l->now = l->base;
 	const struct conf_daemon *d = conf_daemon_by_name(l->base, l->name);
 	l->has_pub = !pub_read(l->pub, l->base);
-	if (d && !conf_state_path(l->base, d, l->state))
+	if (d && !conf_state_path(l->base, d, l->state)) {
 		copies_look(l, err_out);
+		if (l->has_pub)
+			copies_carry(l);
+	}
 	l->self = conf_daemon_by_name(l->base, l->name);
 	if (!l->self || l->self->role != role) {
 		size_t n =
@@ -351,6 +381,9 @@ int live_take(struct live *l, struct bundle *b, uint64_t now_us, char ret_why[25
 	}
 	if (l->fetch.version <= b->sig.version)
 		live_fetch_end(l);
+	/* What was removed from it may still have callers after a restart: copies_carry(). */
+	if (l->bundle && copies_below(l->state, before + 1) != before)
+		(void)copies_put(l->state, l->bundle);
 	free(l->bundle);
 	l->bundle = b;
 	memset(&l->refused, 0, sizeof(l->refused));

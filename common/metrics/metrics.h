@@ -113,6 +113,12 @@ void metrics_server_step(struct metrics_server *s);
 /* ---- what every daemon has (process.c) */
 void metrics_process(struct metrics_out *o);
 /* The configuration in use; by the daemon, because it may change while it runs. */
-void metrics_config(struct metrics_out *o, uint64_t hash);
+struct metrics_config {
+	uint64_t hash;
+	uint32_t version, refused;
+	bool needs_roll;
+	uint64_t taken, refusals, conflicts;
+};
+void metrics_config(struct metrics_out *o, const struct metrics_config *c);
 
 #endif

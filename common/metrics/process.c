@@ -66,9 +66,15 @@ void metrics_process(struct metrics_out *o)
 	metrics_put(o, METRIC_PROCESS_FDS_MAX, lim.rlim_cur);
 }
 
-void metrics_config(struct metrics_out *o, uint64_t hash)
+void metrics_config(struct metrics_out *o, const struct metrics_config *c)
 {
 	char text[24];
-	snprintf(text, sizeof(text), "%016llx", (unsigned long long)hash);
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)c->hash);
 	metrics_put1(o, METRIC_CONFIG_INFO, 1, text);
+	metrics_put(o, METRIC_CONFIG_VERSION, c->version);
+	metrics_put(o, METRIC_CONFIG_REFUSED, c->refused);
+	metrics_put(o, METRIC_CONFIG_NEEDS_ROLL, c->needs_roll);
+	metrics_put1(o, METRIC_CONFIG_EVENTS, c->taken, "taken");
+	metrics_put1(o, METRIC_CONFIG_EVENTS, c->refusals, "refused");
+	metrics_put1(o, METRIC_CONFIG_EVENTS, c->conflicts, "conflict");
 }

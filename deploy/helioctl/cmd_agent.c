@@ -174,7 +174,7 @@ static int spread(struct ctl *ctl)
 		return ctl_fail(CTL_UNHEALTHY, NULL, "%s is not usable any more", ctl->config);
 	if (signature_read(&sig, sig_path) == ENOENT)
 		return spread_unsigned(ctl);
-	int code = config_sign(ctl, ctl->conf, sig_path);
+	int code = config_sign(ctl, ctl->conf, sig_path, 0);
 	if (code == CTL_OK)
 		code = push_bundle_make(&b, ctl->conf, sig_path);
 	if (code != CTL_OK)

@@ -28,9 +28,19 @@
 static bool opt_back, opt_here;
 static const char *opt_pub;
 static uint32_t opt_wait = PUSH_WAIT_MS;
+static const char *opt_files;
+static uint32_t opt_above;
+
+const struct ctl_option cmd_config_sign_options[] = {
+    {"files", "DIR", CTL_TEXT, &opt_files,
+     "sign the cluster.yaml and agents.yaml of DIR, an older version, in the place of FILE"},
+    {"above", "N", CTL_NUMBER, &opt_above, "a higher number than N, which runs already"},
+    {NULL, NULL, CTL_FLAG, NULL, NULL},
+};
 
 const struct ctl_option cmd_apply_options[] = {
-    {"back", NULL, CTL_FLAG, &opt_back, "return to the version before this one; no FILE"},
+    {"back", NULL, CTL_FLAG, &opt_back,
+     "the files of the version before this one, signed as the next one; no FILE"},
     {"pub", "FILE", CTL_TEXT, &opt_pub,
      "the cluster's public key (default: keys/cluster.pub beside the configuration)"},
     {"here", NULL, CTL_FLAG, &opt_here, "only put it in force on this host's disk; tell no daemon"},
@@ -41,42 +51,122 @@ const struct ctl_option cmd_apply_options[] = {
 
 /* ---- sign ---------------------------------------------------------------------------------- */
 
-int config_sign(struct ctl *ctl, const struct conf *c, const char *sig_path)
+/* Of the files whose digests are in s. Told. */
+static int sign_with_key(const struct conf *c, struct signature *s)
 {
-	struct signature s = {0}, old;
 	uint8_t secret[64];
-	char key[CONF_PATH_SIZE + 16], buf[SIGNATURE_TEXT_MAX];
-	int err = signature_read(&old, sig_path);
+	char key[CONF_PATH_SIZE + 16];
+
+	str_copy(s->cluster, sizeof(s->cluster), c->cluster);
+	snprintf(key, sizeof(key), "%s/cluster.key", c->keys_dir);
+	int err = seal_file_read(key, secret, sizeof(secret), true);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, "sign where cluster.key is kept, never on a host",
+				"%s: %s", key, strerror(err));
+	signature_sign(s, secret);
+	sodium_memzero(secret, sizeof(secret));
+	return CTL_OK;
+}
+
+static int sig_write(const char *path, const struct signature *s)
+{
+	char buf[SIGNATURE_TEXT_MAX];
+
+	signature_print(buf, s);
+	int err = seal_file_write_text(path, buf, false);
+	return err ? ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", path, strerror(err)) : CTL_OK;
+}
+
+/* The one that lies there; *ret_version 0: none. Told. */
+static int sig_before(const char *path, struct signature *ret, uint32_t *ret_version)
+{
+	int err = signature_read(ret, path);
 
 	if (err && err != ENOENT)
 		return ctl_fail(CTL_UNHEALTHY,
 				"restore it from a backup, or remove it to begin at "
 				"version 1 (hosts will refuse versions they had)",
-				"%s: %s", sig_path, strerror(err));
-	str_copy(s.cluster, sizeof(s.cluster), c->cluster);
-	s.version = err ? 1 : old.version + 1;
-	int unread = signature_digest(&s, c);
-	if (unread)
-		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", c->file, strerror(unread));
-	snprintf(key, sizeof(key), "%s/cluster.key", c->keys_dir);
-	unread = seal_file_read(key, secret, sizeof(secret), true);
-	if (unread)
-		return ctl_fail(CTL_UNHEALTHY, "sign where cluster.key is kept, never on a host",
-				"%s: %s", key, strerror(unread));
-	bool same = !err && !memcmp(old.cluster_digest, s.cluster_digest, SIGNATURE_DIGEST_LEN) &&
-		    !memcmp(old.agents_digest, s.agents_digest, SIGNATURE_DIGEST_LEN) &&
-		    !strcmp(old.cluster, s.cluster) && !signature_verify(&old, secret + 32);
-	if (!same) {
-		signature_sign(&s, secret);
-		signature_print(buf, &s);
-		err = seal_file_write_text(sig_path, buf, false);
-	}
-	sodium_memzero(secret, sizeof(secret));
-	if (!same && err)
-		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", sig_path, strerror(err));
-	fprintf(ctl->out, "version %u %s\n", same ? old.version : s.version,
-		same ? "is signed already" : "signed");
+				"%s: %s", path, strerror(err));
+	*ret_version = err ? 0 : ret->version;
 	return CTL_OK;
+}
+
+int config_sign(struct ctl *ctl, const struct conf *c, const char *sig_path, uint32_t above)
+{
+	struct signature s = {0}, old;
+	uint32_t had;
+	uint8_t pub[SEAL_KEY_LEN];
+	char path[CONF_PATH_SIZE + 16];
+
+	if (sig_before(sig_path, &old, &had) != CTL_OK)
+		return CTL_UNHEALTHY;
+	int err = signature_digest(&s, c);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", c->file, strerror(err));
+	snprintf(path, sizeof(path), "%s/cluster.pub", c->keys_dir);
+	bool same = had > above &&
+		    !memcmp(old.cluster_digest, s.cluster_digest, SIGNATURE_DIGEST_LEN) &&
+		    !memcmp(old.agents_digest, s.agents_digest, SIGNATURE_DIGEST_LEN) &&
+		    !strcmp(old.cluster, c->cluster) &&
+		    !seal_file_read(path, pub, sizeof(pub), false) && !signature_verify(&old, pub);
+	s.version = same ? had : (had > above ? had : above) + 1;
+	if (!same && (sign_with_key(c, &s) != CTL_OK || sig_write(sig_path, &s) != CTL_OK))
+		return CTL_UNHEALTHY;
+	fprintf(ctl->out, "version %u %s\n", s.version, same ? "is signed already" : "signed");
+	return CTL_OK;
+}
+
+/* The two files of dir, as they would be in the place of `file`; free all three. Told. */
+static int files_at(const char *dir, const char *file, struct conf **ret, char **cluster,
+		    char **agents, struct signature *ret_digests)
+{
+	char path[CONF_PATH_SIZE];
+	size_t cluster_n = 0, agents_n = 0;
+	int err = snprintf(path, sizeof(path), "%s/cluster.yaml", dir) >= (int)sizeof(path)
+		      ? ENAMETOOLONG
+		      : file_get(path, cluster, &cluster_n);
+
+	if (!err)
+		err = snprintf(path, sizeof(path), "%s/agents.yaml", dir) >= (int)sizeof(path)
+			  ? ENAMETOOLONG
+			  : file_get(path, agents, &agents_n);
+	if (err)
+		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", path, strerror(err));
+	if (conf_load_text(ret, file, *cluster, cluster_n, *agents, agents_n, true, stderr))
+		return ctl_fail(CTL_UNHEALTHY, "mend what is listed above; nothing was changed",
+				"the files of %s are not usable any more", dir);
+	signature_digest_text(ret_digests, *cluster, cluster_n, *agents, agents_n);
+	return CTL_OK;
+}
+
+/* Beside them, and beside `file`: the next version of that has a number of its own. */
+static int sign_files(struct ctl *ctl, const char *file, const char *sig_path)
+{
+	struct conf *c = NULL;
+	char *cluster = NULL, *agents = NULL, path[CONF_PATH_SIZE];
+	struct signature s = {0}, old;
+	uint32_t here, there;
+	int code = CTL_UNHEALTHY;
+
+	if (snprintf(path, sizeof(path), "%s/cluster.sig", opt_files) >= (int)sizeof(path))
+		return ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", opt_files);
+	if (sig_before(sig_path, &old, &here) == CTL_OK && sig_before(path, &old, &there) == CTL_OK)
+		code = files_at(opt_files, file, &c, &cluster, &agents, &s);
+	if (code == CTL_OK) {
+		uint32_t highest = here > there ? here : there;
+		s.version = (highest > opt_above ? highest : opt_above) + 1;
+		code = sign_with_key(c, &s);
+	}
+	if (code == CTL_OK)
+		code = sig_write(path, &s);
+	if (code == CTL_OK)
+		code = sig_write(sig_path, &s);
+	if (code == CTL_OK)
+		fprintf(ctl->out, "version %u signed\n", s.version);
+	free(cluster);
+	free(agents);
+	conf_free(c);
+	return code;
 }
 
 int cmd_config_sign(struct ctl *ctl)
@@ -87,12 +177,14 @@ int cmd_config_sign(struct ctl *ctl)
 
 	if (seal_init())
 		return ctl_fail(CTL_UNHEALTHY, NULL, "libsodium does not start");
+	if (file_beside(path, file, "cluster.sig"))
+		return ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", file);
+	if (opt_files)
+		return sign_files(ctl, file, path);
 	if (conf_load(&c, file, stderr))
 		return ctl_fail(CTL_UNHEALTHY, "mend what is listed above", "%s is not signed",
 				file);
-	int code = file_beside(path, file, "cluster.sig")
-		       ? ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", file)
-		       : config_sign(ctl, c, path);
+	int code = config_sign(ctl, c, path, opt_above);
 	conf_free(c);
 	return code;
 }
@@ -190,9 +282,20 @@ static int file_copy(const struct store *st, const char *from, uint32_t version,
 	return err ? err : give(to, 0640);
 }
 
+static int sig_file(const struct store *st, const struct signature *sig, uint32_t version)
+{
+	char to[CONF_PATH_SIZE], text[SIGNATURE_TEXT_MAX];
+	int err = store_path(st, to, "config/%u.new/cluster.sig", version);
+
+	signature_print(text, sig);
+	if (!err)
+		err = file_put(to, text, strlen(text), 0640);
+	return err ? err : give(to, 0640);
+}
+
 /* config/N with its three files, whole or not there. */
-static int version_write(const struct store *st, const struct conf *new, const char *sig,
-			 uint32_t version)
+static int version_write(const struct store *st, const char *cluster, const char *agents,
+			 const struct signature *sig, uint32_t version)
 {
 	char fresh[CONF_PATH_SIZE], final[CONF_PATH_SIZE], folder[CONF_PATH_SIZE];
 	int err = store_path(st, fresh, "config/%u.new", version);
@@ -206,11 +309,11 @@ static int version_write(const struct store *st, const struct conf *new, const c
 	if (!err)
 		err = give(fresh, 0750);
 	if (!err)
-		err = file_copy(st, new->file, version, "cluster.yaml");
+		err = file_copy(st, cluster, version, "cluster.yaml");
 	if (!err)
-		err = file_copy(st, new->agents_file, version, "agents.yaml");
+		err = file_copy(st, agents, version, "agents.yaml");
 	if (!err)
-		err = file_copy(st, sig, version, "cluster.sig");
+		err = sig_file(st, sig, version);
 	if (!err)
 		err = dir_sync(fresh);
 	if (!err && rename(fresh, final))
@@ -382,8 +485,8 @@ static int apply(struct ctl *ctl, struct store *st, const struct conf *new)
 		return put_in_force(ctl, st, new, s.version);
 	if (st->has_current && s.version <= st->current.version)
 		return ctl_fail(CTL_UNHEALTHY,
-				"`helioctl config sign` gives the next number; "
-				"`helioctl apply --back` returns to the one before",
+				"`helioctl config sign --above` with that number gives the next "
+				"one; to return to older files: `helioctl config sign --files`",
 				"version %u is in force here, this is %u", st->current.version,
 				s.version);
 	if (ctl->conf) {
@@ -391,7 +494,7 @@ static int apply(struct ctl *ctl, struct store *st, const struct conf *new)
 		plan_print(ctl, &p);
 		plan_free(&p);
 	}
-	err = version_write(st, new, sig_path, s.version);
+	err = version_write(st, new->file, new->agents_file, &s, s.version);
 	if (err && err != EEXIST && err != ENOTEMPTY)
 		return ctl_fail(CTL_UNHEALTHY, "nothing was changed",
 				"version %u cannot be "
@@ -400,32 +503,77 @@ static int apply(struct ctl *ctl, struct store *st, const struct conf *new)
 	return put_in_force(ctl, st, new, s.version);
 }
 
-static int back(struct ctl *ctl, struct store *st)
+/* What runs may be newer than what this host's disk says. */
+static uint32_t version_running(struct ctl *ctl)
 {
-	char path[CONF_PATH_SIZE], number[16];
+	uint32_t most = 0;
+	const char *name;
+	json_t *o, *rows = push_rows(ctl);
+
+	json_object_foreach(rows, name, o)
+	{
+		uint32_t v = (uint32_t)json_number(o, "version");
+		most = v > most ? v : most;
+	}
+	json_decref(rows);
+	return most;
+}
+
+/*
+ * No daemon takes an older number, so the old files get a new one: 6 7(bad) → 8, with the bytes
+ * of 6. Only where cluster.key is; a host has none.
+ */
+static int back(struct ctl *ctl, struct store *st, struct conf **ret_new)
+{
+	char dir[CONF_PATH_SIZE], from[2][CONF_PATH_SIZE], key[CONF_PATH_SIZE + 16];
+	char *cluster = NULL, *agents = NULL;
+	struct signature s = {0};
 	uint32_t to = st->has_current ? version_below(st, st->current.version) : 0;
 
-	if (!to)
+	if (!to || !ctl->conf)
 		return ctl_fail(CTL_UNHEALTHY, "apply a file",
 				"no version before this one is kept here");
-	snprintf(number, sizeof(number), "%u", to);
-	int err = link_set(st, "config/current", number);
-	if (!err)
-		err = store_path(st, path, "config/current/cluster.yaml");
-	if (err)
-		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", st->dir, strerror(err));
-	fprintf(ctl->out, "version %u is in force on this host again, not %u\n", to,
-		st->current.version);
-	return CTL_OK;
+	if (store_path(st, dir, "config/%u", to) ||
+	    store_path(st, from[0], "config/%u/cluster.yaml", to) ||
+	    store_path(st, from[1], "config/%u/agents.yaml", to))
+		return ctl_fail(CTL_USAGE, NULL, "%s: the path is too long", st->dir);
+	snprintf(key, sizeof(key), "%s/cluster.key", ctl->conf->keys_dir);
+	if (access(key, R_OK))
+		return ctl_fail(CTL_UNHEALTHY,
+				"copy that folder to where cluster.key is kept; there: helioctl "
+				"config sign centre/cluster.yaml --files THE-COPY; then apply it",
+				"the files of version %u in %s need a new number and signature, "
+				"and %s is not here",
+				to, dir, key);
+	int code = files_at(dir, ctl->config, ret_new, &cluster, &agents, &s);
+	if (code == CTL_OK) {
+		uint32_t running = version_running(ctl);
+		s.version = (running > st->current.version ? running : st->current.version) + 1;
+		code = sign_with_key(*ret_new, &s);
+	}
+	if (code == CTL_OK) {
+		int err = version_write(st, from[0], from[1], &s, s.version);
+		if (err)
+			code = ctl_fail(CTL_UNHEALTHY, "nothing was changed",
+					"version %u cannot be written below %s: %s", s.version,
+					st->dir, strerror(err));
+	}
+	if (code == CTL_OK) {
+		fprintf(ctl->out, "the files of version %u, signed as version %u\n", to, s.version);
+		code = put_in_force(ctl, st, *ret_new, s.version);
+	}
+	free(cluster);
+	free(agents);
+	return code;
 }
 
 /* The running cluster: whoever can be asked from here takes it and spreads it. */
-static int spread(struct ctl *ctl, const struct conf *new)
+static int spread(struct ctl *ctl, const struct store *st)
 {
 	char sig_path[CONF_PATH_SIZE];
 	struct signature sig;
 	struct bundle *b = NULL;
-	int err = file_beside(sig_path, ctl->argv[0], "cluster.sig");
+	int err = store_path(st, sig_path, "config/current/cluster.sig");
 
 	if (!err)
 		err = signature_read(&sig, sig_path);
@@ -436,7 +584,7 @@ static int spread(struct ctl *ctl, const struct conf *new)
 	ctl->conf = NULL;
 	if (conf_load(&ctl->conf, ctl->config, stderr))
 		return ctl_fail(CTL_UNHEALTHY, NULL, "%s is not usable", ctl->config);
-	int code = push_bundle_make(&b, new, sig_path);
+	int code = push_bundle_make(&b, ctl->conf, sig_path);
 	if (code != CTL_OK)
 		return code;
 	code = push_bundle(ctl, b);
@@ -445,7 +593,7 @@ static int spread(struct ctl *ctl, const struct conf *new)
 		fputs("no daemon can be asked from here; they read it when they start\n", ctl->out);
 		return CTL_OK;
 	}
-	return code == CTL_OK ? push_wait(ctl, sig.version, new->hash, opt_wait) : code;
+	return code == CTL_OK ? push_wait(ctl, sig.version, ctl->conf->hash, opt_wait) : code;
 }
 
 int cmd_apply(struct ctl *ctl)
@@ -467,11 +615,11 @@ int cmd_apply(struct ctl *ctl)
 				"%s is refused whole", ctl->argv[0]);
 	int code = store_open(ctl, &st);
 	if (code == CTL_OK)
-		code = opt_back ? back(ctl, &st) : apply(ctl, &st, new);
+		code = opt_back ? back(ctl, &st, &new) : apply(ctl, &st, new);
 	if (st.lock >= 0)
 		close(st.lock);
-	if (code == CTL_OK && !opt_back && !opt_here)
-		code = spread(ctl, new);
+	if (code == CTL_OK && !opt_here)
+		code = spread(ctl, &st);
 	conf_free(new);
 	return code;
 }

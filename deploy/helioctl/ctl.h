@@ -81,7 +81,7 @@ int cmd_agent_list(struct ctl *ctl);
 int cmd_agent_force(struct ctl *ctl);
 int cmd_test_call(struct ctl *ctl);
 
-extern const struct ctl_option cmd_tasks_options[], cmd_declare_lost_options[], cmd_events_options[], cmd_hours_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_agent_options[],
+extern const struct ctl_option cmd_tasks_options[], cmd_declare_lost_options[], cmd_events_options[], cmd_hours_options[], cmd_records_options[], cmd_drain_options[], cmd_apply_options[], cmd_config_sign_options[], cmd_agent_options[],
 	cmd_passwd_options[], cmd_test_call_options[];
 
 /* "helioctl: …" to standard error; returns code. */

@@ -101,9 +101,11 @@ static const struct ctl_command commands[] = {
 	 NULL, 0, 1, false, false, cmd_config_list},
 	{"config sign", "[FILE]", "give a configuration its next version and the cluster's signature",
 	 "Writes cluster.sig beside FILE. Needs cluster.key, so it runs where that is kept and never\n"
-	 "on a host. Files that are signed already keep their version.\n\n"
-	 "  helioctl config sign centre/cluster.yaml",
-	 NULL, 0, 1, false, false, cmd_config_sign},
+	 "on a host. Files that are signed already keep their version. --files signs older files\n"
+	 "anew, with the number after FILE's, which is how a cluster returns to them.\n\n"
+	 "  helioctl config sign centre/cluster.yaml\n"
+	 "  helioctl config sign centre/cluster.yaml --files kept/6",
+	 cmd_config_sign_options, 0, 1, false, false, cmd_config_sign},
 	{"plan", "FILE", "what FILE would change, in words; changes nothing",
 	 "Compares FILE, with the agents.yaml it names, to the configuration of --config: queues,\n"
 	 "agents, daemons, sites added, changed, removed, and what to take care of. Exit code 1 if\n"
@@ -118,8 +120,9 @@ static const struct ctl_command commands[] = {
 	 "running daemons take it, from here and from each other, without losing a call or a\n"
 	 "session, and helioctl waits until every daemon of the cluster runs it. What cannot change\n"
 	 "while a daemon runs is named: deploy/roll. A daemon that is down catches up by itself.\n"
-	 "--back changes this host's files alone: daemons never go back to an older version. To\n"
-	 "return, sign the old files anew (`config sign` gives the next number) and apply them.\n\n"
+	 "Daemons never go back to an older number: --back signs the files of the version before as\n"
+	 "the next one and applies that; it needs cluster.key. On a host, which has none: deploy/roll\n"
+	 "goes back by itself, or `helioctl config sign --files` where the key is.\n\n"
 	 "  helioctl apply /tmp/new/cluster.yaml\n"
 	 "  helioctl apply /tmp/new/cluster.yaml --wait 2m\n"
 	 "  helioctl apply --back",

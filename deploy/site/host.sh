@@ -26,6 +26,32 @@ host_facts() {
 	done
 }
 
+# The highest version of the configuration that a daemon of this host runs; nothing: none answers, or
+# it is unsigned.
+host_config_runs() {
+	(helioctl status --json 2>/dev/null || true) | tr -d '\n' | grep -o '"config": {[^}]*"version": [0-9]*' |
+		sed 's/.* //' | sort -n | tail -n 1 || true
+}
+
+# Its cluster.yaml, agents.yaml and cluster.sig as a tar: as applied here, or as a daemon keeps it.
+host_config_files() { # VERSION
+	local dir=/etc/heliograph/config/$1 bundle lengths
+	if [ ! -e "$dir/cluster.sig" ]; then
+		bundle=$(find /var/lib/heliograph -maxdepth 2 -name "config-$1.bundle" -print -quit)
+		[ -n "$bundle" ] || return 1
+		dir=$work/was
+		rm -rf "$dir"
+		install -d -m 0700 "$work" "$dir"
+		read -r -a lengths < <(head -n 1 "$bundle")
+		local at=$(($(head -n 1 "$bundle" | wc -c) + 1)) i=2 file
+		for file in cluster.sig cluster.yaml agents.yaml; do
+			tail -c "+$at" "$bundle" | head -c "${lengths[$i]}" >"$dir/$file" || [ $? = 141 ]
+			at=$((at + lengths[i])) i=$((i + 1))
+		done
+	fi
+	tar -c -C "$dir" cluster.yaml agents.yaml cluster.sig
+}
+
 # "SHA256 MODE OWNER GROUP PATH" a line on standard input; says new, changed or same of each.
 host_compare() {
 	local sum mode owner group path

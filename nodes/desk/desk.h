@@ -90,7 +90,8 @@ struct desk_abuse desk_abuse(const struct desk *desk);
 struct desk_agents;
 struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fresh);
 void desk_agents_free(struct desk_agents *a);
-/* n->conf is another one now: sessions follow; who was removed is signed out after the call. */
+/* n->conf is another one now: sessions follow; who was removed, locked or given another
+ * password is signed out after the call. */
 void desk_conf(struct desk *d, struct desk_agents *agents);
 
 /* Another node counted wrong passwords. */

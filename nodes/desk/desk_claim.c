@@ -45,7 +45,7 @@ static void seen_raise(struct desk *d, const struct conf_agent *agent, uint64_t 
 
 struct desk_agents {
 	uint32_t *login_seen;
-	uint64_t *newest;
+	uint64_t *newest, *here;
 };
 
 struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fresh)
@@ -55,8 +55,9 @@ struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fre
 	if (t) {
 		t->login_seen = calloc(fresh->agents_n + 1, sizeof(*t->login_seen));
 		t->newest = calloc(fresh->agents_n + 1, sizeof(*t->newest));
+		t->here = calloc(fresh->agents_n + 1, sizeof(*t->here));
 	}
-	if (!t || !t->login_seen || !t->newest) {
+	if (!t || !t->login_seen || !t->newest || !t->here) {
 		desk_agents_free(t);
 		return NULL;
 	}
@@ -68,6 +69,7 @@ struct desk_agents *desk_agents_new(const struct desk *d, const struct conf *fre
 			continue;
 		t->login_seen[i] = d->login_seen[k];
 		t->newest[i] = d->newest[k];
+		t->here[i] = d->here[k];
 	}
 	return t;
 }
@@ -78,6 +80,7 @@ void desk_agents_free(struct desk_agents *t)
 		return;
 	free(t->login_seen);
 	free(t->newest);
+	free(t->here);
 	free(t);
 }
 
@@ -85,8 +88,10 @@ void claims_conf(struct desk *d, struct desk_agents *t)
 {
 	free(d->login_seen);
 	free(d->newest);
+	free(d->here);
 	d->login_seen = t->login_seen;
 	d->newest = t->newest;
+	d->here = t->here;
 	free(t);
 }
 
@@ -154,7 +159,8 @@ void session_dismiss(struct session *s)
 {
 	if (s->yielded)
 		return;
-	log_info("session.removed", "agent=%s", s->agent->name);
+	log_info("session.dismissed", "agent=%s why=%s", s->agent->name,
+		 s->agent->removed ? "removed" : "\"another password, or locked\"");
 	session_let_go(s);
 }
 

@@ -58,7 +58,8 @@ struct session {
 	struct acd_session_id id;
 	const struct conf_agent *agent;
 	uint64_t login_no;
-	bool yielded; /* signed in elsewhere: ends after the call in hand and its wrap-up */
+	bool yielded;   /* signed in elsewhere: ends after the call in hand and its wrap-up */
+	bool dismissed; /* removed, locked, or given another password while signed in: so, too */
 	uint8_t device[SEAL_KEY_LEN]; /* the key of the last page: a browser, not a tab */
 	struct link *link;            /* NULL: GRACE */
 	struct media_leg leg;

@@ -302,9 +302,13 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 static bool session_follow(struct le *le, void *arg)
 {
 	struct session *s = le->data;
+	const struct conf_agent *was = s->agent; /* of the configuration before: still there */
 	(void)arg;
-	s->agent = conf_agent_by_id(s->desk->n->conf, s->agent->id);
+	s->agent = conf_agent_by_id(s->desk->n->conf, was->id);
 	helio_assert(s->agent); /* a removed one was carried over */
+	/* Tickets end with the password by themselves. */
+	s->dismissed =
+	    s->dismissed || s->agent->removed || strcmp(was->password, s->agent->password) != 0;
 	return false;
 }
 
@@ -321,11 +325,11 @@ static bool session_skills(struct le *le, void *arg)
 	return false;
 }
 
-static bool session_removed(struct le *le, void *arg)
+static bool session_dismissed(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
 	(void)arg;
-	return s->agent->removed && !s->yielded;
+	return s->dismissed && !s->yielded;
 }
 
 void desk_conf(struct desk *d, struct desk_agents *agents)
@@ -336,7 +340,7 @@ void desk_conf(struct desk *d, struct desk_agents *agents)
 	 * session. */
 	(void)hash_apply(d->sessions, session_skills, NULL);
 	for (;;) { /* one a pass: a sign-out changes the table */
-		struct session *s = list_ledata(hash_apply(d->sessions, session_removed, NULL));
+		struct session *s = list_ledata(hash_apply(d->sessions, session_dismissed, NULL));
 		if (!s)
 			return;
 		session_dismiss(s);

@@ -2,53 +2,10 @@
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cluster, bin, until } from '../lib/cluster.mjs'
-
-// A cluster that is signed from its start, with a place beside it where the next version is made.
-class Signed extends Cluster {
-	prepare() {
-		super.prepare()
-		this.must('helioctl', ['config', 'sign', this.config])
-		this.desk = join(this.dir, 'next')
-		this.draft = join(this.desk, 'cluster.yaml')
-		mkdirSync(this.desk)
-		for (const f of ['cluster.yaml', 'agents.yaml', 'cluster.sig']) cpSync(join(this.dir, f), join(this.desk, f))
-		symlinkSync('../keys', join(this.desk, 'keys'))
-	}
-	trace(name) { return join(this.dir, `${name}.trace`) }
-	daemon(role, name, extra = []) {
-		return super.daemon(role, name, role === 'gateway' ? extra : [...extra, '--trace', this.trace(name)])
-	}
-	edit(file, change) {
-		const path = join(this.desk, file)
-		writeFileSync(path, change(readFileSync(path, 'utf8')), { mode: 0o600 })
-	}
-	sign() { return this.run('config', 'sign', this.draft) }
-	apply(...args) { return this.run('apply', this.draft, ...args) }
-	run(...args) {
-		const r = spawnSync(join(bin, 'helioctl'), [...args, '--config', this.config], { encoding: 'utf8' })
-		return { code: r.status, text: r.stdout + r.stderr }
-	}
-	status(name) { return this.ctl('status').daemons.find((d) => d.name === name) }
-	versions() { return this.ctl('status').daemons.map((d) => d.config?.version) }
-	daemons() { return this.sites.flatMap((s) => [`${s}-b1`, `${s}1`, `${s}-g1`]) }
-}
-
-const started = async (options, t) => {
-	const c = new Signed(options)
-	t.after(async () => { await c.stop() })
-	c.prepare()
-	await c.up()
-	return c
-}
-const newQueue = (name, more = '') => (text) => `${text.trimEnd()}\n  ${name}: {display: ${name}, skills: [lang.nb], wrap_up: 0s, ring_timeout: 5s${more}}\n`
-const newAgent = (name, site, skills = 'lang.nb') => (text) => {
-	const hash = /password: ("[^"]+")/.exec(text)[1]
-	return `${text.trimEnd()}\n  ${name}: {display: ${name}, site: ${site}, language: en, codec: pcmu, skills: [${skills}], password: ${hash}}\n`
-}
-const audio = ['--audio', 'plain', '--answer-after', '0ms', '--talk', '120s']
+import { bin, until } from '../lib/cluster.mjs'
+import { audio, newAgent, newQueue, started } from './signed.mjs'
 
 test('under load: a queue and an agent come, a queue goes, nobody is lost, and the traces replay', async (t) => {
 	const c = await started({
@@ -170,11 +127,7 @@ test('a bad configuration is refused whole, a tampered one too, and an older one
 
 	// An older version, rightly signed, comes by hand: refused, and not after a restart either.
 	const version = c.versions()[0]
-	const back = c.run('apply', '--back')
-	if (back.code === 0) {
-		r = c.run('reload', 'oslo1')
-		assert.match(r.text, new RegExp(`version ${version} runs`))
-	}
+	assert.notEqual(c.run('apply', '--back').code, 0) // there is none
 	await c.kill('oslo1', 'SIGTERM')
 	c.daemon('node', 'oslo1')
 	await until('oslo1 runs what it ran', () => c.status('oslo1')?.config?.version === version, 10000)

@@ -30,7 +30,7 @@ static void collect_h(struct metrics_out *o, void *arg)
 	struct world *w = arg;
 	char name[24];
 	w->collected++;
-	metrics_config(o, 0xabc);
+	metrics_config(o, &(struct metrics_config){.hash = 0xabc});
 	metrics_family(o, METRIC_QUEUE_WAITING);
 	for (unsigned i = 0; i < w->queues; i++) {
 		snprintf(name, sizeof(name), "q%u", i);
