@@ -18,6 +18,17 @@ static struct node *node;
 static uint8_t buf[70000];
 static size_t len;
 
+/* A gateway whose pages may have 16 MiB waiting each, and one together. */
+static int setup_crowded(void **state)
+{
+	static const char *const options[] = {"--limit", "queue-kib=16384", "--limit",
+					      "queues-mib=1", NULL};
+	(void)state;
+	fx = fixture_new(BASE_PORT, options);
+	node = node_new(fx, "oslo1", 2);
+	return 0;
+}
+
 static int setup(void **state)
 {
 	static const char *const options[] = {
@@ -217,6 +228,29 @@ static void a_browser_that_does_not_read_is_closed(void **state)
 	client_free(c);
 }
 
+static void what_waits_for_all_is_bounded_and_who_reads_goes_on(void **state)
+{
+	static uint8_t big[16000] = {SEAL_FRAME_DATA};
+	enum { FRAMES = 12 * 1024 * 1024 / sizeof(big) }; /* less than may wait for one */
+	uint64_t slow_conn, conn;
+	int small = 4096;
+	(void)state;
+	struct client *slow = settled(&slow_conn), *c = client_open(fx, "");
+	conn = settle(c);
+	setsockopt(slow->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (size_t i = 0; i < FRAMES; i++)
+		node_send(node, GwFrame_Kind_FRAME, slow_conn, 0, big, sizeof(big));
+	GwFrame head = node_expect(node, GwFrame_Kind_CLOSE, buf, sizeof(buf), &len);
+	assert_int_equal(head.conn, slow_conn);
+	for (int i = 0; i < 3; i++) {
+		node_send(node, GwFrame_Kind_FRAME, conn, 0, big, sizeof(big));
+		assert_int_equal(client_recv(c, buf, sizeof(buf)), sizeof(big));
+	}
+	client_free(slow);
+	client_free(c);
+	wait_empty();
+}
+
 static void a_dead_line_is_noticed_by_pings(void **state)
 {
 	uint64_t conn;
@@ -265,5 +299,9 @@ int main(void)
 	    cmocka_unit_test(a_dead_line_is_noticed_by_pings),
 	    cmocka_unit_test(a_gateway_that_stops_says_so_to_every_browser),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	const struct CMUnitTest crowded[] = {
+	    cmocka_unit_test(what_waits_for_all_is_bounded_and_who_reads_goes_on),
+	};
+	int failed = cmocka_run_group_tests(tests, setup, teardown);
+	return failed + cmocka_run_group_tests(crowded, setup_crowded, teardown);
 }

@@ -68,6 +68,47 @@ static void directions_are_turned_to_our_view(void **state)
 	    good("v=0\r\nc=IN IP4 10.0.0.1\r\na=sendonly\r\n" AUDIO "a=sendrecv\r\n").audio.send);
 }
 
+/* In whole frames of 20 ms, three at most: RFC 8866 §6.4, §6.5. */
+static void packets_are_as_long_as_the_far_end_asks_and_takes(void **state)
+{
+	static const struct {
+		const char *session, *media;
+		int ms;
+	} cases[] = {
+	    {"", "", 40}, /* unsaid: it takes up to 200 (RFC 3551 §4.2) */
+	    {"", "a=ptime:20\r\n", 20},
+	    {"", "a=ptime:60\r\n", 60},
+	    {"", "a=ptime:30\r\n", 20},
+	    {"", "a=ptime:10\r\n", 20}, /* our least; an endpoint takes other than it asks for */
+	    {"", "a=ptime:500\r\n", 60},
+	    {"", "a=maxptime:20\r\n", 20},
+	    {"", "a=maxptime:39\r\n", 20},
+	    {"", "a=maxptime:10\r\n", 20},
+	    {"", "a=maxptime:150\r\n", 40},
+	    {"", "a=ptime:60\r\na=maxptime:40\r\n", 40},
+	    {"", "a=maxptime:40\r\na=ptime:20\r\n", 20},
+	    {"a=ptime:20\r\n", "", 20},
+	    {"a=ptime:20\r\n", "a=ptime:60\r\n", 60}, /* the nearer one counts */
+	    {"a=maxptime:20\r\n", "a=ptime:60\r\n", 20},
+	    {"a=maxptime:20\r\n", "a=maxptime:60\r\n", 40},
+	    {"", "a=ptime:0\r\n", 40},
+	    {"", "a=ptime:\r\n", 40},
+	    {"", "a=ptime:forty\r\n", 40},
+	    {"", "a=ptime:99999999999\r\n", 40},
+	    {"", "a=maxptime:-20\r\n", 40},
+	};
+	char text[512];
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%s%s%s%s", HEAD, cases[i].session, AUDIO,
+			       cases[i].media);
+		assert_int_equal(good(text).audio.ptime_ms, cases[i].ms);
+	}
+	/* That of another stream is not ours. */
+	assert_int_equal(
+	    good(HEAD "m=video 5000 RTP/AVP 31\r\na=ptime:60\r\n" AUDIO).audio.ptime_ms, 40);
+}
+
 static void a_stream_that_we_cannot_take_is_no_common_ground(void **state)
 {
 	(void)state;
@@ -151,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(the_first_codec_that_both_know_is_taken),
 	    cmocka_unit_test(line_ends_may_be_bare),
 	    cmocka_unit_test(directions_are_turned_to_our_view),
+	    cmocka_unit_test(packets_are_as_long_as_the_far_end_asks_and_takes),
 	    cmocka_unit_test(a_stream_that_we_cannot_take_is_no_common_ground),
 	    cmocka_unit_test(what_is_not_sdp_is_refused),
 	    cmocka_unit_test(the_answer_names_every_stream_of_the_offer),
