@@ -31,7 +31,7 @@ const benches = [
 	{ name: 'calls', seconds: 75, figures: ['queue_to_ring_p99_ms', 'setup_cpu_ms_per_call', 'freed_agent_rering_p99_ms'] },
 	{ name: 'waiting', seconds: 75, figures: ['waiting_1000_cpu_pct', 'waiting_1000_silent_cpu_pct'] },
 	{ name: 'return', seconds: 45, figures: ['mass_return_s'] },
-	{ name: 'sessions', seconds: 110, figures: ['sessions_per_gateway', 'idle_session_kb', 'broadcast_10000_p99_ms'] },
+	{ name: 'sessions', seconds: 280, figures: ['sessions_per_gateway', 'idle_session_kb', 'broadcast_10000_p99_ms'] },
 	{ name: 'journal', seconds: 100, figures: ['journal_call_ms', 'journal_cpu_pct'] },
 	{ name: 'rate', seconds: 75, figures: ['calls_per_s_core'] },
 ]

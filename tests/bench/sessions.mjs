@@ -22,21 +22,32 @@ export default async function (rows) {
 	const signIn = (first, n) => {
 		const l = new Lines(join(bin, 'helio-agent'), ['--gateway', c.gateway('oslo'), '--agents', String(n), '--first', String(first),
 			'--name-pattern', 's%d', '--password-file', join(c.dir, 'password'), '--ramp', '400', '--audio', 'none', '--rest',
-			'--from', '127.0.98.1', '--from-addresses', '200', '--duration', '300s', '--json', '--quiet', '--waves', ...c.agentTls()])
+			'--from', '127.0.98.1', '--from-addresses', '200', '--duration', '600s', '--json', '--quiet', '--waves', ...c.agentTls()])
 		c.lines.push(l)
 		return l
 	}
 	const held = () => c.ctl('status').daemons.filter((d) => d.role === 'node').reduce((sum, d) => sum + d.sessions, 0)
 	const open = () => c.healthz('oslo').then((h) => h?.connections ?? 0)
-	const signedIn = (n, ms) => until(`${n} pages are signed in`, async () => (await seconds(1), held() === n && (await open()) === n), ms)
+	// What a failure says: how far it came, and what the gateway sent away.
+	const signedIn = async (n, ms) => {
+		let last = ''
+		const all = async () => {
+			await seconds(1)
+			const at = [held(), await open()], k = c.node('oslo-g1')?.counters ?? {}
+			last = `${at[0]} sessions, ${at[1]} open, node_lost ${k.node_lost}, closed by a node ${k.closed_by_node}, no_node ${k.no_node}, send_failed ${k.send_failed}`
+			return at[0] === n && at[1] === n
+		}
+		const ended = () => c.lines.map((l) => l.code === undefined ? '' : `; helio-agent ended: ${l.signal ?? l.code} ${l.stderr.slice(-200)}`).join('')
+		await until(`${n} pages are signed in`, all, ms).catch((e) => { throw new Error(`${e.message} (${last}${ended()})`) })
+	}
 
 	signIn(1, warm)
-	await signedIn(warm, 15000)
+	await signedIn(warm, 30000)
 	await seconds(1)
 	const before = { gateway: privateKb(gateway), nodes: privateKb(nodes) }
 	const began = performance.now()
 	const pages = signIn(warm + 1, all)
-	await signedIn(wanted, 90000)
+	await signedIn(wanted, 200000)
 	const took = (performance.now() - began) / 1000
 	await seconds(3)
 	const grown = { gateway: (privateKb(gateway) - before.gateway) / all, nodes: (privateKb(nodes) - before.nodes) / all }
