@@ -35,8 +35,8 @@ struct gw_limits {
 
 struct gw_counters {
 	uint64_t http_requests, http_not_found, http_bad_method, upgrade_bad_origin,
-	    upgrade_bad_request, upgrade_too_many, sockets_refused, too_big, not_binary, too_fast,
-	    handshake_timeouts, slow_readers;
+	    upgrade_bad_request, upgrade_too_many, sockets_refused, sockets_put_off, too_big,
+	    not_binary, too_fast, handshake_timeouts, slow_readers;
 };
 
 /* When a file was written, as far as one can see. */
@@ -75,8 +75,9 @@ struct gateway {
 	char *cluster_json;
 	struct gw_peers peers;
 
-	size_t waiting; /* bytes, for all browsers */
-	bool from_mesh; /* what is sent now may be written at once */
+	uint64_t tick_due_us; /* when the loop should have come round; 0: not yet */
+	size_t waiting;       /* bytes, for all browsers */
+	bool from_mesh;       /* what is sent now may be written at once */
 
 	struct gw_relay relay;
 	struct gw_knock *knock; /* one a node, as in relay.nodes */

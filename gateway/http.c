@@ -18,6 +18,8 @@ enum {
 	WRITE_TIMEOUT_S = 20,
 	/* Beside its WebSockets an address may hold as many sockets again, and these, for files. */
 	FILE_SOCKETS = 64,
+	/* Two ticks: a pause of the machine is shorter, a handshake of many is longer. */
+	LATE_US = 500000,
 	CLUSTER_KEY_LEN = 32,
 };
 
@@ -275,8 +277,22 @@ static bool address_of(int fd, uint32_t *ret_ip4)
 	return true;
 }
 
+/*
+ * When thousands come at once, to a machine that is busy, every handshake is begun and none is done
+ * within its time; all come again, and so on for ever. So a loop that does not come round in time
+ * takes nobody new: to close a socket costs a hundredth of a handshake, and browsers try again.
+ */
+static bool drowning(const struct gateway *gw)
+{
+	return gw->tick_due_us && mono_us() > gw->tick_due_us + LATE_US;
+}
+
 static int filter_socket(struct gateway *gw, int fd)
 {
+	if (drowning(gw)) {
+		gw->counters.sockets_put_off++;
+		return -1;
+	}
 	uint32_t ip4;
 	bool known = address_of(fd, &ip4);
 	const struct gw_peer *peer = known ? gw_peer_find(&gw->peers, ip4) : NULL;

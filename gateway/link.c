@@ -82,6 +82,7 @@ static void tick(lws_sorted_usec_list_t *sul)
 		gw->live_us = mono_us();
 		live_tick(gw->live, gw->live_us);
 	}
+	gw->tick_due_us = mono_us() + TICK_US;
 	lws_sul_schedule(gw->lws, 0, &gw->tick_sul, tick, TICK_US);
 }
 
@@ -147,6 +148,7 @@ static json_t *counters_json(const struct gateway *gw)
 	    {"upgrade_bad_request", c->upgrade_bad_request},
 	    {"upgrade_too_many", c->upgrade_too_many},
 	    {"sockets_refused", c->sockets_refused},
+	    {"sockets_put_off", c->sockets_put_off},
 	    {"too_big", c->too_big},
 	    {"not_binary", c->not_binary},
 	    {"too_fast", c->too_fast},

@@ -30,6 +30,7 @@ static void put_refusals(const struct gateway *gw, struct metrics_out *o)
 	    {"bad_request", c->upgrade_bad_request},
 	    {"too_many", c->upgrade_too_many},
 	    {"socket_limit", c->sockets_refused},
+	    {"busy", c->sockets_put_off},
 	    {"no_node", r->no_node},
 	    {"by_node", r->refused},
 	};

@@ -9,6 +9,10 @@ enum {
 	PING_MS = 5000, /* as PROTOCOL.md says; silence of 15 s is a dead link */
 	SILENT_US = 15000000,
 	BACKOFF_MIN_MS = 100,
+	/* One process is not ten thousand browsers: with more handshakes under way on a busy
+	 * machine none ends within its time. */
+	BEGINNING_MAX = 512,
+	QUEUE_MS = 50,
 	BACKOFF_MAX_MS = 2000,
 	/* As the page does (gateway/web/src/link): a gateway that has just come back hears of its
 	 * nodes one after the other; a node that is dead must not cost more than this. */
@@ -102,8 +106,16 @@ static void reconnect_later(struct agent *a, const char *why)
 	a->backoff_ms = a->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : a->backoff_ms * 2;
 }
 
+static void begins(struct agent *a, bool on)
+{
+	if (on != a->beginning)
+		a->pool->beginning += on ? 1 : (size_t)-1;
+	a->beginning = on;
+}
+
 static void went_down(struct agent *a, const char *why, int code)
 {
+	begins(a, false);
 	a->sealed = a->in = false;
 	tmr_cancel(&a->act_tmr);
 	tmr_cancel(&a->ready_tmr);
@@ -176,6 +188,7 @@ static void on_welcome(struct agent *a, const json_t *msg)
 	set_id(a->session, msg, "session");
 	(void)str_copy(a->ticket, sizeof(a->ticket), text(msg, "ticket"));
 	a->in = true;
+	begins(a, false);
 	a->backoff_ms = BACKOFF_MIN_MS;
 	a->welcome_us = mono_us();
 	report_time(TIME_LOGIN, a->welcome_us - a->login_us);
@@ -202,6 +215,7 @@ static void on_denied(struct agent *a, const json_t *msg)
 	a->ticket[0] = '\0'; /* if it was the ticket, the password is next */
 	a->link = link_close(a->link);
 	a->sealed = false;
+	begins(a, false);
 	reconnect_later(a, why);
 }
 
@@ -428,6 +442,11 @@ static void link_up(const char *node, void *arg)
 static void connect_now(void *arg)
 {
 	struct agent *a = arg;
+	if (!a->beginning && a->pool->beginning >= BEGINNING_MAX) {
+		tmr_start(&a->connect_tmr, QUEUE_MS + rand_u32() % QUEUE_MS, connect_now, a);
+		return;
+	}
+	begins(a, true);
 	struct link_conf conf = a->pool->link[a->gateway % a->pool->o->gateways];
 	conf.device = &a->device;
 	conf.home = a->ticket[0] && !a->homeless ? a->node : NULL;
@@ -485,6 +504,7 @@ bool agent_leave(struct agent *a)
 void agent_stop(struct agent *a)
 {
 	a->quitting = true;
+	begins(a, false);
 	tmr_cancel(&a->connect_tmr);
 	tmr_cancel(&a->act_tmr);
 	tmr_cancel(&a->ready_tmr);

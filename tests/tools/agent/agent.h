@@ -77,6 +77,7 @@ struct agent {
 	size_t gateway; /* which of --gateway; the next one after each failure */
 	struct seal_keypair device;
 	struct link *link;
+	bool beginning; /* connected, not signed in yet: counted in the pool */
 	bool sealed, in, media_up, down_said, quitting, done;
 	char ticket[TICKET_SIZE], session[ID_SIZE], node[32], state[16];
 	char offer[ID_SIZE], call[ID_SIZE];
@@ -103,7 +104,7 @@ struct pool {
 	int sink; /* AUDIO_NONE: a socket that nobody reads */
 	uint16_t sink_port;
 	struct agent *v;
-	size_t n, started, scripts_left;
+	size_t n, started, scripts_left, beginning;
 	bool failed, leaving;
 	char why[160];
 	struct tmr ramp_tmr, end_tmr, leave_tmr;
