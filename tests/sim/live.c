@@ -126,15 +126,16 @@ static void check_broker(struct sim *sim, uint32_t d)
 	struct acd_queue_view q, mine;
 	uint32_t it = 0;
 
-	for (uint32_t n = 0; acd_queue_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &q);
-	     n = it) {
+	while (acd_queue_next(sim->daemon[d].acd, &it, sim_clock(sim, d), &q)) {
 		uint32_t waiting = 0, idle = 0;
 		for (uint32_t i = 0; i < sim->daemons_n; i++) {
-			uint32_t at = n;
+			uint32_t at = 0; /* each numbers its queues by itself */
 			if (!addr_is_node(sim->daemon[i].addr.v) ||
 			    addr_site(sim->daemon[i].addr.v) != addr_site(sim->daemon[d].addr.v))
 				continue;
-			acd_queue_next(sim->daemon[i].acd, &at, sim_clock(sim, i), &mine);
+			while (acd_queue_next(sim->daemon[i].acd, &at, sim_clock(sim, i), &mine))
+				if (mine.queue.v == q.queue.v)
+					break;
 			waiting += mine.waiting;
 			idle += mine.idle;
 		}

@@ -296,6 +296,7 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_MISCHIEF:
 	case K_CALM:
 	case K_HOURS:
+	case K_RECONF:
 	case K_LOOK: return;
 	}
 }

@@ -130,41 +130,50 @@ void helio_assert_fail(const char *cond, const char *file, int line, const char 
 	sim_fail(sim_current, "core assertion: %s (%s:%d)", cond, base ? base + 1 : file, line);
 }
 
-void sim_boot(struct sim *sim, uint32_t n)
+void sim_conf(const struct sim *sim, uint32_t n, struct sim_conf *ret)
 {
-	struct daemon *d = &sim->daemon[n];
-	struct acd_addr nodes[NODES], brokers[SITES * BROKERS_MAX_SIM];
-	struct acd_conf conf = {
+	const struct daemon *d = &sim->daemon[n];
+	struct acd_conf *conf = &ret->conf;
+
+	*conf = (struct acd_conf){
 	    .role = addr_is_node(d->addr.v) ? ACD_ROLE_NODE : ACD_ROLE_BROKER,
 	    .self = d->addr,
-	    .boot = ++d->boot,
+	    .boot = d->boot,
 	    .calls_max = addr_is_node(d->addr.v) ? 48 : 96,
 	    .agents_max = addr_is_node(d->addr.v) ? 16 : 32,
 	    .queues_n = QUEUES,
 	    .queues = sim->queues,
-	    .nodes = nodes,
-	    .brokers = brokers,
+	    .nodes = ret->nodes,
+	    .brokers = ret->brokers,
 	};
-
-	acd_timers_default(&conf.timers);
-	conf.timers.await_agent_ms = 4000; /* shorter lives, more of them per seed */
-	conf.timers.grace_ms = 3000;
-	conf.timers.owner_lost_ms = 8000;
+	acd_timers_default(&conf->timers);
+	conf->timers.await_agent_ms = 4000; /* shorter lives, more of them per seed */
+	conf->timers.grace_ms = 3000;
+	conf->timers.owner_lost_ms = 8000;
 	for (uint32_t i = 0; i < sim->daemons_n; i++) {
 		struct acd_addr a = sim->daemon[i].addr;
 		if (addr_is_broker(a.v))
-			brokers[conf.brokers_n++] = a;
+			ret->brokers[conf->brokers_n++] = a;
 		else if (addr_site(a.v) == addr_site(d->addr.v))
-			nodes[conf.nodes_n++] = a;
+			ret->nodes[conf->nodes_n++] = a;
 	}
-	size_t size = acd_size(&conf);
+}
+
+void sim_boot(struct sim *sim, uint32_t n)
+{
+	struct daemon *d = &sim->daemon[n];
+	struct sim_conf c;
+
+	d->boot++;
+	sim_conf(sim, n, &c);
+	size_t size = acd_size(&c.conf);
 	helio_assert(size > 0);
 	traced_ends(sim, n);
 	if (!d->mem)
 		d->mem = malloc(size);
 	helio_assert(d->mem);
-	d->acd = acd_init(d->mem, &conf);
-	traced_begins(sim, n, &conf);
+	d->acd = acd_init(d->mem, &c.conf);
+	traced_begins(sim, n, &c.conf);
 	d->up = true;
 	d->frozen = false;
 	d->draining = false;
@@ -382,6 +391,7 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_ADOPT:
 	case K_SEEN: adopt_event(sim, e); return;
 	case K_HOURS: sun_event(sim, e); return;
+	case K_RECONF: reconf_event(sim, e); return;
 	case K_ARRIVE:
 	case K_PATIENCE:
 	case K_TALKED:
@@ -441,6 +451,7 @@ bool sim_run(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	people_start(sim);
 	faults_start(sim);
 	sun_start(sim);
+	reconf_start(sim);
 	loop(sim);
 	live_end(sim);
 	for (uint32_t i = 0; i < sim->daemons_n; i++)

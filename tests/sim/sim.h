@@ -84,6 +84,7 @@ enum kind {
 	K_CALM,
 	K_LOOK,  /* liveness samples */
 	K_HOURS, /* n = queue << 8 | site, id = its weight from now on */
+	K_RECONF, /* n = daemon, id = which queues */
 };
 
 struct mail {
@@ -281,6 +282,15 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev);
 _Noreturn void sim_fail(struct sim *sim, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void sim_boot(struct sim *sim, uint32_t d);
+/* What daemon d is started with; conf points into the rest. */
+struct sim_conf {
+	struct acd_conf conf;
+	struct acd_addr nodes[NODES], brokers[SITES * BROKERS_MAX_SIM];
+};
+void sim_conf(const struct sim *sim, uint32_t d, struct sim_conf *ret);
+/* reconf.c */
+void reconf_start(struct sim *sim);
+void reconf_event(struct sim *sim, const struct event *e);
 /* The id of a new call or session. */
 uint64_t sim_id_next(struct sim *sim, uint32_t d);
 /* What the clock of that daemon shows; and when it will show `at`. */
