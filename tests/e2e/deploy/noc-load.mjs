@@ -37,10 +37,12 @@ function program(name, args, each) {
 	return { child, done }
 }
 
-// One call to one node: how it went.
+// One call to one node: how it went. Each has a number of its own, by which its record is known; the test
+// calls of a roll have others.
+let attempts = 0
 async function attempt(node) {
-	const r = { node, events: [] }
-	const { done } = program('helio-caller', ['--to', `sip:support@${node}`, '--tone', '440', '--listen', String(TONE),
+	const r = { node, from: `+4790${String(++attempts).padStart(6, '0')}`, events: [] }
+	const { done } = program('helio-caller', ['--to', `sip:support@${node}`, '--from', r.from, '--tone', '440', '--listen', String(TONE),
 		'--seconds', '120', '--answer-within', '10', '--json'], (e) => {
 		if (e.event === 'answered') r.answered = true
 		if (e.event === 'heard') r.heard = true
