@@ -79,6 +79,8 @@ export class App {
 		});
 		this.leg = new Leg({
 			status: (status, why) => this.onLeg(status, why),
+			// Perhaps its machine is gone, and our gateway with it: told by a ping, not by the long silence.
+			doubt: () => this.link?.probe(),
 			blocked: (on) => {
 				this.legBlocked = on;
 				this.sayBlocked();

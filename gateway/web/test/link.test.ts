@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backoffMs, doorFor } from '../src/link/backoff';
+import { backoffMs, doorFor, openMaxMs } from '../src/link/backoff';
 import { checkPin, loadPin, readCluster, savePin } from '../src/link/cluster';
 import { micStatusOf } from '../src/media/mic';
 import { levelOf } from '../src/media/sound';
@@ -20,6 +20,15 @@ test('the first try is almost at once, later ones are spread and capped', () => 
 test('the own door first, then the others, and back', () => {
 	assert.deepEqual([0, 1, 2, 3, 4, 5].map((n) => doorFor(n, 3)), [0, 0, 1, 2, 0, 1]);
 	assert.equal(doorFor(9, 1), 0);
+});
+
+test('a door that does not open is left soon while there are others, and waited for when none does', () => {
+	assert.equal(openMaxMs(0, 2, false), 2500);
+	assert.equal(openMaxMs(2, 2, false), 2500);
+	assert.equal(openMaxMs(3, 2, false), 8000); // each was tried: perhaps the line is that bad
+	assert.equal(openMaxMs(0, 1, false), 8000);
+	assert.equal(openMaxMs(0, 2, true), 8000);
+	assert.equal(doorFor(Math.max(0, 1) + 1, 2), 1); // after the own door was deaf: the next one
 });
 
 test('a cluster is read only when it is one', () => {

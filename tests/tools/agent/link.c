@@ -11,6 +11,9 @@ enum {
 	FRAME_MAX = MESSAGE_MAX + 256,
 	/* From the TCP connection to the sealed session; the gateway's own limit is 10 s. */
 	OPEN_MS = 15000,
+	/* To the TCP connection, as the page, which then tries another gateway. (With TLS libre
+	 * tells of both together, and a gateway with many at once may take long for its part.) */
+	DOOR_MS = 2500,
 };
 
 struct link {
@@ -240,10 +243,14 @@ static void tcp_closed(int err, void *arg)
 	fail(arg, err ? strerror(err) : "cut");
 }
 
+static void too_slow(void *arg);
+
 static void tcp_established(void *arg)
 {
 	struct link *l = arg;
 	char request[WS_REQUEST_MAX], path[128], origin[96];
+	if (!l->over)
+		tmr_start(&l->timer, OPEN_MS, too_slow, l);
 	snprintf(path, sizeof(path), "/desk?%s%s%s%s%s", l->conf.site ? "site=" : "",
 		 l->conf.site ? l->conf.site : "", l->conf.site && l->conf.home ? "&" : "",
 		 l->conf.home ? "node=" : "", l->conf.home ? l->conf.home : "");
@@ -318,7 +325,7 @@ int link_open(struct link **ret, const struct link_conf *conf, link_up_h *up_h, 
 		mem_deref(l);
 		return err;
 	}
-	tmr_start(&l->timer, OPEN_MS, too_slow, l);
+	tmr_start(&l->timer, conf->tls ? OPEN_MS : DOOR_MS, too_slow, l);
 	*ret = l;
 	return 0;
 }

@@ -19,3 +19,12 @@ export function backoffMs(attempt: number, random: number): number {
 export function doorFor(attempt: number, doors: number): number {
 	return doors <= 1 || attempt < 2 ? 0 : (attempt - 1) % doors;
 }
+
+const OPEN_MS = 8000; // TCP, TLS and the handshake over a bad line; then another door
+const DOOR_MS = 2500; // four round trips of a bad line; a machine that lost its power never answers
+
+/** How long a link may take to be sealed; less while its socket has not even opened, as long as there
+ * are other doors and not each of them was tried: a dead machine must not cost a talk. */
+export function openMaxMs(attempt: number, doors: number, opened: boolean): number {
+	return opened || doors <= 1 || attempt > doors ? OPEN_MS : DOOR_MS;
+}

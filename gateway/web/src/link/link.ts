@@ -9,7 +9,7 @@ import {
 	Bye, Frame, Handshake, makeFrame, openCert, prologueFor, readFrame, SealError,
 	type KeyPair, type Session,
 } from '../seal';
-import { backoffMs, doorFor } from './backoff';
+import { backoffMs, doorFor, openMaxMs } from './backoff';
 
 export type LinkPhase = 'idle' | 'connecting' | 'sealed' | 'lost';
 export interface LinkEvents {
@@ -34,7 +34,6 @@ export interface LinkOptions {
 	events: LinkEvents;
 }
 
-const OPEN_MAX_MS = 8000;    // TCP, TLS and the handshake over a bad line; then another door
 const PING_MS = 5000;        // PROTOCOL.md
 const SILENCE_MAX_MS = 15000;
 /** How long we insist on the node of our session while a gateway offers another, from its first offer
@@ -217,7 +216,10 @@ export class Link {
 		const slept = now - this.tickAt > ASLEEP_MS;
 		this.tickAt = now;
 		if (this.phase === 'connecting') {
-			if (now - this.startedAt > OPEN_MAX_MS) this.lost();
+			const opened = this.ws?.readyState === WebSocket.OPEN;
+			if (now - this.startedAt <= openMaxMs(this.attempt, this.o.doors.length, opened)) return;
+			if (!opened) this.attempt = Math.max(this.attempt, 1); // not the same door again
+			this.lost();
 			return;
 		}
 		if (this.phase !== 'sealed') return;

@@ -6,6 +6,8 @@ import type { LegStatus } from '../state';
 
 export interface LegEvents {
 	status(status: LegStatus, why: string): void;
+	/** The node's end is silent: for good, or for seconds. */
+	doubt(): void;
 	/** The browser refused to play until somebody clicks. */
 	blocked(on: boolean): void;
 }
@@ -59,6 +61,7 @@ export class Leg {
 			// "disconnected" may mend by itself within seconds; "failed" does not.
 			if (pc.connectionState === 'connected') this.events.status('up', '');
 			else if (pc.connectionState === 'failed') this.events.status('down', 'ice');
+			else if (pc.connectionState === 'disconnected') this.events.doubt();
 		};
 		await pc.setRemoteDescription({ type: 'offer', sdp: offer });
 		const transceiver = pc.getTransceivers()[0];
