@@ -33,7 +33,8 @@ struct desk {
 	uint8_t *rx;    /* a message that came in pieces; NULL else */
 	size_t rx_len;
 	struct gw_bucket bucket;
-	lws_sorted_usec_list_t handshake;
+	uint64_t opened_us, heard_us, pinged_us;
+	bool ping_due;
 	unsigned close_code;
 	const char *close_why;
 };
@@ -124,6 +125,13 @@ void gw_desk_close(struct gw_conn *conn, unsigned code, const char *why, void *a
 
 static int write_waiting(struct desk *d)
 {
+	if (d->ping_due) {
+		/* Not empty: libwebsockets keeps the answer to an empty one to itself. */
+		uint8_t ping[LWS_PRE + 1] = {0};
+		d->ping_due = false;
+		if (lws_write(d->wsi, ping + LWS_PRE, 1, LWS_WRITE_PING) < 0)
+			return -1;
+	}
 	for (int i = 0; d->first && i < FRAMES_PER_WAKE_UP; i++) {
 		struct frame *f = d->first;
 		if (lws_write(d->wsi, f->data + LWS_PRE, f->len, LWS_WRITE_BINARY) < 0)
@@ -217,12 +225,34 @@ static void receive(struct desk *d, const uint8_t *part, size_t len)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static void handshake_over(lws_sorted_usec_list_t *sul)
+/* One page in the sweep of all. libwebsockets has timers for these, but keeps those of all
+ * connections in one sorted list: with some thousand pages each insertion walked past all of them
+ * (half of the CPU), pongs came late, and all pages were dropped at once. Ten thousand stay since.
+ */
+static void sweep_one(struct gw_conn *conn, void *arg)
 {
-	struct desk *d = lws_container_of(sul, struct desk, handshake);
-	if (!d->conn.sealed)
+	struct desk *d = desk_of(conn);
+	const struct gw_limits *l = &d->gw->limits;
+	uint64_t now_us = *(const uint64_t *)arg, ping_us = l->ping_s * 1000000ull;
+	uint64_t silent_us = now_us > d->heard_us ? now_us - d->heard_us : 0;
+	if (conn->closing)
+		return;
+	if (!conn->sealed && now_us - d->opened_us > l->handshake_ms * 1000ull)
 		refuse(d, &d->gw->counters.handshake_timeouts, GW_BYE_LIMIT, GW_CLOSE_POLICY,
 		       "silent in the handshake");
+	else if (silent_us > ping_us + ping_us / 2 + 1000000 && d->pinged_us > d->heard_us)
+		gw_relay_close(&d->gw->relay, conn, 0, GW_CLOSE_GOING_AWAY, "no answer to a ping");
+	else if (silent_us > ping_us && d->pinged_us <= d->heard_us) {
+		d->pinged_us = now_us;
+		d->ping_due = true;
+		lws_callback_on_writable(d->wsi);
+	}
+}
+
+void gw_desk_sweep(struct gateway *gw)
+{
+	uint64_t now_us = mono_us();
+	gw_relay_each(&gw->relay, sweep_one, &now_us);
 }
 
 /* Headers can be read here, before the upgrade, and no longer when it is established. */
@@ -264,15 +294,13 @@ static int established(struct desk *d, struct lws *wsi)
 	d->peer->desks++;
 	gw->peers.desks++;
 	d->conn.ip4 = d->peer->ip4;
-	lws_sul_schedule(gw->lws, 0, &d->handshake, handshake_over,
-			 (lws_usec_t)gw->limits.handshake_ms * 1000);
+	d->opened_us = d->heard_us = mono_us();
 	gw_relay_open(&gw->relay, &d->conn, mono_us());
 	return 0;
 }
 
 static void closed(struct desk *d)
 {
-	lws_sul_cancel(&d->handshake);
 	gw_relay_gone(&d->gw->relay, &d->conn);
 	while (d->first)
 		drop_first(d);
@@ -295,7 +323,11 @@ int gw_desk_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 	switch ((int)reason) {
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return prepare(d, gw_of(wsi), wsi);
 	case LWS_CALLBACK_ESTABLISHED: return established(d, wsi);
-	case LWS_CALLBACK_RECEIVE: receive(d, in, len); return 0;
+	case LWS_CALLBACK_RECEIVE:
+		d->heard_us = mono_us();
+		receive(d, in, len);
+		return 0;
+	case LWS_CALLBACK_RECEIVE_PONG: d->heard_us = mono_us(); return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE: return write_waiting(d);
 	case LWS_CALLBACK_CLOSED: closed(d); return 0;
 	default: return 0;

@@ -131,6 +131,8 @@ int gw_desk_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 size_t gw_desk_session_size(void);
 /* Tells every browser to go elsewhere (1001). */
 void gw_desk_close_all(struct gateway *gw);
+/* Handshakes that take too long, pages that must be asked whether they live, those that do not say so. */
+void gw_desk_sweep(struct gateway *gw);
 int gw_desk_send(struct gw_conn *conn, const void *frame, size_t len, void *arg);
 void gw_desk_close(struct gw_conn *conn, unsigned code, const char *why, void *arg);
 

@@ -78,6 +78,8 @@ static void tick(lws_sorted_usec_list_t *sul)
 	bool all_read = drain(gw);
 	gw_knock_tick(gw);
 	gw_relay_tick(&gw->relay, all_read, mono_us());
+	if (all_read) /* else their signs of life may still wait to be read */
+		gw_desk_sweep(gw);
 	if (mono_us() - gw->live_us >= LIVE_TICK_MS * 1000ull) {
 		gw->live_us = mono_us();
 		live_tick(gw->live, gw->live_us);

@@ -155,10 +155,9 @@ static int listen_http(struct gateway *gw, char why[256])
 	    /* Only with TLS: a browser that came by it does not come without it for a year. */
 	    {NULL, NULL, "strict-transport-security:", "max-age=31536000"},
 	};
-	static lws_retry_bo_t idle;
+	/* No pings of libwebsockets' own: gw_desk_sweep() says why. */
+	static const lws_retry_bo_t idle;
 	const struct gw_limits *l = &gw->limits;
-	idle.secs_since_valid_ping = (uint16_t)l->ping_s;
-	idle.secs_since_valid_hangup = (uint16_t)(l->ping_s + l->ping_s / 2 + 1);
 	header[0].value = gw->csp;
 	struct lws_context_creation_info info = {
 	    .port = gw->self->http_port,
