@@ -110,23 +110,10 @@ static void put_queues(const struct broker *b, struct metrics_out *o, uint64_t n
 			       b->conf->queues[i].name);
 }
 
-static void put_config(const struct broker *b, struct metrics_out *o)
-{
-	struct live_figures f = live_figures(b->live);
-	struct metrics_config c = {.hash = f.hash,
-				   .version = f.version,
-				   .refused = f.refused,
-				   .needs_roll = f.needs_roll,
-				   .taken = f.taken,
-				   .refusals = f.refusals,
-				   .conflicts = f.conflicts};
-	metrics_config(o, &c);
-}
-
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct broker *b = arg;
-	put_config(b, o);
+	live_metrics(b->live, o);
 	metrics_mesh(o, mesh_counters(b->mesh));
 	metrics_acd(o, &b->acd_messages);
 	metrics_put(o, METRIC_ACD_REFUSED, b->counters.refused);

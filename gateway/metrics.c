@@ -73,24 +73,11 @@ static void put_cert(const struct gateway *gw, struct metrics_out *o)
 		metrics_put1(o, METRIC_CERT_EXPIRY, (uint64_t)at, "tls");
 }
 
-static void put_config(const struct gateway *gw, struct metrics_out *o)
-{
-	struct live_figures f = live_figures(gw->live);
-	struct metrics_config c = {.hash = f.hash,
-				   .version = f.version,
-				   .refused = f.refused,
-				   .needs_roll = f.needs_roll,
-				   .taken = f.taken,
-				   .refusals = f.refusals,
-				   .conflicts = f.conflicts};
-	metrics_config(o, &c);
-}
-
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct gateway *gw = arg;
 	const struct gw_relay_counters *r = &gw->relay.counters;
-	put_config(gw, o);
+	live_metrics(gw->live, o);
 	metrics_mesh(o, mesh_counters(gw->mesh));
 	put_cert(gw, o);
 	metrics_put(o, METRIC_GW_CONNECTIONS, gw->relay.conns);

@@ -301,24 +301,11 @@ static void put_stores(const struct node *n, struct metrics_out *o)
 		metrics_put1(o, METRIC_PRESENCE_EVENTS, row[i].n, row[i].event);
 }
 
-static void put_config(const struct node *n, struct metrics_out *o)
-{
-	struct live_figures f = live_figures(n->live);
-	struct metrics_config c = {.hash = f.hash,
-				   .version = f.version,
-				   .refused = f.refused,
-				   .needs_roll = f.needs_roll,
-				   .taken = f.taken,
-				   .refusals = f.refusals,
-				   .conflicts = f.conflicts};
-	metrics_config(o, &c);
-}
-
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct node *n = arg;
 	uint64_t now = mono_us();
-	put_config(n, o);
+	live_metrics(n->live, o);
 	metrics_mesh(o, mesh_counters(n->mesh));
 	metrics_acd(o, &n->metrics->acd);
 	metrics_put(o, METRIC_ACD_REFUSED, n->counters.refused_events);

@@ -100,6 +100,9 @@ char *id_format(char buf[static ID_STR_SIZE], uint64_t id, const char *name);
 int id_parse(const char *s, char *ret_name, size_t name_size, uint32_t *ret_boot,
 	     uint32_t *ret_seq);
 
+/* Makes renames and new names in a folder survive a power cut. errno. */
+int dir_sync(const char *path);
+
 /* The next boot number of the daemon whose state folder this is: read, increased, fsynced (file and
  * folder), returned. Starts at 1. Errors: errno of the failing call; EOVERFLOW past 20 bits. */
 int boot_next(const char *state_dir, uint32_t *ret_boot);

@@ -46,6 +46,15 @@ static int write_number(int dir, uint32_t v)
 	return err;
 }
 
+int dir_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int boot_next(const char *state_dir, uint32_t *ret_boot)
 {
 	uint32_t v = 0;

@@ -252,7 +252,8 @@ static int text_check(struct edit *e, const char *text, size_t len, struct yaml 
 	return err;
 }
 
-static int dir_sync(const char *path)
+/* The folder that the file stands in. */
+static int folder_sync(const char *path)
 {
 	char dir[CONF_PATH_SIZE];
 	const char *slash = strrchr(path, '/');
@@ -261,12 +262,7 @@ static int dir_sync(const char *path)
 		str_copy(dir, sizeof(dir), ".");
 	else
 		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path + (slash == path)), path);
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	int err = fsync(fd) ? errno : 0;
-	close(fd);
-	return err;
+	return dir_sync(dir);
 }
 
 static int file_replace(struct edit *e, const char *text, size_t len)
@@ -298,7 +294,7 @@ static int file_replace(struct edit *e, const char *text, size_t len)
 		unlink(tmp);
 		return fail(e, err, "%.180s: %s", e->path, strerror(err));
 	}
-	return dir_sync(e->path);
+	return folder_sync(e->path);
 }
 
 static int edit_apply(struct edit *e, const struct conf_agent *agent, const char *site,

@@ -1,4 +1,5 @@
 #include "common/live/copies.h"
+#include "common/base/base.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,16 +36,6 @@ uint32_t copies_below(const char *dir, uint32_t below)
 	if (d)
 		closedir(d);
 	return best;
-}
-
-static int dir_sync(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
 }
 
 int copies_put(const char *dir, const struct bundle *b)

@@ -85,6 +85,9 @@ struct live_figures {
 	uint64_t taken, refusals, conflicts, parts_sent;
 };
 struct live_figures live_figures(const struct live *l);
+/* The same, as metrics (common/metrics/metrics.h). */
+struct metrics_out;
+void live_metrics(const struct live *live, struct metrics_out *out);
 
 /* For admin replies: {version, hash, signed, needs_roll, refused}; new reference. */
 json_t *live_json(const struct live *l);

@@ -225,16 +225,6 @@ static int give(const char *path, unsigned mode)
 	return g && chown(path, 0, g->gr_gid) ? errno : 0;
 }
 
-static int dir_sync(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 static int store_open(struct ctl *ctl, struct store *st)
 {
 	char path[CONF_PATH_SIZE];
