@@ -38,6 +38,7 @@ test.before(async () => {
 			shift: `${common}, hours: {oslo: ${oslo}}, overflow: [{when: closed_everywhere, to: refuse}]`,
 		},
 	})
+	await c.reachable() // else an agent's first page goes to another site's node
 })
 test.after(async () => {
 	rmSync(dir, { recursive: true, force: true })
