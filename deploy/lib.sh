@@ -44,7 +44,7 @@ packages_build="build-essential cmake ninja-build pkg-config ccache libzmq3-dev 
 packages_run="redis-server iproute2 curl"
 packages_check="chromium"
 packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3 python3 openssl stunnel4
-	openssh-server openssh-client nftables keepalived file dpkg-dev"
+	openssh-server openssh-client nftables keepalived systemd dbus file dpkg-dev"
 
 # install_packages NAME…: what is missing, by apt, as root.
 install_packages() {
