@@ -612,6 +612,7 @@ static void call_stays(struct node *n, struct call *c, const struct acd_fx *fx)
 			       .call = c->id,
 			       .queue = {c->queue->id},
 			       .age_us = fx->age_us,
+			       .msg = {.cepoch = fx->cepoch}, /* it waited here already */
 			       .on = true};
 	c->leaving = c->told_closed = false;
 	enum acd_verdict v = node_event(n, &ev);

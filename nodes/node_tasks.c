@@ -12,6 +12,8 @@ enum {
 	AGAIN_MS = 5000,
 	/* After the talk and its wrap-up: who has noted nothing by then has forgotten it. */
 	NOTE_WITHIN_MS = 120000,
+	/* People change their mind while they write; later than this it is only in the record. */
+	NOTE_SETTLES_MS = 2000,
 	/* After a restart nobody knows how far the agent was. */
 	NOTE_AFTER_RESTART_MS = 900000,
 	/* Started anew, the partner is asked first whether it has taken tasks over. If it cannot be
@@ -73,10 +75,17 @@ struct task_work *task_work_make(struct node *n, uint64_t id, bool confirmed)
 	return w;
 }
 
-/* An attempt that is under way ends by itself; its end finds nothing to change. */
 void task_work_drop(struct node *n, uint64_t id)
 {
-	mem_deref(task_work_find(n, id));
+	struct task_work *w = task_work_find(n, id);
+	if (w && w->call) { /* its end is the last that is heard of it */
+		struct acd_event ev = {
+		    .type = ACD_EV_CALL_GONE, .call = {w->call}, .cause = ACD_CAUSE_FORCED};
+		w->dropped = true;
+		(void)node_event(n, &ev);
+	} else {
+		mem_deref(w);
+	}
 }
 
 const struct task *node_tasks_of(const struct node *n, uint64_t call)
@@ -287,8 +296,8 @@ static void given(struct node *n, struct task_work *w, const struct task *t,
 		w->answered_us = mono_us();
 		w->answered_ms = wall_ms();
 	}
-	w->noted = false;
-	w->noted_by_us = 0; /* not while the agent is at it */
+	w->noted_by_us = w->noted_us = 0; /* not while the agent is at it */
+	next.disposition[0] = '\0';       /* an earlier try's */
 	next.attempt = w->call;
 	next.tries++;
 	(void)str_copy(next.agent, sizeof(next.agent), agent ? agent->name : "?");
@@ -321,8 +330,15 @@ bool node_tasks_fx(struct node *n, const struct acd_fx *fx)
 {
 	struct task_work *w = work_of_call(n, fx->call.v);
 	const struct task *t = w ? tasks_get(n->tasks->ledger, w->id) : NULL;
-	if (!t)
-		return w != NULL;
+	if (!w)
+		return false;
+	if (!t || w->dropped) {
+		if (t && fx->call_state == ACD_CALL_ENDED)
+			attempt_ended(n, w, t, fx);
+		if (fx->call_state == ACD_CALL_ENDED)
+			mem_deref(w);
+		return true;
+	}
 	switch ((enum acd_call_state)fx->call_state) {
 	case ACD_CALL_GRANTED:
 		w->offers++;
@@ -369,23 +385,23 @@ bool node_tasks_wrap(struct node *n, uint64_t call, const char *disposition, con
 		return true;
 	struct task_work *w = task_work_find(n, t->id);
 	if (w)
-		w->noted = *disposition != '\0';
+		w->noted_us = mono_us();
 	return true;
 }
 
 /* The talk is over and its outcome is noted: done, unless nobody was reached. */
 static void settle_given(struct node *n, struct task_work *w, const struct task *t, uint64_t now_us)
 {
-	if (w->call)
+	if (w->call || (w->noted_us && now_us - w->noted_us < NOTE_SETTLES_MS * 1000u))
 		return;
 	if (!w->noted_by_us) /* this process did not see it begin */
 		w->noted_by_us = now_us + NOTE_AFTER_RESTART_MS * 1000ull;
-	if (*t->disposition && strcmp(t->disposition, "not_reached") != 0 && w->noted) {
+	if (strcmp(t->disposition, "not_reached") == 0 ||
+	    (!*t->disposition && now_us >= w->noted_by_us)) {
+		back(n, t);
+	} else if (*t->disposition) {
 		struct task next = next_version(t, TASK_DONE);
 		(void)task_change(n, &next);
-	} else if (now_us >= w->noted_by_us ||
-		   (w->noted && strcmp(t->disposition, "not_reached") == 0)) {
-		back(n, t);
 	}
 }
 
@@ -431,7 +447,6 @@ static void tick_h(void *arg)
 static void safe_h(uint64_t id, uint64_t version, void *arg)
 {
 	struct node *n = arg;
-	(void)version;
 	for (struct le *le = n->tasks->leaving.head, *next; le; le = next) {
 		struct task_leaving *l = le->data;
 		next = le->next;
@@ -440,7 +455,11 @@ static void safe_h(uint64_t id, uint64_t version, void *arg)
 		l->safe = true;
 		(void)leaving_settle(n, l, mono_us());
 	}
-	task_copies_tick(n, mono_us());
+	task_copies_say(n, id);
+	const struct task *t = tasks_get(n->tasks->ledger, id);
+	/* Should the partner have missed its end, it asks: the disk knows. */
+	if (t && t->state > TASK_GIVEN && t->version == version)
+		task_work_drop(n, id);
 }
 
 static void ledger_h(int flags, void *arg)

@@ -81,6 +81,14 @@ static unsigned say(struct node *n, struct task_work *w, const struct task *t, u
 	return said;
 }
 
+void task_copies_say(struct node *n, uint64_t id)
+{
+	const struct task *t = tasks_get(n->tasks->ledger, id);
+	struct task_work *w = task_work_find(n, id);
+	if (t && w && t->owner == n->self->addr && tasks_safe(n->tasks->ledger, id, t->version))
+		(void)say(n, w, t, mono_us());
+}
+
 void task_copies_tick(struct node *n, uint64_t now_us)
 {
 	struct tasks *ledger = n->tasks->ledger;

@@ -22,10 +22,11 @@ struct task_work {
 	uint32_t offers;
 	uint64_t not_before_us; /* refused just now: not again at once */
 	uint64_t noted_by_us;   /* given: until then the agent's note is waited for */
+	uint64_t noted_us;      /* when it came last, in this life */
+	bool dropped;           /* not ours any more: goes with the attempt's end */
 	bool confirmed;         /* made in this life, or the partner knows of nothing later */
 	/* copies: the version that the other side has on disk, and when we last said ours */
 	uint64_t seen[TASK_COPIES], said_us[TASK_COPIES];
-	bool noted;
 };
 
 /* A caller who is let go as soon as the task is safe. */
@@ -52,6 +53,8 @@ struct node_tasks {
 struct task_work *task_work_find(const struct node *n, uint64_t id);
 /* The node that a copy number goes to; 0: none. */
 uint16_t task_copy_to(const struct node *n, const struct task *t, unsigned copy);
+/* It has just become safe: its copies need not wait for the tick. */
+void task_copies_say(struct node *n, uint64_t id);
 /* Says what the others do not have yet, asks about their tasks; from the tick. */
 void task_copies_tick(struct node *n, uint64_t now_us);
 void task_copy_send(struct node *n, uint16_t to, const struct task *t);
@@ -59,7 +62,7 @@ void task_copy_send(struct node *n, uint16_t to, const struct task *t);
 int task_change(struct node *n, const struct task *t);
 /* It is ours from now on (again): it gets a work. */
 struct task_work *task_work_make(struct node *n, uint64_t id, bool confirmed);
-/* It is another node's. */
+/* It is another node's, or over: an attempt that is under way ends. */
 void task_work_drop(struct node *n, uint64_t id);
 
 #endif

@@ -130,10 +130,12 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US ||
 	    !call_cepoch_ok(acd, cepoch))
 		return ACD_REFUSED_INVALID;
-	/* A removed queue takes nobody new; who comes back with an epoch waited there already. */
-	if (queue == NIL || (acd->queues[queue].conf->closed && !ev->msg.cepoch))
+	/* Nobody new into a removed queue, a full one, or a node that drains; who comes back with
+	 * an epoch waited there already. */
+	bool fresh = !ev->msg.cepoch;
+	if (queue == NIL || (acd->queues[queue].conf->closed && fresh))
 		return ACD_REFUSED_UNKNOWN;
-	if (acd->draining)
+	if (acd->draining && fresh)
 		return ACD_REFUSED_DRAINING;
 	if (call_find(acd, ev->call) != NIL)
 		return ACD_REFUSED_STATE;
@@ -141,7 +143,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	    !ev->on)
 		return ACD_REFUSED_CLOSED;
 	uint32_t max_length = acd->queues[queue].conf->max_length;
-	if (max_length && acd->queues[queue].queued >= max_length)
+	if (fresh && max_length && acd->queues[queue].queued >= max_length)
 		return ACD_REFUSED_LIMIT;
 	enum acd_verdict v = call_enter(acd, ev, cepoch, &i);
 	if (v != ACD_OK)
