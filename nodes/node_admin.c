@@ -282,10 +282,10 @@ static json_t *request_h(const char *cmd, const json_t *req, void *arg)
 	}
 	json_t *config = live_admin(((struct node *)arg)->live, cmd, req, mono_us());
 	return config ? config
-		      : admin_error("a node does not know this command",
-				    "one of: status queues agents calls records drain why force  "
-				    "tasks task_cancel declare_lost"
-				    "events config reload");
+		      : admin_error(
+			    "a node does not know this command",
+			    "one of: status queues agents calls records drain events why force "
+			    "tasks task_cancel declare_lost config reload");
 }
 
 static void admin_fd_h(int flags, void *arg)

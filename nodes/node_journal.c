@@ -120,6 +120,14 @@ static void get_text(const struct returning *r, size_t *at, char out[256])
 	*at += len;
 }
 
+/* A call that is older than its machine, taken over by one that has just started, came in "before"
+ * the start of the clock: the difference is right all the same. */
+static uint64_t since(uint64_t from_us, uint64_t now_us)
+{
+	int64_t us = (int64_t)(now_us - from_us);
+	return us > 0 ? (uint64_t)us : 0;
+}
+
 static int unpack(const struct node *n, const struct returning *r, struct call_back *b)
 {
 	size_t at = 0;
@@ -127,8 +135,7 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 	if (version < 1 || version > PACK_VERSION)
 		return EBADMSG;
 	b->queue = conf_queue_by_id(n->conf, (uint32_t)get_u64(r, &at));
-	uint64_t entered_us = get_u64(r, &at);
-	b->age_us = r->owner_now_us > entered_us ? r->owner_now_us - entered_us : 0;
+	b->age_us = since(get_u64(r, &at), r->owner_now_us);
 	b->entered_ms = (int64_t)get_u64(r, &at);
 	b->answered_ms = (int64_t)get_u64(r, &at);
 	b->wait_us = get_u64(r, &at);
@@ -144,8 +151,7 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 		b->numbers.ssrc = (uint32_t)(stream >> 32);
 		b->numbers.ts = (uint32_t)stream;
 		b->numbers.seq = (uint16_t)get_u64(r, &at);
-		uint64_t noted_us = get_u64(r, &at);
-		b->numbers_age_us = r->owner_now_us > noted_us ? r->owner_now_us - noted_us : 0;
+		b->numbers_age_us = since(get_u64(r, &at), r->owner_now_us);
 		b->have_numbers = b->numbers.ssrc != 0;
 	}
 	get_text(r, &at, b->caller);
@@ -413,7 +419,7 @@ int node_journal_open(struct node *n, char ret_why[256])
 		return err;
 	}
 	err = journal_open(&n->journal, &conf, mono_us());
-	memset(conf.key, 0, sizeof(conf.key));
+	explicit_bzero(conf.key, sizeof(conf.key));
 	const struct journal_load_handlers h = {.entry_h = entry_h, .done_h = done_h, .arg = n};
 	if (!err) {
 		struct acd_event ev = {.type = ACD_EV_RECOVER, .on = true};

@@ -101,8 +101,11 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 		if (addr_is_node(from))
 			node_tasks_seen_came(n, from, &env->body.task_seen);
 		break;
-	case Envelope_wrap_tag:
-		calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition, env->body.wrap.note);
+	case Envelope_wrap_tag: /* a gateway carries what pages say, sealed; it says nothing itself
+				 */
+		if (addr_is_node(from))
+			calls_wrap(n, env->body.wrap.call, env->body.wrap.disposition,
+				   env->body.wrap.note);
 		break;
 	case Envelope_node_status_tag:
 		if (addr_is_node(from))

@@ -1,4 +1,5 @@
 #include "nodes/node_tasks_priv.h"
+#include "nodes/node_neighbour.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -434,7 +435,7 @@ static void tick_h(void *arg)
 		else if (q && !q->closed && !w->call && t->due_ms <= now_ms &&
 			 now_us >= w->not_before_us && begun < ATTEMPTS_AT_ONCE &&
 			 tasks_safe(n->tasks->ledger, t->id, t->version) && !n->draining &&
-			 !n->loading) {
+			 !n->loading && !node_neighbour_lapsed(n)) {
 			attempt(n, w, t, q, now_us);
 			begun++;
 		}

@@ -239,8 +239,9 @@ struct desk *desk_close(struct desk *d)
 	mem_deref(d->sessions);
 	mem_deref(d->by_leg);
 	claims_close(d);
-	memset(d->ticket_key, 0, sizeof(d->ticket_key));
-	memset(&d->noise, 0, sizeof(d->noise));
+	sodium_memzero(d->ticket_key,
+		       sizeof(d->ticket_key)); /* a memset() before free() is left out */
+	sodium_memzero(&d->noise, sizeof(d->noise));
 	free(d);
 	return NULL;
 }

@@ -168,7 +168,7 @@ static bool yielded_at_rest(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
 	(void)arg;
-	return s->yielded && s->worked == ACD_AGENT_NOT_READY;
+	return s->yielded && !s->leaving && s->worked == ACD_AGENT_NOT_READY;
 }
 
 void claims_tick(struct desk *d)
@@ -178,8 +178,12 @@ void claims_tick(struct desk *d)
 		if (!s)
 			return;
 		struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
-		if (node_event(d->n, &ev) != ACD_OK)
+		/* Once: while the lease is over the event waits, and the session is still here. */
+		s->leaving = true;
+		if (node_event(d->n, &ev) != ACD_OK) {
+			s->leaving = false;
 			return;
+		}
 	}
 }
 

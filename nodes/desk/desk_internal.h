@@ -60,6 +60,7 @@ struct session {
 	uint64_t login_no;
 	bool yielded;   /* signed in elsewhere: ends after the call in hand and its wrap-up */
 	bool dismissed; /* removed, locked, or given another password while signed in: so, too */
+	bool leaving;   /* yielded and at rest: its sign-out is said, perhaps not done yet */
 	uint8_t device[SEAL_KEY_LEN]; /* the key of the last page: a browser, not a tab */
 	struct link *link;            /* NULL: GRACE */
 	struct media_leg leg;

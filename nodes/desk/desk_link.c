@@ -5,6 +5,7 @@
 #include "nodes/desk/desk_internal.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 
 enum {
@@ -86,7 +87,7 @@ void link_send(struct link *l, json_t *msg)
 	json_decref(msg);
 	helio_assert(len > 0 && len <= sizeof(text)); /* every message of ours is bounded */
 	link_send_text(l, text, len);
-	memset(text, 0, len);
+	sodium_memzero(text, len); /* a ticket, perhaps */
 }
 
 void link_error(struct link *l, const char *what, const char *why, const char *remedy)
@@ -178,7 +179,7 @@ static void link_data(struct link *l, const uint8_t *body, size_t len)
 	}
 	l->heard_us = mono_us();
 	message_handle(l, plain, got);
-	memset(plain, 0, sizeof(plain));
+	sodium_memzero(plain, got); /* a password, perhaps */
 }
 
 static void link_frame(struct link *l, const uint8_t *payload, size_t len)

@@ -74,4 +74,24 @@ test('what a true key says about calls and sessions that are not there moves not
 	await agent.stop()
 })
 
+test('a gateway notes nothing in a record: only nodes say what agents wrote', async () => {
+	await goodCall()
+	await goodCall()
+	const calls = await until('both calls have a record', () => {
+		const found = c.records().filter((r) => r.node === 'oslo1')
+		return found.length >= 2 && found.map((r) => r.call)
+	})
+	const number = (call) => {
+		const [boot, seq] = call.split('-').slice(-2).map((x) => BigInt(`0x${x}`))
+		return (BigInt(address('oslo', 1)) << 48n) | (boot << 28n) | seq
+	}
+	const before = counters('oslo1').received
+	assert.equal(say('manila-g1', targets[0], address('manila', 96), 100002, `wrap=${number(calls[0])}`), 0)
+	await until('the node has heard the gateway', () => counters('oslo1').received >= before + 50)
+	assert.equal(say('manila1', targets[0], address('manila', 1), 1, `wrap=${number(calls[1])}`), 0)
+	const disposition = (call) => c.records().find((r) => r.call === call).disposition
+	await until('what a node said is noted', () => disposition(calls[1]) === 'written')
+	assert.equal(disposition(calls[0]), '')
+})
+
 test('and calls between the sites go on', goodCall)

@@ -3,7 +3,7 @@
  *   KEYS  the cluster's keys     AS    whose secret key is used; "-": one that nobody knows
  *   TO    whose public key answers at HOST:PORT
  *   FROM, BOOT  what the envelope claims (an address as a number)
- *   WHAT  ping | garbage | acd | claims: what is sent, COUNT times
+ *   WHAT  ping | garbage | acd | claims | wrap=CALL (an id as a number): what is sent, COUNT times
  * Ends with 0 once all of it was handed over, 3 if the other side lets nothing in.
  */
 #include <czmq.h>
@@ -77,6 +77,12 @@ static int say(zsock_t *s, Envelope *env, const char *what)
 		random_bytes(&env->body.session_claim.agent, sizeof(env->body.session_claim.agent));
 		random_bytes(&env->body.session_claim.session,
 			     sizeof(env->body.session_claim.session));
+	} else if (strncmp(what, "wrap=", 5) == 0) { /* what an agent noted of a call */
+		env->which_body = Envelope_wrap_tag;
+		memset(&env->body, 0, sizeof(env->body));
+		env->body.wrap.call = strtoull(what + 5, NULL, 10);
+		(void)str_copy(env->body.wrap.disposition, sizeof(env->body.wrap.disposition),
+			       "written");
 	}
 	return send_envelope(s, env);
 }
