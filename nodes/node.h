@@ -44,13 +44,14 @@ struct trace;
 enum {
 	NODE_STATUS_MS = 500, /* gateways call a node live for 2 s after its last status */
 	NODE_HASH_BUCKETS = 4096,
-	NODE_QUEUE_STATS_MAX = 256,
 	NODE_PAGE_RATE = 50, /* messages a second of one page (--page-rate) */
 	NODE_PAGE_RATE_MAX = 1000000,
 };
 
+/* What a broker of the site said of a queue: of the whole line, for people. */
 struct node_queue_stats {
-	uint32_t queue, waiting, idle, longest_ms, ewt_ms, ewt_error_ms;
+	uint32_t waiting, idle, longest_ms, ewt_ms, ewt_error_ms;
+	bool known; /* something was said */
 };
 
 struct node {
@@ -110,8 +111,7 @@ struct node {
 	uint8_t cert[256];
 	size_t cert_len;
 
-	struct node_queue_stats queue_stats[NODE_QUEUE_STATS_MAX];
-	uint32_t queue_stats_n;
+	struct node_queue_stats *queue_stats; /* as conf->queues */
 	bool queue_stats_changed;
 
 	struct {

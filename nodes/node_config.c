@@ -21,6 +21,7 @@
 struct change {
 	struct acd *acd;
 	struct node_queue_counts *counts;
+	struct node_queue_stats *stats;
 	struct wall_figures *figures;
 	struct desk_agents *agents;
 	struct directory *directory;
@@ -58,9 +59,10 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 		return EAGAIN;
 	}
 	c.counts = node_metrics_counts(n, fresh);
+	c.stats = node_by_queue(n->conf, fresh, n->queue_stats, sizeof(*n->queue_stats));
 	c.figures = node_wall_figures(n, fresh);
 	c.agents = desk_agents_new(n->desk, fresh);
-	int err = c.counts && c.figures && c.agents ? 0 : ENOMEM;
+	int err = c.counts && c.stats && c.figures && c.agents ? 0 : ENOMEM;
 	if (err)
 		snprintf(ret_why, 256, "out of memory");
 	if (!err)
@@ -69,12 +71,15 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 		err = core_reconfigure(n, fresh, ret_why);
 	if (err) {
 		free(c.counts);
+		free(c.stats);
 		free(c.figures);
 		desk_agents_free(c.agents);
 		(void)directory_free(c.directory);
 		return err;
 	}
 	node_metrics_counts_set(n, c.counts);
+	free(n->queue_stats);
+	n->queue_stats = c.stats;
 	node_wall_conf(n, fresh, c.figures);
 	(void)hash_apply(n->calls, call_follow, (void *)fresh);
 	n->conf = fresh;

@@ -9,6 +9,8 @@
 #include "common/live/live.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -65,18 +67,20 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 {
 	for (pb_size_t i = 0; i < qs->entries_count; i++) {
 		const QueueStats_Entry *e = &qs->entries[i];
-		uint32_t k = 0;
-		while (k < n->queue_stats_n && n->queue_stats[k].queue != e->queue)
-			k++;
-		if (k == NODE_QUEUE_STATS_MAX)
-			continue;
-		struct node_queue_stats now = {e->queue,      e->waiting, e->idle,
-					       e->longest_ms, e->ewt_ms,  e->ewt_error_ms};
-		if (k == n->queue_stats_n)
-			n->queue_stats_n++;
-		if (memcmp(&n->queue_stats[k], &now, sizeof(now)) != 0)
+		const struct conf_queue *q = conf_queue_by_id(n->conf, e->queue);
+		if (!q)
+			continue; /* of another configuration */
+		struct node_queue_stats *was = &n->queue_stats[q - n->conf->queues];
+		if (!was->known || was->waiting != e->waiting || was->idle != e->idle ||
+		    was->longest_ms != e->longest_ms || was->ewt_ms != e->ewt_ms ||
+		    was->ewt_error_ms != e->ewt_error_ms)
 			n->queue_stats_changed = true;
-		n->queue_stats[k] = now;
+		*was = (struct node_queue_stats){.waiting = e->waiting,
+						 .idle = e->idle,
+						 .longest_ms = e->longest_ms,
+						 .ewt_ms = e->ewt_ms,
+						 .ewt_error_ms = e->ewt_error_ms,
+						 .known = true};
 	}
 }
 
@@ -198,6 +202,11 @@ int node_mesh_open(struct node *n, char ret_why[256])
 {
 	tmr_init(&n->tmr_mesh);
 	tmr_init(&n->tmr_status);
+	n->queue_stats = calloc(n->conf->queues_n + 1u, sizeof(*n->queue_stats));
+	if (!n->queue_stats) {
+		snprintf(ret_why, 256, "out of memory");
+		return ENOMEM;
+	}
 	int err = mesh_open(&n->mesh, n->conf, n->self->addr, n->boot, ret_why);
 	if (err)
 		return err;
@@ -216,4 +225,6 @@ void node_mesh_close(struct node *n)
 	if (n->mesh)
 		fd_close(mesh_fd(n->mesh));
 	n->mesh = mesh_free(n->mesh);
+	free(n->queue_stats);
+	n->queue_stats = NULL;
 }

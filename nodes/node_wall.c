@@ -100,13 +100,10 @@ static void queues_write(struct node_wall *w)
 					 .waiting = v.waiting,
 					 .head_us = v.waiting ? now - v.head_age_us : 0,
 					 .day = w->day.queue[q - n->conf->queues]};
-		for (uint32_t k = 0; k < n->queue_stats_n; k++)
-			if (n->queue_stats[k].queue == q->id) {
-				/* in tenths of a second: it moves all the time */
-				row.ewt_ms = (n->queue_stats[k].ewt_ms + 50) / 100 * 100;
-				row.ewt_error_ms =
-				    (n->queue_stats[k].ewt_error_ms + 50) / 100 * 100;
-			}
+		/* In tenths of a second: it moves all the time. */
+		const struct node_queue_stats *s = &n->queue_stats[q - n->conf->queues];
+		row.ewt_ms = (s->ewt_ms + 50) / 100 * 100;
+		row.ewt_error_ms = (s->ewt_error_ms + 50) / 100 * 100;
 		wall_book_queue(w->book, &row);
 	}
 }

@@ -245,10 +245,11 @@ json_t *message_queues(const struct session *s)
 {
 	const struct node *n = s->desk->n;
 	json_t *list = json_array();
-	for (uint32_t i = 0; i < n->queue_stats_n && json_array_size(list) < DESK_QUEUES_MAX; i++) {
+	for (uint32_t i = 0; i < n->conf->queues_n && json_array_size(list) < DESK_QUEUES_MAX;
+	     i++) {
 		const struct node_queue_stats *q = &n->queue_stats[i];
-		const struct conf_queue *c = conf_queue_by_id(n->conf, q->queue);
-		if (c && (c->skills & s->agent->skills) == c->skills)
+		const struct conf_queue *c = &n->conf->queues[i];
+		if (q->known && (c->skills & s->agent->skills) == c->skills)
 			json_array_append_new(list,
 					      json_pack("{ss sI sI sI}", "name", c->name, "waiting",
 							(json_int_t)q->waiting, "longest_ms",

@@ -1,0 +1,25 @@
+// A cluster with more queues than anybody looks at: each page sees its own, however far down the file
+// they stand.
+import test from 'node:test'
+import assert from 'node:assert/strict'
+import { Cluster, password } from '../lib/cluster.mjs'
+import { Page, sealed, done } from '../abuse/page.mjs'
+
+const QUEUES = 300, last = `q${QUEUES - 1}`
+let c
+test.before(async () => {
+	const queues = Object.fromEntries(Array.from({ length: QUEUES }, (_, i) => [`q${i}`, `skills: [${i === QUEUES - 1 ? 'lang.nb' : 'lang.en'}]`]))
+	c = await Cluster.start({ sites: ['oslo'], base: 214, queues, agents: [{ name: 'a1', skills: ['lang.nb'] }] })
+	await c.reachable()
+	await sealed()
+})
+test.after(async () => { await c?.stop(); done() })
+
+test(`who serves the last of ${QUEUES} queues sees who waits in it`, async () => {
+	const page = await (await Page.open(c, c.ip('oslo'))).seal()
+	assert.equal((await page.login('a1', password)).t, 'welcome')
+	const caller = c.caller('oslo', last, ['--seconds', '60'])
+	await page.until(() => page.messages.some((m) => m.t === 'queues' && m.queues.some((q) => q.name === last && q.waiting === 1)), 20000)
+	page.close()
+	await caller.stop()
+})
