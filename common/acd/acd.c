@@ -21,17 +21,24 @@ static void *cut(struct arena *a, size_t n, size_t size)
 	return p;
 }
 
-static void cut_table(struct arena *a, struct table *t, uint32_t max)
+#define KEYS(entries, field) (a->mem ? &(entries)->field : NULL), sizeof(*(entries))
+
+/* KEYS says where the keys of the entries lie. */
+static void cut_table(struct arena *a, struct table *t, uint32_t max, const void *key,
+		      size_t stride)
 {
 	uint32_t cap = 4;
 
 	while (cap < 2 * max + 2)
 		cap *= 2;
 	t->slot = cut(a, cap, sizeof(*t->slot));
+	t->key = key;
+	t->stride = stride;
+	t->narrow = false;
 	t->mask = cap - 1;
 	t->n = 0;
-	if (a->mem)
-		memset(t->slot, 0, cap * sizeof(*t->slot));
+	for (uint32_t i = 0; a->mem && i < cap; i++)
+		t->slot[i] = (struct table_slot){0, NIL};
 }
 
 static void cut_freelist(struct arena *a, struct freelist *f, uint32_t max)
@@ -63,16 +70,16 @@ static void cut_node(struct arena *a, struct acd *acd, const struct acd_conf *co
 	acd->endings_max = node ? calls + agents + members + 256 : 0;
 	acd->calls = cut(a, calls, sizeof(*acd->calls));
 	cut_freelist(a, &acd->call_free, calls);
-	cut_table(a, &acd->call_by_id, calls);
+	cut_table(a, &acd->call_by_id, calls, KEYS(acd->calls, id.v));
 	acd->members = cut(a, members, sizeof(*acd->members));
 	cut_freelist(a, &acd->member_free, members);
 	acd->agents = cut(a, agents, sizeof(*acd->agents));
 	cut_freelist(a, &acd->agent_free, agents);
-	cut_table(a, &acd->agent_by_session, agents);
-	cut_table(a, &acd->agent_by_offer, agents);
+	cut_table(a, &acd->agent_by_session, agents, KEYS(acd->agents, session.v));
+	cut_table(a, &acd->agent_by_offer, agents, KEYS(acd->agents, offer.v));
 	acd->endings = cut(a, acd->endings_max, sizeof(*acd->endings));
 	cut_freelist(a, &acd->ending_free, acd->endings_max);
-	cut_table(a, &acd->ending_by_key, acd->endings_max);
+	cut_table(a, &acd->ending_by_key, acd->endings_max, KEYS(acd->endings, key));
 	acd->stations = cut(a, ACD_BROKERS_PER_SITE_MAX, sizeof(*acd->stations));
 }
 
@@ -84,23 +91,26 @@ static void cut_matcher(struct arena *a, struct acd *acd, const struct acd_conf 
 	acd->mnodes = cut(a, acd->mnodes_n, sizeof(*acd->mnodes));
 	acd->mcalls = cut(a, conf->calls_max, sizeof(*acd->mcalls));
 	cut_freelist(a, &acd->mcall_free, conf->calls_max);
-	cut_table(a, &acd->mcall_by_id, conf->calls_max);
+	cut_table(a, &acd->mcall_by_id, conf->calls_max, KEYS(acd->mcalls, id.v));
 	acd->magents = cut(a, conf->agents_max, sizeof(*acd->magents));
 	acd->magents_cold = cut(a, conf->agents_max, sizeof(*acd->magents_cold));
+	acd->magents_orders = cut(a, conf->agents_max, sizeof(*acd->magents_orders));
 	cut_freelist(a, &acd->magent_free, conf->agents_max);
-	cut_table(a, &acd->magent_by_session, conf->agents_max);
+	cut_table(a, &acd->magent_by_session, conf->agents_max, KEYS(acd->magents, session.v));
 	acd->claims = cut(a, acd->claims_max, sizeof(*acd->claims));
 	cut_freelist(a, &acd->claim_free, acd->claims_max);
-	cut_table(a, &acd->claim_by_offer, acd->claims_max);
+	cut_table(a, &acd->claim_by_offer, acd->claims_max, KEYS(acd->claims, offer.v));
 	acd->classes = cut(a, acd->classes_max, sizeof(*acd->classes));
 	cut_freelist(a, &acd->class_free, acd->classes_max);
-	cut_table(a, &acd->class_by_skills, acd->classes_max);
+	cut_table(a, &acd->class_by_skills, acd->classes_max, KEYS(acd->classes, key));
 	acd->links = cut(a, (size_t)acd->classes_max * acd->needs_n, sizeof(*acd->links));
 	acd->wants = false;
 	for (uint32_t i = 0; i < conf->queues_n; i++)
 		acd->wants |= conf->queues[i].wants;
-	cut_table(a, &acd->own_by_agent, acd->wants ? conf->calls_max : 0);
-	cut_table(a, &acd->free_by_agent, acd->wants ? conf->agents_max : 0);
+	cut_table(a, &acd->own_by_agent, acd->wants ? conf->calls_max : 0,
+		  KEYS(acd->mcalls, own.v));
+	cut_table(a, &acd->free_by_agent, acd->wants ? conf->agents_max : 0,
+		  KEYS(acd->magents, id.v));
 	acd->peers_n = 0;
 	for (uint32_t i = 0; conf->role == ACD_ROLE_BROKER && i < conf->brokers_n; i++)
 		acd->peers_n += site_of(conf->brokers[i]) != site_of(conf->self);
@@ -153,7 +163,9 @@ static size_t layout(struct acd *acd, unsigned char *mem, const struct acd_conf 
 	acd->queue_conf = cut(&a, acd->confs_n, sizeof(*acd->queue_conf));
 	acd->queue_next = cut(&a, acd->queues_n, sizeof(*acd->queue_next));
 	acd->needs = cut(&a, acd->needs_n, sizeof(*acd->needs));
-	cut_table(&a, &acd->queue_by_id, acd->confs_n);
+	cut_table(&a, &acd->queue_by_id, acd->confs_n, mem ? &acd->queues->id.v : NULL,
+		  sizeof(*acd->queues));
+	acd->queue_by_id.narrow = true;
 	hours_init(acd, conf);
 	acd->hours = cut(&a, (size_t)acd->confs_n * acd->sites_n, sizeof(*acd->hours));
 	cut_node(&a, acd, conf);
@@ -214,9 +226,12 @@ static void init_families(struct acd *acd)
 							    [BY_TALK] = less_talk,
 							    [BY_TURN] = less_turn,
 							    [BY_RANK] = less_rank};
-	for (uint32_t k = 0; k < ORDER_COUNT; k++)
-		acd->family[HK_MAGENT + k] = (struct heap_family){
-		    (unsigned char *)&acd->magents->node[k], sizeof(struct magent), less[k]};
+	acd->family[HK_MAGENT + BY_IDLE] = (struct heap_family){
+	    (unsigned char *)&acd->magents->idle, sizeof(struct magent), less[BY_IDLE]};
+	for (uint32_t k = BY_IDLE + 1; k < ORDER_COUNT; k++)
+		acd->family[HK_MAGENT + k] =
+		    (struct heap_family){(unsigned char *)&acd->magents_orders->node[k - 1],
+					 sizeof(struct magent_orders), less[k]};
 	acd->family[HK_LINK] = (struct heap_family){(unsigned char *)&acd->links->node,
 						    sizeof(struct link), less_link};
 }
@@ -254,10 +269,14 @@ static void init_queues(struct acd *acd, const struct acd_conf *conf)
 	for (uint32_t i = 0; i < conf->queues_n; i++) {
 		const struct acd_queue_conf *c = &conf->queues[i];
 		acd->queue_conf[i] = *c;
-		table_put(&acd->queue_by_id, c->id.v, n);
 		for (uint32_t k = 0; k <= c->relax_n; k++) {
 			acd->queues[n + k] = (struct queue){
 			    .conf = &acd->queue_conf[i],
+			    .id = c->id,
+			    .prefs = c->pref_n,
+			    .overflows = c->overflow_no_idle || c->overflow_timed ||
+					 c->overflow_longer || c->overflow_ewt_ms ||
+					 c->overflow_closed,
 			    .stage = (uint8_t)k,
 			    .stages = (uint8_t)(1 + c->relax_n),
 			    .first = n,
@@ -273,6 +292,7 @@ static void init_queues(struct acd *acd, const struct acd_conf *conf)
 			pref->stage = (uint8_t)(ACD_PREF_STAGE + k);
 			pref->needs.skills |= c->pref[k].bits;
 		}
+		table_put(&acd->queue_by_id, c->id.v, n);
 		n += 1u + c->relax_n + c->pref_n;
 	}
 	helio_assert(n == acd->queues_n);
@@ -299,6 +319,9 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	memset(acd->mcalls, 0, acd->mcall_free.max * sizeof(*acd->mcalls));
 	memset(acd->magents, 0, acd->magent_free.max * sizeof(*acd->magents));
 	memset(acd->magents_cold, 0, acd->magent_free.max * sizeof(*acd->magents_cold));
+	for (uint32_t i = 0; i < acd->magent_free.max; i++)
+		for (uint32_t k = 0; k < ORDER_COUNT - 1; k++)
+			heap_node_init(&acd->magents_orders[i].node[k]);
 	memset(acd->claims, 0, acd->claims_max * sizeof(*acd->claims));
 	init_families(acd);
 	memset(acd->queues, 0, acd->queues_n * sizeof(*acd->queues));
@@ -334,7 +357,7 @@ uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t
 	if (q == NIL)
 		return NIL;
 	if (stage >= ACD_PREF_STAGE)
-		return stage - ACD_PREF_STAGE < acd->queues[q].conf->pref_n
+		return stage - ACD_PREF_STAGE < acd->queues[q].prefs
 			   ? q + acd->queues[q].stages + stage - ACD_PREF_STAGE
 			   : NIL;
 	return stage < acd->queues[q].stages ? q + stage : NIL;
@@ -424,8 +447,7 @@ static bool while_suspended(enum acd_event_type type)
 static enum acd_verdict handle(struct acd *acd, const struct acd_event *ev)
 {
 	if (ev->type > ACD_EV_MSG && ev->type != ACD_EV_DRAIN && ev->type != ACD_EV_HOURS &&
-	    ev->type != ACD_EV_NODE_GONE &&
-	    acd->role != ACD_ROLE_NODE)
+	    ev->type != ACD_EV_NODE_GONE && acd->role != ACD_ROLE_NODE)
 		return ACD_REFUSED_STATE;
 	if (acd->suspended && !while_suspended(ev->type))
 		return ACD_REFUSED_STATE;

@@ -56,6 +56,10 @@ enum {
  * agents of a class, and so on. Nodes lie inside the entries, so nothing is allocated; insert and
  * top are O(1), removal of any entry O(log n) amortised.
  *
+ * Most entries come in their order (deadlines, callers, agents by the time since when they are
+ * idle): who comes after the last such one is hung below it. The tree is a path then, and the next
+ * one is found without a comparison or a look at any other entry.
+ *
  *      root ──child──► first ──next──► second ──next──► …      prev: left neighbour, or the parent
  */
 struct hnode {
@@ -65,6 +69,7 @@ struct hnode {
 
 struct heap {
 	uint32_t root, n;
+	uint32_t last; /* any entry, as a rule the greatest: the next one may belong below it */
 };
 
 enum heap_kind {
@@ -99,12 +104,15 @@ void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h
 
 /* --- table.c: 64-bit key -> index, open addressing; and lists of free entries -------------------
  */
-struct table_slot {   /* key and value side by side: one cache line a look */
-	uint64_t key; /* 0 is empty */
-	uint32_t value;
+struct table_slot {
+	uint32_t hash;
+	uint32_t value; /* NIL: empty */
 };
 struct table {
 	struct table_slot *slot;
+	const unsigned char *key; /* of entry 0: in the entry for as long as it is in the table … */
+	size_t stride;
+	bool narrow; /* … of 32 bits, else 64 */
 	uint32_t mask, n;
 };
 uint32_t table_get(const struct table *t, uint64_t key); /* NIL if absent */
@@ -290,6 +298,7 @@ struct triple {
 struct ending {
 	bool used, done; /* done: the other side knows, kept only as a memory */
 	uint8_t side, cause;
+	uint64_t key; /* in ending_by_key */
 	struct triple t;
 	struct acd_addr peer;
 	acd_time_us forget_at;
@@ -318,26 +327,28 @@ struct mcall {
 };
 /* By what the idle agents of a class are ordered; a class keeps those orders that its needs use. */
 enum order { BY_IDLE, BY_CALLS, BY_TALK, BY_TURN, BY_RANK, ORDER_COUNT };
+/* One cache line: what is looked at when an agent comes, is reserved, and goes. */
 struct magent {
-	/* what a heap by idle time and the claim look at comes first, in one cache line */
 	struct acd_session_id session;
-	int64_t idle_since;
-	struct hnode node[ORDER_COUNT]; /* in cls.agents while free */
-	uint32_t cls, claim; /* claim: reserved by this matcher, answer outstanding */
-	uint32_t mnode;
-	bool used, free;     /* free: in the heaps of its class */
-	bool asked;          /* in acd.asked: somebody may want it in person */
-	uint8_t rank;
 	struct acd_agent_id id;
+	int64_t idle_since;
 	uint64_t version;
-	int64_t turn_at;
-	uint32_t taken;
-	uint32_t asked_next;
+	struct hnode idle;   /* in cls.agents[BY_IDLE] while free */
+	uint32_t cls, claim; /* claim: reserved by this matcher, answer outstanding */
+	uint32_t taken, asked_next;
+	uint8_t mnode, rank;
+	bool used : 1, free : 1; /* free: in the heaps of its class */
+	bool asked : 1;          /* in acd.asked: somebody may want it in person */
 };
-/* … and apart what is looked at when it comes or goes: then its neighbours are touched, too. */
+/* Apart: its neighbours in the list are touched, too. */
 struct magent_cold {
 	uint32_t prev, next; /* list of its mnode */
 	uint64_t mark, talk_us;
+	int64_t turn_at;
+};
+/* … in cls.agents of the orders but BY_IDLE, which few queues ask for. */
+struct magent_orders {
+	struct hnode node[ORDER_COUNT - 1];
 };
 /* A node whose announcements are mirrored (on an island: the node itself, alone). */
 struct mnode {
@@ -373,32 +384,34 @@ struct key {
  * of a queue lie one after another; a caller moves on by time and keeps its place, for all stages
  * are ordered by the same key and the oldest head is served first. */
 struct queue {
-	const struct acd_queue_conf *conf; /* of all its stages */
-	struct able needs;
-	uint8_t stage, stages;
-	bool waits;     /* something changes with the wait: its configuration must be looked at */
+	/* what each call looks at comes first, in three cache lines */
+	_Alignas(64) const struct acd_queue_conf *conf; /* of all its stages */
+	struct acd_queue_id id;
 	uint32_t first; /* the queue's stage 0 */
 	uint32_t need;
-	/* stage 0, node: own calls QUEUED. Matcher: how fast it is served, see ewt.c */
-	uint32_t queued;
-	uint64_t gap_us, ewt_error_us;
-	acd_time_us busy_since, served_at;
+	uint8_t stage, stages, prefs;
+	bool waits;     /* something changes with the wait: its configuration must be looked at */
+	bool overflows; /* some rule sends callers to other sites */
+	/* hours.c, the same for all stages */
+	bool shut;             /* closed at every site */
+	uint16_t open_here;    /* permille; 0: its agents get none of these callers */
+	uint32_t open_abroad;  /* brokers of sites that are open */
 	struct heap young, ripe; /* mcall WAITING; ripe: has waited overflow_after_ms */
 	struct heap own;         /* … want an agent in person: nobody else looks at them */
 	struct heap more;        /* … ring already, for more agents: after all who wait */
 	struct heap slots;       /* adverts of other sites that we may still claim from */
 	struct hnode node;       /* in need.queues while it has demand */
 	struct key key;          /* of its best demand */
+	struct able needs;
+	/* stage 0, node: own calls QUEUED. Matcher: how fast it is served, see ewt.c */
+	uint64_t gap_us, ewt_error_us;
+	acd_time_us busy_since, served_at;
+	uint32_t queued;
 	uint32_t told;           /* count in our last ADVERT; 0 lets the periodic one rest */
 	uint32_t told_idle;
-	bool advert_dirty, idle_dirty;
+	uint32_t fresh;          /* callers who came since our last ADVERT */
 	acd_time_us advert_at, idle_advert_at; /* not before */
 	acd_time_us quick_at;    /* an advert of new callers alone: not before */
-	uint32_t fresh;          /* callers who came since our last ADVERT */
-	/* hours.c, the same for all stages */
-	uint16_t open_here;      /* permille; 0: its agents get none of these callers */
-	bool shut;               /* closed at every site */
-	uint32_t open_abroad;    /* brokers of sites that are open */
 };
 struct need {
 	struct able needs;
@@ -411,6 +424,7 @@ struct need {
 	uint32_t first_queue; /* its queues: list through acd.queue_next */
 };
 struct cls {
+	uint64_t key;             /* in class_by_skills */
 	struct able has;          /* reduced to what needs ask for */
 	struct acd_levels levels; /* reduced to what MOST_SKILLED weighs */
 	uint8_t orders;           /* bits: enum order */
@@ -557,6 +571,7 @@ struct acd {
 	struct table mcall_by_id;
 	struct magent *magents;
 	struct magent_cold *magents_cold;
+	struct magent_orders *magents_orders;
 	struct freelist magent_free;
 	struct table magent_by_session;
 	uint32_t mnodes_n, claims_max;
@@ -627,7 +642,7 @@ static inline uint32_t queue_last_stage(const struct queue *q)
 /* … and after its stages the prefs. */
 static inline uint32_t queue_end(const struct queue *q)
 {
-	return q->first + q->stages + q->conf->pref_n;
+	return q->first + q->stages + q->prefs;
 }
 
 /* --- outbox.c ------------------------------------------------------------------------------------

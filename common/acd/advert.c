@@ -40,11 +40,7 @@ static bool idle_alive(const struct acd *acd, const struct slot *s)
 /* The queue may send callers to other sites, and its idle agents may be wanted by them. */
 static bool may_overflow(const struct acd *acd, const struct queue *queue)
 {
-	const struct acd_queue_conf *c = queue->conf;
-
-	return acd->role == ACD_ROLE_BROKER && acd->peers_n > 0 &&
-	       (c->overflow_no_idle || c->overflow_timed || c->overflow_longer ||
-		c->overflow_ewt_ms || c->overflow_closed);
+	return queue->overflows && acd->role == ACD_ROLE_BROKER && acd->peers_n > 0;
 }
 
 /* … and one of them is open. */
@@ -315,7 +311,7 @@ static void send_demand(struct acd *acd, const struct queue *queue, uint32_t pee
 	fx_send(acd, acd->peers[peer].addr,
 		&(struct acd_msg){
 		    .type = ACD_MSG_ADVERT,
-		    .queue = queue->conf->id,
+		    .queue = queue->id,
 		    .stage = queue->stage,
 		    .version = acd->round.version,
 		    .count = acd->round.count,
@@ -335,7 +331,7 @@ static void send_idle(struct acd *acd, const struct queue *queue, uint32_t peer)
 	fx_send(acd, acd->peers[peer].addr,
 		&(struct acd_msg){
 		    .type = ACD_MSG_AGENT_ADVERT,
-		    .queue = queue->conf->id,
+		    .queue = queue->id,
 		    .stage = queue->stage,
 		    .version = acd->round.version,
 		    .count = acd->round.count,

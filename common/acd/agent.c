@@ -190,7 +190,7 @@ void agent_talk(struct acd *acd, uint32_t i)
 	fx->cepoch = a->cepoch;
 	fx->peer = a->owner;
 	if (a->recalled) {
-		fx->queue = acd->queues[a->queue].conf->id;
+		fx->queue = acd->queues[a->queue].id;
 		fx->age_us = age(acd, a->queued_at);
 		a->recalled = false;
 	}

@@ -23,7 +23,7 @@ void call_up_msg(const struct acd *acd, const struct call *c, struct acd_msg *re
 	*ret = (struct acd_msg){
 	    .type = ACD_MSG_CALL_UP,
 	    .call = c->id,
-	    .queue = acd->queues[c->queue].conf->id,
+	    .queue = acd->queues[c->queue].id,
 	    .priority = c->priority,
 	    .age_us = age(acd, c->queued_at),
 	    .version = c->ann_version,

@@ -68,7 +68,7 @@ void call_set(struct acd *acd, uint32_t i, enum acd_call_state state, enum acd_c
 	fx->agent = c->party.agent;
 	fx->session = c->party.session;
 	fx->peer = c->party.node;
-	fx->queue = acd->queues[c->queue].conf->id;
+	fx->queue = acd->queues[c->queue].id;
 	fx->cause = (uint8_t)cause;
 	fx->outcome = (uint8_t)outcome;
 	fx->age_us = age(acd, c->queued_at);

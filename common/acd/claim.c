@@ -128,7 +128,7 @@ static void claim_nack(struct acd *acd, struct acd_addr to, struct acd_offer_id 
 		&(struct acd_msg){
 		    .type = ACD_MSG_CLAIM_NACK,
 		    .offer = offer,
-		    .queue = queue->conf->id,
+		    .queue = queue->id,
 		    .cause = (uint8_t)cause,
 		    .version = acd->advert_version,
 		    .count = queue_waiting(queue),
@@ -182,7 +182,7 @@ static void pick(struct acd *acd, uint32_t i, uint32_t c)
 		    .call = cl->picked,
 		    .agent = cl->agent,
 		    .session = cl->session,
-		    .queue = queue->conf->id,
+		    .queue = queue->id,
 		    .node = cl->node,
 		    .idle_us = cl->idle_us,
 		    .stage = acd->queues[acd->mcalls[c].queue].stage,

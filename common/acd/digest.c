@@ -172,7 +172,7 @@ static void add_mirror(struct hash *h, const struct acd *acd)
 		add(h, a->session.v);
 		add(h, (uint64_t)a->rank << 32 | a->taken);
 		add(h, acd->magents_cold[i].talk_us);
-		add(h, (uint64_t)a->turn_at);
+		add(h, (uint64_t)acd->magents_cold[i].turn_at);
 		add(h, (uint64_t)a->claim << 32 | i);
 		add(h, (uint64_t)a->mnode << 32 | (uint64_t)a->cls << 1 | a->free);
 		add(h, (uint64_t)a->idle_since);

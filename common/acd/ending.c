@@ -34,7 +34,7 @@ static void forget(struct acd *acd, uint32_t i)
 	struct ending *e = &acd->endings[i];
 
 	timer_stop(acd, TM_ENDING, i);
-	table_del(&acd->ending_by_key, key_of((enum acd_side)e->side, e->t));
+	table_del(&acd->ending_by_key, e->key);
 	if (e->older != NIL)
 		acd->endings[e->older].younger = e->younger;
 	else
@@ -81,7 +81,8 @@ void ending_note(struct acd *acd, enum acd_side side, struct triple t, struct ac
 	else
 		acd->ending_oldest = i;
 	acd->ending_youngest = i;
-	table_put(&acd->ending_by_key, key_of(side, t), i);
+	e->key = key_of(side, t);
+	table_put(&acd->ending_by_key, e->key, i);
 	if (tell)
 		send_release(acd, e);
 	timer_set(acd, TM_ENDING, i, tell ? after_ms(acd, acd->tm.release_retry_ms) : e->forget_at);

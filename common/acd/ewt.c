@@ -10,7 +10,7 @@ uint32_t queue_waiting_all(const struct acd *acd, uint32_t q)
 	const struct queue *first = &acd->queues[acd->queues[q].first];
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < (uint32_t)first->stages + first->conf->pref_n; k++)
+	for (uint32_t k = 0; k < (uint32_t)first->stages + first->prefs; k++)
 		n += queue_waiting(&first[k]) + first[k].own.n;
 	return n;
 }

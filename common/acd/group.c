@@ -40,7 +40,7 @@ static void tell(struct acd *acd, const struct call *c, const struct acd_party *
 	struct acd_fx *fx = fx_push(acd, ACD_FX_GROUP);
 
 	fx->call = c->id;
-	fx->queue = acd->queues[c->queue].conf->id;
+	fx->queue = acd->queues[c->queue].id;
 	fx->offer = p->offer;
 	fx->agent = p->agent;
 	fx->session = p->session;

@@ -8,13 +8,25 @@ static struct hnode *at(const struct heap_family *f, uint32_t i)
 
 void heap_init(struct heap *h)
 {
-	h->root = NIL;
+	h->root = h->last = NIL;
 	h->n = 0;
 }
 
 void heap_node_init(struct hnode *node)
 {
 	*node = (struct hnode){NIL, NIL, HEAP_OUT};
+}
+
+/* The root b becomes the first child of a, which is not greater. */
+static void hang(const struct heap_family *f, uint32_t a, uint32_t b)
+{
+	struct hnode *na = at(f, a), *nb = at(f, b);
+
+	nb->prev = a;
+	nb->next = na->child;
+	if (na->child != NIL)
+		at(f, na->child)->prev = b;
+	na->child = b;
 }
 
 /* Both are roots; the smaller takes the other as its first child. */
@@ -29,14 +41,8 @@ static uint32_t merge(const struct acd *acd, const struct heap_family *f, uint32
 		a = b;
 		b = t;
 	}
-	struct hnode *na = at(f, a), *nb = at(f, b);
-	nb->prev = a;
-	nb->next = na->child;
-	if (na->child != NIL)
-		at(f, na->child)->prev = b;
-	na->child = b;
-	na->next = NIL;
-	na->prev = NIL;
+	hang(f, a, b);
+	at(f, a)->next = at(f, a)->prev = NIL;
 	return a;
 }
 
@@ -70,8 +76,14 @@ void heap_insert(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t 
 
 	helio_assert(!heap_holds(at(f, i)));
 	*at(f, i) = (struct hnode){NIL, NIL, NIL};
-	h->root = merge(acd, f, h->root, i);
-	h->n++;
+	if (h->n++ == 0) {
+		h->root = h->last = i;
+	} else if (f->less(acd, i, h->last)) {
+		h->root = merge(acd, f, h->root, i);
+	} else {
+		hang(f, h->last, i);
+		h->last = i;
+	}
 }
 
 void heap_remove(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t i)
@@ -81,6 +93,8 @@ void heap_remove(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t 
 
 	helio_assert(heap_holds(n) && h->n > 0);
 	uint32_t orphans = merge_children(acd, f, n->child);
+	if (h->last == i)
+		h->last = orphans != NIL ? orphans : n->prev;
 	if (h->root == i) {
 		h->root = orphans;
 	} else {
@@ -95,6 +109,10 @@ void heap_remove(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t 
 	}
 	heap_node_init(n);
 	h->n--;
+	/* Who comes next is mostly not in the cache, and the heap is not looked at again at once.
+	 */
+	if (h->root != NIL && at(f, h->root)->child != NIL)
+		__builtin_prefetch(at(f, at(f, h->root)->child));
 }
 
 void heap_update(struct acd *acd, enum heap_kind kind, struct heap *h, uint32_t i)
@@ -108,15 +126,17 @@ void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h
 {
 	const struct heap_family *f = &acd->family[kind];
 	uint32_t seen = 0, i = h->root;
+	bool has_last = false;
 
 	if (i == NIL) {
-		helio_assert(h->n == 0);
+		helio_assert(h->n == 0 && h->last == NIL);
 		return;
 	}
 	helio_assert(at(f, i)->prev == NIL && at(f, i)->next == NIL);
 	while (i != NIL) {
 		const struct hnode *n = at(f, i);
 		seen++;
+		has_last |= i == h->last;
 		helio_assert(seen <= h->n);
 		for (uint32_t c = n->child, left = i; c != NIL; left = c, c = at(f, c)->next) {
 			helio_assert(at(f, c)->prev == left);
@@ -138,5 +158,5 @@ void heap_check(const struct acd *acd, enum heap_kind kind, const struct heap *h
 		if (i != NIL)
 			i = at(f, i)->next;
 	}
-	helio_assert(seen == h->n);
+	helio_assert(seen == h->n && has_last);
 }

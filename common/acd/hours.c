@@ -173,7 +173,7 @@ void hours_why(const struct acd *acd, uint32_t q, acd_time_us now, struct acd_wh
 void hours_copy(struct acd *acd, const struct acd *old)
 {
 	for (uint32_t q = 0; q < acd->queues_n; q = queue_end(&acd->queues[q])) {
-		uint32_t from = queue_find(old, acd->queues[q].conf->id);
+		uint32_t from = queue_find(old, acd->queues[q].id);
 		for (unsigned site = 1; from != NIL && site <= ACD_SITES_MAX; site++) {
 			struct site_hours *to = entry(acd, q, (uint8_t)site);
 			const struct site_hours *h = entry(old, from, (uint8_t)site);

@@ -46,7 +46,7 @@ static void send_reserve(struct acd *acd, uint32_t ci, uint32_t q, struct acd_ad
 		    .offer = cl->offer,
 		    .agent = cl->agent,
 		    .session = cl->session,
-		    .queue = queue->conf->id,
+		    .queue = queue->id,
 		    .stage = queue->stage,
 		    .site = site_of(to),
 		    .peer = to,

@@ -254,20 +254,21 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 	struct magent *a = &acd->magents[i];
 	struct magent_cold *cold = &acd->magents_cold[i];
 	memset(a, 0, sizeof(*a));
-	for (uint32_t k = 0; k < ORDER_COUNT; k++)
-		heap_node_init(&a->node[k]);
+	heap_node_init(&a->idle);
 	a->used = true;
 	a->session = m->session;
 	a->id = m->agent;
 	a->rank = m->rank;
 	a->taken = m->taken;
-	a->turn_at = when(acd, m->turn_us);
-	a->mnode = node;
+	a->mnode = (uint8_t)node;
 	a->cls = cls;
 	a->claim = NIL;
 	a->idle_since = when(acd, m->age_us);
 	a->version = m->version;
-	*cold = (struct magent_cold){.prev = NIL, .next = n->agents, .talk_us = m->talk_us};
+	*cold = (struct magent_cold){.prev = NIL,
+				     .next = n->agents,
+				     .talk_us = m->talk_us,
+				     .turn_at = when(acd, m->turn_us)};
 	if (cold->next != NIL)
 		acd->magents_cold[cold->next].prev = i;
 	n->agents = i;
@@ -324,7 +325,8 @@ void mirror_forget(struct acd *acd, uint32_t node, uint64_t unless_mark, uint64_
 	}
 	for (uint32_t i = acd->mnodes[node].agents, next; i != NIL; i = next) {
 		next = acd->magents_cold[i].next;
-		if (acd->magents_cold[i].mark != unless_mark && acd->magents[i].version <= up_to_version)
+		if (acd->magents_cold[i].mark != unless_mark &&
+		    acd->magents[i].version <= up_to_version)
 			mirror_remove_agent(acd, i);
 	}
 }

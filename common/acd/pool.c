@@ -63,7 +63,7 @@ bool less_talk(const struct acd *acd, uint32_t a, uint32_t b)
 
 bool less_turn(const struct acd *acd, uint32_t a, uint32_t b)
 {
-	const struct magent *x = &acd->magents[a], *y = &acd->magents[b];
+	const struct magent_cold *x = &acd->magents_cold[a], *y = &acd->magents_cold[b];
 
 	return x->turn_at != y->turn_at ? x->turn_at < y->turn_at : less_idle(acd, a, b);
 }
@@ -388,7 +388,7 @@ static uint32_t class_evict(struct acd *acd)
 		acd->class_hand = (acd->class_hand + 1) % acd->classes_max;
 		if (acd->classes[i].refs > 0 || acd->classes[i].dirty)
 			continue;
-		table_del(&acd->class_by_skills, class_key(&acd->classes[i]));
+		table_del(&acd->class_by_skills, acd->classes[i].key);
 		return i;
 	}
 	return NIL;
@@ -416,7 +416,9 @@ static void class_link(struct acd *acd, uint32_t i)
 bool pool_class_of(struct acd *acd, const struct acd_msg *up, uint32_t *ret_cls)
 {
 	struct cls seen = reduced(acd, up);
-	uint32_t i = table_get(&acd->class_by_skills, class_key(&seen));
+
+	seen.key = class_key(&seen);
+	uint32_t i = table_get(&acd->class_by_skills, seen.key);
 
 	if (i != NIL && !same_class(&acd->classes[i], &seen))
 		return false; /* two classes with one 64-bit key: never met, but not guessed at */
@@ -430,7 +432,7 @@ bool pool_class_of(struct acd *acd, const struct acd_msg *up, uint32_t *ret_cls)
 		for (uint32_t k = 0; k < ORDER_COUNT; k++)
 			heap_init(&acd->classes[i].agents[k]);
 		class_link(acd, i);
-		table_put(&acd->class_by_skills, class_key(&seen), i);
+		table_put(&acd->class_by_skills, seen.key, i);
 	}
 	acd->classes[i].refs++;
 	*ret_cls = i;

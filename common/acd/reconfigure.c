@@ -16,7 +16,7 @@ enum { ISLAND_PAUSE_MS = 50 };
 /* The stage 0 in `acd` of what is queue q of `old`; NIL if it is no more. */
 static uint32_t translate(const struct acd *acd, const struct acd *old, uint32_t q)
 {
-	return q < old->queues_n ? queue_find(acd, old->queues[q].conf->id) : NIL;
+	return q < old->queues_n ? queue_find(acd, old->queues[q].id) : NIL;
 }
 
 static bool agent_uses_queue(const struct agent *a)
@@ -143,7 +143,7 @@ static void common_copy(struct acd *acd, const struct acd *old)
 	timers_copy(acd, old, TM_ISLAND, 1);
 	/* How fast a queue is served is learnt slowly: it is not forgotten. */
 	for (uint32_t q = 0; q < old->queues_n;
-	     q += (uint32_t)old->queues[q].stages + old->queues[q].conf->pref_n) {
+	     q += (uint32_t)old->queues[q].stages + old->queues[q].prefs) {
 		uint32_t to = translate(acd, old, q);
 		if (to == NIL)
 			continue;

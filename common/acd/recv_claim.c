@@ -103,7 +103,7 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 #ifdef ACD_MUTATE_GRANT_WHILE_AWAITED
 	grantable |= c->state == ACD_CALL_AWAIT_AGENT;
 #endif
-	if (!grantable || acd->queues[c->queue].conf->id.v != m->queue.v)
+	if (!grantable || acd->queues[c->queue].id.v != m->queue.v)
 		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
 	if (ending_find(acd, ACD_SIDE_OWNER, (struct triple){m->offer, c->id, c->cepoch}) != NIL)
 		return pick_nack(acd, from, m, ACD_CAUSE_STALE);

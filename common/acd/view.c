@@ -8,7 +8,7 @@ static void call_view(const struct acd *acd, const struct call *c, acd_time_us n
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->call = c->id;
-	ret->queue = acd->queues[c->queue].conf->id;
+	ret->queue = acd->queues[c->queue].id;
 	ret->state = c->state;
 	ret->priority = c->priority;
 	ret->cepoch = c->cepoch;
@@ -145,9 +145,9 @@ bool acd_queue_next(const struct acd *acd, uint32_t *it, acd_time_us now,
 	if (*it >= acd->queues_n)
 		return false;
 	uint32_t q = *it;
-	*it += (uint32_t)acd->queues[q].stages + acd->queues[q].conf->pref_n;
+	*it += (uint32_t)acd->queues[q].stages + acd->queues[q].prefs;
 	memset(ret, 0, sizeof(*ret));
-	ret->queue = acd->queues[q].conf->id;
+	ret->queue = acd->queues[q].id;
 	ret->permille = acd->queues[q].open_here;
 	ret->closed_everywhere = acd->queues[q].shut;
 	if (acd->role == ACD_ROLE_NODE)

@@ -184,7 +184,7 @@ bool want_abroad(struct acd *acd, const struct mcall *c)
 			fx_send(acd, acd->peers[p].addr,
 				&(struct acd_msg){.type = ACD_MSG_NEED,
 						  .agent = c->own,
-						  .queue = acd->queues[c->queue].conf->id,
+						  .queue = acd->queues[c->queue].id,
 						  .stage = acd->queues[c->queue].stage});
 	return true;
 }

@@ -79,7 +79,7 @@ static void tell_wait(const struct acd *acd, uint32_t i, acd_time_us now, struct
 		const struct acd_want *want = &c->want[ret->want_step - 1];
 		int64_t end = c->queued_at + (int64_t)until_us;
 		ret->want_agent = want->agent;
-		if (!want->agent.v && want->pref <= queue->conf->pref_n)
+		if (!want->agent.v && want->pref <= queue->prefs)
 			ret->want_skills = queue->conf->pref[want->pref - 1];
 		ret->want_left_us = end > (int64_t)now ? (uint64_t)(end - (int64_t)now) : 0;
 	}
@@ -121,7 +121,7 @@ bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, stru
 		const struct mcall *c = &acd->mcalls[theirs];
 		at = c->queued_at;
 		ret->matcher = true;
-		ret->queue = acd->queues[c->queue].conf->id;
+		ret->queue = acd->queues[c->queue].id;
 		tell_wait(acd, theirs, now, ret);
 	}
 	if (mine != NIL) {
@@ -130,7 +130,7 @@ bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, stru
 		ret->owner = true;
 		ret->state = c->state;
 		ret->priority = theirs != NIL ? ret->priority : c->priority;
-		ret->queue = acd->queues[c->queue].conf->id;
+		ret->queue = acd->queues[c->queue].id;
 		tell_story(c, ret);
 	}
 	ret->age_us = (int64_t)now > at ? (uint64_t)((int64_t)now - at) : 0;
