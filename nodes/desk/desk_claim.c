@@ -97,7 +97,7 @@ void claims_conf(struct desk *d, struct desk_agents *t)
 
 enum claim_kind { CLAIM_HERE, CLAIM_FRESH, CLAIM_YIELDED, CLAIM_GONE };
 
-static void claim_send(const struct session *s, uint16_t to, enum claim_kind kind)
+static int claim_send(const struct session *s, uint16_t to, enum claim_kind kind)
 {
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_session_claim_tag;
@@ -107,15 +107,29 @@ static void claim_send(const struct session *s, uint16_t to, enum claim_kind kin
 	env.body.session_claim.fresh = kind == CLAIM_FRESH;
 	env.body.session_claim.yielded = kind == CLAIM_YIELDED;
 	env.body.session_claim.gone = kind == CLAIM_GONE;
-	(void)node_mesh_send(s->desk->n, to, &env, NULL, 0);
+	return node_mesh_send(s->desk->n, to, &env, NULL, 0);
+}
+
+/* A node that was started anew has forgotten the numbers, and begins at one again: what it says of
+ * a sign-in would count as old here for ever. It takes a larger one, and says it to all. */
+static void number_tell(struct desk *d, uint16_t to, const struct conf_agent *agent, uint32_t seen)
+{
+	Envelope env = Envelope_init_zero;
+	env.which_body = Envelope_session_claim_tag;
+	env.body.session_claim.agent = agent->id;
+	env.body.session_claim.session = id_make(d->n->self->addr, d->n->boot, 0); /* none's */
+	env.body.session_claim.login_no = seen;
+	env.body.session_claim.yielded = true;
+	(void)node_mesh_send(d->n, to, &env, NULL, 0);
 }
 
 static void claim_tell_all(const struct session *s, enum claim_kind kind)
 {
 	const struct conf *conf = s->desk->n->conf;
 	for (uint32_t i = 0; i < conf->daemons_n; i++) {
-		if (conf->daemons[i].role == CONF_NODE && &conf->daemons[i] != s->desk->n->self)
-			claim_send(s, conf->daemons[i].addr, kind);
+		if (conf->daemons[i].role == CONF_NODE && &conf->daemons[i] != s->desk->n->self &&
+		    claim_send(s, conf->daemons[i].addr, kind))
+			s->desk->peers[i].owed = true;
 	}
 }
 
@@ -164,6 +178,26 @@ void session_dismiss(struct session *s)
 	session_let_go(s);
 }
 
+static bool peer_is_silent(const struct peer *p)
+{
+	return mono_us() - p->heard_us > DESK_PEER_SILENT_MS * 1000ull;
+}
+
+static bool tell_one(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	bool fresh = mono_us() - s->opened_us < DESK_FRESH_MS * 1000ull;
+	return !s->yielded &&
+	       claim_send(s, *(uint16_t *)arg, fresh ? CLAIM_FRESH : CLAIM_HERE) != 0;
+}
+
+/* All sessions; again at a later tick if the link to that node does not take them now. */
+static void peer_tell(struct desk *d, uint32_t i)
+{
+	uint16_t to = d->n->conf->daemons[i].addr;
+	d->peers[i].owed = hash_apply(d->sessions, tell_one, &to) != NULL;
+}
+
 static bool yielded_at_rest(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
@@ -173,6 +207,9 @@ static bool yielded_at_rest(struct le *le, void *arg)
 
 void claims_tick(struct desk *d)
 {
+	for (uint32_t i = 0; i < d->n->conf->daemons_n; i++)
+		if (d->peers[i].owed && !peer_is_silent(&d->peers[i]))
+			peer_tell(d, i);
 	for (;;) { /* one a pass: a sign-out changes the table */
 		struct session *s = list_ledata(hash_apply(d->sessions, yielded_at_rest, NULL));
 		if (!s)
@@ -197,6 +234,13 @@ bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint
 	return newest && had && newest != had;
 }
 
+/* It has not heard of ours either: then the numbers decide, or both would yield. */
+static bool owed(const struct desk *d, uint16_t node)
+{
+	const struct conf_daemon *peer = conf_daemon_by_addr(d->n->conf, node);
+	return peer && d->peers[peer - d->n->conf->daemons].owed;
+}
+
 void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 {
 	const struct conf_agent *agent = conf_agent_by_id(d->n->conf, claim->agent);
@@ -215,6 +259,8 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 	if (!claim->yielded)
 		seen_raise(d, agent, claim->login_no, claim->session);
 	desk_agent_wanted(d, agent->id, 0); /* perhaps a call of ours waits for just this one */
+	if (!s && claim->fresh && claim->login_no < before)
+		number_tell(d, from, agent, before);
 	if (!s || s->yielded)
 		return;
 	if (claim->yielded) {
@@ -223,9 +269,9 @@ void desk_claim(struct desk *d, uint16_t from, const SessionClaim *claim)
 			seen_raise(d, agent, s->login_no, s->id.v);
 			claim_tell_all(s, CLAIM_HERE);
 		}
-	} else if (claim->fresh) {
+	} else if (claim->fresh && !owed(d, from)) {
 		if (claim->login_no <= before)
-			claim_send(s, from, CLAIM_YIELDED);
+			number_tell(d, from, agent, before);
 		session_yield(s);
 	} else if (claim->login_no > s->login_no ||
 		   (claim->login_no == s->login_no && claim->session > s->id.v)) {
@@ -250,26 +296,17 @@ void desk_agent_wanted(struct desk *d, uint64_t agent, uint64_t had)
 		(void)node_event(d->n, &ev);
 }
 
-static bool tell_one(struct le *le, void *arg)
-{
-	const struct session *s = le->data;
-	if (!s->yielded)
-		claim_send(s, *(uint16_t *)arg, CLAIM_HERE);
-	return false;
-}
-
 void desk_peer_heard(struct desk *d, uint16_t from, uint32_t boot)
 {
 	const struct conf_daemon *peer = conf_daemon_by_addr(d->n->conf, from);
 	if (!peer)
 		return;
 	struct peer *p = &d->peers[peer - d->n->conf->daemons];
-	uint64_t now = mono_us();
-	bool back = p->boot != boot || now - p->heard_us > DESK_PEER_SILENT_MS * 1000ull;
+	bool back = p->boot != boot || peer_is_silent(p);
 	p->boot = boot;
-	p->heard_us = now;
+	p->heard_us = mono_us();
 	if (back)
-		(void)hash_apply(d->sessions, tell_one, &from);
+		peer_tell(d, (uint32_t)(peer - d->n->conf->daemons));
 }
 
 void claim_gone(const struct session *s)
@@ -285,8 +322,7 @@ uint8_t desk_signed_in_at(const struct desk *d, const struct conf_agent *agent)
 		return s->yielded ? 0 : (uint8_t)addr_site(d->n->self->addr);
 	uint16_t node = id_addr(d->here[agent - d->n->conf->agents]);
 	const struct conf_daemon *peer = node ? conf_daemon_by_addr(d->n->conf, node) : NULL;
-	if (!peer || mono_us() - d->peers[peer - d->n->conf->daemons].heard_us >
-			 DESK_PEER_SILENT_MS * 1000ull)
+	if (!peer || peer_is_silent(&d->peers[peer - d->n->conf->daemons]))
 		return 0;
 	return (uint8_t)addr_site(node);
 }

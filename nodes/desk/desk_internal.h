@@ -26,6 +26,7 @@ enum {
 	DESK_QUEUES_MAX = 64,        /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
 	DESK_PEER_SILENT_MS = 2000, /* after that a node's memory of our sessions is refreshed */
+	DESK_FRESH_MS = 5000, /* who was not told of a sign-in within it hears of it as an old one */
 	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each … */
 	DESK_LOGIN_QUEUE_ADDRESS_MAX = 128, /* … of one address: others still get in */
 	/* Messages of one page: a person's clicks make two or three a second. The gateway has
@@ -74,6 +75,7 @@ struct session {
 	uint64_t version;
 	uint8_t state, reason;
 	uint8_t worked; /* the last state that was not GRACE */
+	uint64_t opened_us;
 	uint64_t state_us;
 	uint64_t offer, call;
 	uint32_t queue; /* of the call in hand */
@@ -96,6 +98,7 @@ struct peer {
 	uint32_t boot;
 	uint64_t heard_us;
 	bool takes; /* sessions: it neither drains nor is full, by its last status */
+	bool owed;  /* it was not told of a session: its link was not up */
 };
 
 struct desk {

@@ -213,7 +213,7 @@ static struct session *session_new(struct link *l, const struct conf_agent *agen
 	s->desk = d;
 	s->agent = agent;
 	s->id.v = node_id_next(d->n);
-	s->state_us = mono_us();
+	s->state_us = s->opened_us = mono_us();
 	d->sessions_n++;
 	hash_append(d->sessions, session_key(s->id.v), &s->he, s);
 	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_IN,

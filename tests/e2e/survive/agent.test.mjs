@@ -7,7 +7,7 @@ import { Trunk } from './trunk.mjs'
 
 let c, trunk
 test.before(async () => {
-	c = await Cluster.start({ base: 197, nodes: 2, journal: true, agents: [{ name: 'o1', site: 'oslo' }, { name: 'm1', site: 'manila' }, { name: 'm2', site: 'manila' }, { name: 'm3', site: 'manila' }, { name: 'm4', site: 'manila' }] })
+	c = await Cluster.start({ base: 197, nodes: 2, journal: true, agents: [{ name: 'o1', site: 'oslo' }, { name: 'm1', site: 'manila' }, { name: 'm2', site: 'manila' }, { name: 'm3', site: 'manila' }, { name: 'm4', site: 'manila' }, { name: 'm5', site: 'manila' }] })
 	await c.reachable()
 	trunk = await Trunk.open('127.0.197.20')
 })
@@ -62,6 +62,22 @@ test("the agent's node is dead for good: the page signs in at the other one and 
 	await done(s)
 	c.daemon('node', node)
 	await c.healthy()
+})
+
+test('from node to node and back: one that was started anew has forgotten how often its agent signed in elsewhere', async (t) => {
+	const s = await talk('m5', 'manila')
+	for (let i = 0; i < 2; i++) {
+		const node = where('m5'), killed = performance.now()
+		await c.kill(node)
+		await until('they talk again', () => s.line.heardAfter(killed + 500), 15000)
+		t.diagnostic(`killed to talking again ${Math.round(s.line.heardAfter(killed + 500) - killed)} ms, at ${where('m5')}`)
+		assert.notEqual(where('m5'), node)
+		assert.equal(count(s.agent, 'ring'), 1, 'nothing rang')
+		c.daemon('node', node)
+		await c.healthy()
+		await c.reachable()
+	}
+	await done(s)
 })
 
 test('call and agent share the node that dies: both are back', async (t) => {
