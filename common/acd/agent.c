@@ -1,4 +1,4 @@
-/* The agent register: one writer, this node. Drawn in acd_internal.h. */
+/* The agent register: one writer, this node. Drawn in agent.h. */
 #include "common/acd/acd_internal.h"
 
 #include <string.h>
@@ -34,19 +34,26 @@ void agent_send(struct acd *acd, uint32_t i, enum acd_msg_type type)
 	send_triple(acd, a->owner, type, held(a), ACD_SIDE_AGENT, ACD_CAUSE_NONE);
 }
 
+struct acd_fx *agent_fx(struct acd *acd, const struct agent *a, enum acd_fx_type type)
+{
+	struct acd_fx *fx = fx_push(acd, type);
+
+	fx->session = a->session;
+	fx->agent = a->id;
+	fx->offer = a->offer;
+	fx->call = a->call;
+	fx->cepoch = a->cepoch;
+	return fx;
+}
+
 /* Tells the shell, and the brokers if it matters to them. */
 static void agent_show(struct acd *acd, uint32_t i)
 {
 	struct agent *a = &acd->agents[i];
-	struct acd_fx *fx = fx_push(acd, ACD_FX_AGENT);
+	struct acd_fx *fx = agent_fx(acd, a, ACD_FX_AGENT);
 
-	fx->session = a->session;
-	fx->agent = a->id;
 	fx->agent_state = a->lost && a->state != ACD_AGENT_OFF ? ACD_AGENT_GRACE : a->state;
 	fx->reason = a->reason;
-	fx->offer = a->offer;
-	fx->call = a->call;
-	fx->cepoch = a->cepoch;
 	fx->version = ++a->version;
 	announce_agent(acd, i);
 }
@@ -154,12 +161,7 @@ void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd
 	agent_set(acd, i, ACD_AGENT_RINGING, ACD_REASON_NONE);
 	agent_send(acd, i, ACD_MSG_RINGING);
 
-	struct acd_fx *fx = fx_push(acd, ACD_FX_RING);
-	fx->session = a->session;
-	fx->agent = a->id;
-	fx->offer = a->offer;
-	fx->call = a->call;
-	fx->cepoch = a->cepoch;
+	struct acd_fx *fx = agent_fx(acd, a, ACD_FX_RING);
 	fx->queue = m->queue;
 	fx->peer = from;
 	fx->age_us = m->age_us;
@@ -182,12 +184,7 @@ void agent_talk(struct acd *acd, uint32_t i)
 		agent_back_on_duty(a);
 	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.keep_ms));
 	agent_set(acd, i, ACD_AGENT_TALKING, ACD_REASON_NONE);
-	struct acd_fx *fx = fx_push(acd, ACD_FX_TALK);
-	fx->session = a->session;
-	fx->agent = a->id;
-	fx->offer = a->offer;
-	fx->call = a->call;
-	fx->cepoch = a->cepoch;
+	struct acd_fx *fx = agent_fx(acd, a, ACD_FX_TALK);
 	fx->peer = a->owner;
 	if (a->recalled) {
 		fx->queue = acd->queues[a->queue].id;
@@ -205,12 +202,7 @@ void agent_offer_end(struct acd *acd, uint32_t i, enum acd_cause cause, bool tel
 		agent_unreserve(acd, i);
 		return;
 	}
-	struct acd_fx *fx = fx_push(acd, ACD_FX_OFFER_END);
-	fx->session = a->session;
-	fx->agent = a->id;
-	fx->offer = a->offer;
-	fx->call = a->call;
-	fx->cepoch = a->cepoch;
+	struct acd_fx *fx = agent_fx(acd, a, ACD_FX_OFFER_END);
 	fx->peer = a->owner;
 	fx->cause = (uint8_t)cause;
 	fx->wrap_up_ms = talked ? a->wrap_up_ms : 0;

@@ -1,4 +1,4 @@
-/* The call register: one writer, this node. Drawn in acd_internal.h. */
+/* The call register: one writer, this node. Drawn in call.h. */
 #include "common/acd/acd_internal.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The matcher's attempts, from RESERVE to PICK_OK. Drawn in acd_internal.h. */
+/* The matcher's attempts, from RESERVE to PICK_OK. Drawn in claim.h. */
 #include "common/acd/acd_internal.h"
 
 #include <string.h>

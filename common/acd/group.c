@@ -15,6 +15,15 @@ uint32_t group_members_max(const struct acd_conf *conf)
 	return conf->calls_max / 4 + 16;
 }
 
+bool group_next(const struct acd *acd, uint32_t *group, const struct member **ret)
+{
+	if (*group == 0)
+		return false;
+	*ret = &acd->members[*group - 1];
+	*group = (*ret)->next;
+	return true;
+}
+
 bool group_open(const struct acd *acd, const struct call *c)
 {
 	const struct acd_queue_conf *q = acd->queues[c->queue].conf;

@@ -1,4 +1,4 @@
-/* The one ordered structure of the core; acd_internal.h draws it. */
+/* The one ordered structure of the core; index.h draws it. */
 #include "common/acd/acd_internal.h"
 
 static struct hnode *at(const struct heap_family *f, uint32_t i)

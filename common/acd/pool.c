@@ -1,4 +1,4 @@
-/* Needs, classes, links and their heaps: who can take what. Drawn in acd_internal.h. */
+/* Needs, classes, links and their heaps: who can take what. Drawn in pool.h. */
 #include "common/acd/acd_internal.h"
 
 #include <string.h>

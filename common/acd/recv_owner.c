@@ -18,19 +18,13 @@ static void send_hold(struct acd *acd, uint32_t i)
 		});
 }
 
-static struct acd_fx *show_owner(struct acd *acd, uint32_t i, bool on)
+static void show_owner(struct acd *acd, uint32_t i, bool on)
 {
 	const struct agent *a = &acd->agents[i];
-	struct acd_fx *fx = fx_push(acd, ACD_FX_OWNER);
+	struct acd_fx *fx = agent_fx(acd, a, ACD_FX_OWNER);
 
-	fx->session = a->session;
-	fx->agent = a->id;
-	fx->offer = a->offer;
-	fx->call = a->call;
-	fx->cepoch = a->cepoch;
 	fx->peer = a->owner;
 	fx->on = on;
-	return fx;
 }
 
 void agent_owner_heard(struct acd *acd, uint32_t i)

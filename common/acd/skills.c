@@ -1,4 +1,4 @@
-/* Skills and levels as two words of bits. Explained in acd_internal.h. */
+/* Skills and levels as two words of bits. Explained in skills.h. */
 #include "common/acd/acd_internal.h"
 
 bool levels_valid(struct acd_levels levels)
