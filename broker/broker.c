@@ -41,6 +41,25 @@ static void mesh_watch(struct broker *b)
 		 (unsigned long long)m->bad_decode, (unsigned long long)m->bad_version);
 }
 
+/* A daemon whose state folder was lost, or restored from a copy, begins a life that has been
+ * before: nobody hears it, and it does not know. */
+static void stale_watch(struct broker *b)
+{
+	const struct mesh_counters *m = mesh_counters(b->mesh);
+	if (m->stale_boot - b->stale_said < BROKER_STALE_FEW ||
+	    (b->stale_said_us && b->now_us - b->stale_said_us < BROKER_SAY_AGAIN_MS * 1000ull))
+		return;
+	const struct conf_daemon *d = conf_daemon_by_addr(b->conf, m->stale_from);
+	log_warn(
+	    "mesh.older_life",
+	    "peer=%s dropped=%llu remedy=\"its state folder is older than its last life: stop it, "
+	    "write a number above the boot of `helioctl status --json` into its file boot, start "
+	    "it\"",
+	    d ? d->name : "?", (unsigned long long)(m->stale_boot - b->stale_said));
+	b->stale_said = m->stale_boot;
+	b->stale_said_us = b->now_us;
+}
+
 static int tick_h(zloop_t *loop, int timer, void *arg)
 {
 	struct broker *b = arg;
@@ -50,6 +69,7 @@ static int tick_h(zloop_t *loop, int timer, void *arg)
 	b->now_us = now > b->now_us ? now : b->now_us;
 	broker_peers_check(b);
 	mesh_watch(b);
+	stale_watch(b);
 	broker_stats_send(b);
 	broker_metrics_tick(b);
 	live_tick(b->live, b->now_us);

@@ -35,6 +35,9 @@ enum {
 	/* Nodes announce twice a second; three silent seconds are not a lost packet. */
 	BROKER_SILENT_MS = 3000,
 	BROKER_SAY_AGAIN_MS = 60000,
+	/* Of a daemon that was restarted some messages may come late; more are of one that counts
+	 * its lives wrongly. */
+	BROKER_STALE_FEW = 20,
 };
 
 /* A node of the site, or a broker of any: what was heard of it. For people; decides nothing. */
@@ -76,8 +79,9 @@ struct broker {
 	uint8_t *queue_quiet; /* per queue of conf: rounds in which nothing was to say */
 	uint32_t round;
 	bool drain_pending;
-	uint64_t bad_said, bad_said_us; /* what was last said of bad messages, and when */
-	struct metrics_server *metrics; /* NULL: no metrics: in the configuration */
+	uint64_t bad_said, bad_said_us;     /* what was last said of bad messages, and when */
+	uint64_t stale_said, stale_said_us; /* the same of those of an older life */
+	struct metrics_server *metrics;     /* NULL: no metrics: in the configuration */
 	struct metrics_acd acd_messages;
 	struct broker_queue_watch *watched; /* per queue of conf */
 	struct broker_hours *hours;

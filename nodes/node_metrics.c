@@ -5,6 +5,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
+#include "nodes/node_tasks.h"
 #include "nodes/desk/desk.h"
 #include "nodes/journal/journal.h"
 #include "common/metrics/shared.h"
@@ -301,6 +302,16 @@ static void put_stores(const struct node *n, struct metrics_out *o)
 		metrics_put1(o, METRIC_PRESENCE_EVENTS, row[i].n, row[i].event);
 }
 
+static void put_tasks(const struct node *n, struct metrics_out *o)
+{
+	struct tasks_figures f;
+	node_tasks_figures(n, &f);
+	metrics_put(o, METRIC_TASKS_OPEN, f.open);
+	metrics_put(o, METRIC_TASKS_UNCOPIED, f.uncopied);
+	metrics_put(o, METRIC_TASKS_PENDING, f.pending);
+	metrics_put(o, METRIC_TASKS_ERRORS, f.errors);
+}
+
 static void collect_h(struct metrics_out *o, void *arg)
 {
 	const struct node *n = arg;
@@ -317,6 +328,7 @@ static void collect_h(struct metrics_out *o, void *arg)
 	put_desk_shield(n, o);
 	put_media(n, o);
 	put_stores(n, o);
+	put_tasks(n, o);
 	put_journal(n, o);
 	put_neighbour(n, o);
 	metrics_put(o, METRIC_ISLAND, n->island);
@@ -353,6 +365,11 @@ static void health_h(struct metrics_health *h, void *arg)
 		metrics_health_note(h, "call records were lost: look at its disk");
 	else if (r.pending && r.errors)
 		metrics_health_note(h, "call records wait for the disk");
+	struct tasks_figures t;
+	node_tasks_figures(n, &t);
+	if (t.pending && t.errors)
+		metrics_health_note(h,
+				    "tasks wait for the disk: callers keep their places meanwhile");
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ enum {
 	 * reached: a customer called twice is the lesser evil than one never called. */
 	CONFIRM_WITHIN_MS = 60000,
 	ATTEMPTS_AT_ONCE = 32, /* a tick: 64 a second are more than people can do */
-	BUCKETS = 256,
+	BUCKETS = 4096,        /* TASKS_OPEN_MAX of them are looked through twice a second */
 };
 /* As old as a call may be (AGE_MAX_US of the core), less a day. */
 static const int64_t age_max_ms = 99ll * 24 * 3600 * 1000;

@@ -42,7 +42,10 @@ void node_tasks_seen_came(struct node *n, uint16_t from, const TaskSeen *seen);
 json_t *node_tasks_list(struct node *n, const json_t *req);
 json_t *node_tasks_cancel(struct node *n, const json_t *req);
 json_t *node_tasks_declare_lost(struct node *n, const json_t *req);
-/* Open ones of this node; of them, without a copy at the partner. */
-void node_tasks_figures(const struct node *n, uint32_t *ret_open, uint32_t *ret_uncopied);
+struct tasks_figures {
+	uint32_t open, uncopied;  /* of this node; of these, without a copy at the partner */
+	uint64_t pending, errors; /* changes that wait for the disk; writes that failed */
+};
+void node_tasks_figures(const struct node *n, struct tasks_figures *ret);
 
 #endif

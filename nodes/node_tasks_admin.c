@@ -23,16 +23,19 @@ static void readable(struct node *n, json_t *row)
 	json_object_set_new(row, "copy", json_boolean(owner != n->self->addr));
 }
 
-void node_tasks_figures(const struct node *n, uint32_t *ret_open, uint32_t *ret_uncopied)
+void node_tasks_figures(const struct node *n, struct tasks_figures *ret)
 {
 	uint32_t it = 0;
-	*ret_open = *ret_uncopied = 0;
-	for (const struct task *t; n->tasks && (t = tasks_next(n->tasks->ledger, &it));) {
+	*ret = (struct tasks_figures){0};
+	if (!n->tasks)
+		return;
+	tasks_trouble(n->tasks->ledger, &ret->errors, &ret->pending);
+	for (const struct task *t; (t = tasks_next(n->tasks->ledger, &it));) {
 		if (t->owner != n->self->addr || t->state > TASK_GIVEN)
 			continue;
 		const struct task_work *w = task_work_find(n, t->id);
-		(*ret_open)++;
-		*ret_uncopied += !w || w->seen[0] < t->version;
+		ret->open++;
+		ret->uncopied += !w || w->seen[0] < t->version;
 	}
 }
 
@@ -51,11 +54,11 @@ json_t *node_tasks_list(struct node *n, const json_t *req)
 				   "look at the node's log for event=task.*");
 	size_t i;
 	json_t *row;
-	uint32_t open, uncopied;
+	struct tasks_figures f;
 	json_array_foreach(list, i, row) readable(n, row);
-	node_tasks_figures(n, &open, &uncopied);
-	return json_pack("{sb so sI sI}", "ok", 1, "tasks", list, "open", (json_int_t)open,
-			 "uncopied", (json_int_t)uncopied);
+	node_tasks_figures(n, &f);
+	return json_pack("{sb so sI sI}", "ok", 1, "tasks", list, "open", (json_int_t)f.open,
+			 "uncopied", (json_int_t)f.uncopied);
 }
 
 json_t *node_tasks_cancel(struct node *n, const json_t *req)

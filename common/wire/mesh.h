@@ -30,7 +30,8 @@ enum { MESH_PAYLOAD_MAX = 65536, MESH_PROTOCOL_VERSION = 1 };
 struct mesh_counters {
 	uint64_t sent, received, send_dropped, bad_decode, bad_sender, bad_version, stale_boot,
 		too_big, gaps;
-	uint64_t refused; /* handshakes with a key that is not in the configuration */
+	uint64_t refused;    /* handshakes with a key that is not in the configuration */
+	uint16_t stale_from; /* who sent the last one that stale_boot counted */
 };
 
 /* Opens the mesh of daemon `self` (an address in conf) with its fsynced boot number. Keys are read

@@ -49,6 +49,7 @@ static bool boot_and_seq(struct mesh *mesh, struct mesh_peer *peer, const Envelo
 {
 	if (env->boot < peer->boot_in) {
 		mesh->counters->stale_boot++;
+		mesh->counters->stale_from = peer->addr;
 		return false;
 	}
 	if (env->boot > peer->boot_in) {

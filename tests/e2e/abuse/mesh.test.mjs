@@ -62,6 +62,7 @@ test('an older life of a daemon is not heard', async () => {
 		assert.equal(as(100000), 0)
 		await rises(target[0], 'stale_boot', before, 50)
 	}
+	await until('the broker says who, and what to do', () => /event=mesh.older_life peer=manila-g1 .*remedy=/.test(c.log('oslo-b1')))
 })
 
 test('what a true key says about calls and sessions that are not there moves nothing', async () => {

@@ -32,6 +32,8 @@ test.after(async () => {
 const ctl = (...args) => spawnSync(join(bin, 'helioctl'), [...args, '--config', c.config], { encoding: 'utf8' })
 const tasks = (queue) => c.ctl('tasks', '--queue', queue).tasks
 const task = (queue, state) => until(`a task of ${queue} is ${state}`, () => tasks(queue).find((t) => t.state === state), 20000)
+// What watches a site sees of its tasks.
+const figure = async (name) => Number(new RegExp(`^heliograph_${name} (\\d+)$`, 'm').exec(await (await fetch(`http://${c.ip('oslo')}:9101/metrics`)).text())?.[1])
 // A caller who waits until it is let go; resolves with the record of its call.
 async function let_go(queue, site = 'oslo') {
 	const before = new Set(c.records().map((r) => r.call))
@@ -47,6 +49,8 @@ test('who waited too long is let go as callback, its task waits with the place, 
 	const open = await task('support', 'open')
 	assert.equal(open.call, r.call)
 	assert.equal(open.caller, r.caller)
+	assert.equal(await figure('tasks_open'), 1)
+	await until('its copy is at the partner', async () => (await figure('tasks_uncopied')) === 0)
 	const waiting = await until('it waits in the queue', () => c.calls().find((x) => x.queue === 'support' && x.state === 'queued'), 15000)
 	assert.ok(waiting.age_ms >= 1900, 'with the age that the caller had')
 
@@ -58,6 +62,8 @@ test('who waited too long is let go as callback, its task waits with the place, 
 	assert.equal(done.id, open.id)
 	assert.equal(done.agent, 'a')
 	assert.equal(done.tries, 1)
+	await until('it is open no more', async () => (await figure('tasks_open')) === 0)
+	assert.equal(await figure('tasks_errors_total'), 0)
 	await agent.stop()
 	assert.equal(c.records().filter((x) => x.queue === 'support').length, 2, 'the caller\'s and the attempt\'s')
 	assert.equal(c.calls().length, 0)
