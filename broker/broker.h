@@ -129,10 +129,6 @@ void broker_metrics_tick(struct broker *b);
 /* broker_hours.c: tells the core who is open, first of all and at each change. */
 int broker_hours_open(struct broker *b);
 void broker_hours_close(struct broker *b);
-/* A table with an entry per queue of conf, for the queues of `fresh`: those that stay keep theirs.
- * NULL without memory. */
-void *broker_by_queue(const struct conf *conf, const struct conf *fresh, const void *table,
-		      size_t size);
 /* Counts of queues that stay. ENOMEM: nothing has changed. */
 struct broker_queue_watch *broker_metrics_watched(const struct broker *b, const struct conf *fresh);
 

@@ -5,26 +5,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-void *broker_by_queue(const struct conf *conf, const struct conf *fresh, const void *table,
-		      size_t size)
-{
-	unsigned char *v = calloc(fresh->queues_n + 1u, size);
-	for (uint32_t i = 0; v && i < fresh->queues_n; i++) {
-		const struct conf_queue *was = conf_queue_by_id(conf, fresh->queues[i].id);
-		if (was)
-			memcpy(v + i * size,
-			       (const unsigned char *)table + (size_t)(was - conf->queues) * size,
-			       size);
-	}
-	return v;
-}
 
 static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 {
 	struct broker *b = arg;
-	uint8_t *quiet = broker_by_queue(b->conf, fresh, b->queue_quiet, sizeof(*quiet));
+	uint8_t *quiet = conf_by_queue(b->conf, fresh, b->queue_quiet, sizeof(*quiet));
 	struct broker_queue_watch *watched = broker_metrics_watched(b, fresh);
 	int err = quiet && watched ? 0 : ENOMEM;
 	if (err)

@@ -152,7 +152,7 @@ static int fd_h(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 
 struct broker_queue_watch *broker_metrics_watched(const struct broker *b, const struct conf *fresh)
 {
-	return broker_by_queue(b->conf, fresh, b->watched, sizeof(*b->watched));
+	return conf_by_queue(b->conf, fresh, b->watched, sizeof(*b->watched));
 }
 
 int broker_metrics_init(struct broker *b)

@@ -276,9 +276,6 @@ void node_config_close(struct node *n);
 struct directory;
 int node_route_read(const struct conf *fresh, struct directory **ret, char ret_why[256]);
 void node_route_set(struct node *n, struct directory *directory);
-/* A table by index in was->queues, for the queues of fresh; malloc'ed, NULL without memory. */
-void *node_by_queue(const struct conf *was, const struct conf *fresh, const void *table,
-		    size_t size);
 
 /* ---- presence and admin ---- */
 int node_presence_open(struct node *n);

@@ -27,20 +27,6 @@ struct change {
 	struct directory *directory;
 };
 
-void *node_by_queue(const struct conf *was, const struct conf *fresh, const void *table,
-		    size_t size)
-{
-	unsigned char *v = calloc(fresh->queues_n + 1u, size);
-	for (uint32_t i = 0; v && i < fresh->queues_n; i++) {
-		const struct conf_queue *q = conf_queue_by_id(was, fresh->queues[i].id);
-		if (q)
-			memcpy(v + i * size,
-			       (const unsigned char *)table + (size_t)(q - was->queues) * size,
-			       size);
-	}
-	return v;
-}
-
 static bool call_follow(struct le *le, void *arg)
 {
 	struct call *c = le->data;
@@ -59,7 +45,7 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 		return EAGAIN;
 	}
 	c.counts = node_metrics_counts(n, fresh);
-	c.stats = node_by_queue(n->conf, fresh, n->queue_stats, sizeof(*n->queue_stats));
+	c.stats = conf_by_queue(n->conf, fresh, n->queue_stats, sizeof(*n->queue_stats));
 	c.figures = node_wall_figures(n, fresh);
 	c.agents = desk_agents_new(n->desk, fresh);
 	int err = c.counts && c.stats && c.figures && c.agents ? 0 : ENOMEM;

@@ -396,7 +396,7 @@ static int64_t cert_until_s(const struct node *n)
 
 struct node_queue_counts *node_metrics_counts(const struct node *n, const struct conf *fresh)
 {
-	return node_by_queue(n->conf, fresh, n->metrics->queues, sizeof(*n->metrics->queues));
+	return conf_by_queue(n->conf, fresh, n->metrics->queues, sizeof(*n->metrics->queues));
 }
 
 void node_metrics_counts_set(struct node *n, struct node_queue_counts *counts)

@@ -224,7 +224,7 @@ struct wall_view *node_wall_look(struct node *n, bool on)
 
 struct wall_figures *node_wall_figures(const struct node *n, const struct conf *fresh)
 {
-	return node_by_queue(n->conf, fresh, n->wall->day.queue, sizeof(*n->wall->day.queue));
+	return conf_by_queue(n->conf, fresh, n->wall->day.queue, sizeof(*n->wall->day.queue));
 }
 
 void node_wall_conf(struct node *n, const struct conf *fresh, struct wall_figures *figures)

@@ -72,6 +72,19 @@ const struct conf_queue *conf_queue_by_id(const struct conf *conf, uint32_t id)
 	return NULL;
 }
 
+void *conf_by_queue(const struct conf *was, const struct conf *fresh, const void *table, size_t size)
+{
+	unsigned char *v = calloc(fresh->queues_n + 1u, size);
+
+	for (uint32_t i = 0; v && i < fresh->queues_n; i++) {
+		const struct conf_queue *q = conf_queue_by_id(was, fresh->queues[i].id);
+		if (q)
+			memcpy(v + i * size,
+			       (const unsigned char *)table + (size_t)(q - was->queues) * size, size);
+	}
+	return v;
+}
+
 const struct conf_agent *conf_agent_by_id(const struct conf *conf, uint64_t id)
 {
 	uint32_t lo = 0, hi = conf->agents_n;

@@ -265,6 +265,9 @@ const struct conf_site *conf_site_by_number(const struct conf *conf, unsigned nu
 const struct conf_site *conf_site_by_name(const struct conf *conf, const char *name);
 const struct conf_queue *conf_queue_by_name(const struct conf *conf, const char *name);
 const struct conf_queue *conf_queue_by_id(const struct conf *conf, uint32_t id);
+/* A table with an entry of `size` bytes per queue of `was`, for the queues of `fresh`: those that stay
+ * keep theirs, the others are all zero. free() it; NULL without memory. */
+void *conf_by_queue(const struct conf *was, const struct conf *fresh, const void *table, size_t size);
 const struct conf_agent *conf_agent_by_name(const struct conf *conf, const char *name);
 const struct conf_agent *conf_agent_by_id(const struct conf *conf, uint64_t id);
 
