@@ -37,9 +37,9 @@ const ONE_WAY_MS = 10_000;
 const CLUSTER_RETRY_MS = 4000;
 
 function keepDraft(wrap: NonNullable<State['wrap']>): void {
-	const { caller = '', callerName = '', queueDisplay = '' } = wrap.about ?? {};
+	const { caller = '', callerName = '', queueDisplay = '', task = '' } = wrap.about ?? {};
 	const { offer, disposition, note } = wrap;
-	saveDraft({ offer, disposition, note, caller, callerName, queueDisplay });
+	saveDraft({ offer, disposition, note, caller, callerName, queueDisplay, task });
 }
 
 export class App {
@@ -399,7 +399,7 @@ export class App {
 	wrap(disposition: Disposition | '', note: string, draft?: Draft): void {
 		const about = draft && {
 			offer: draft.offer, call: '', queue: '', queueDisplay: draft.queueDisplay,
-			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '', task: '' as const,
+			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '', task: draft.task,
 		};
 		this.dispatch({ a: 'wrap', disposition, note: noteThatFits(note), ...(about ? { about } : {}) });
 		if (this.wrapTimer) clearTimeout(this.wrapTimer);

@@ -1,7 +1,7 @@
 // Single keys, for hands that stay on the keyboard. Never while somebody types, never with a
 // modifier, and they can be switched off (WCAG 2.1.4).
 import type { App } from './app';
-import { DISPOSITIONS } from './protocol';
+import { outcomes } from './state';
 
 export interface KeyTargets {
 	dialogOpen(): boolean;
@@ -28,7 +28,7 @@ export function installKeys(app: App, ui: KeyTargets): () => void {
 	const onKey = (event: KeyboardEvent): void => {
 		if (event.defaultPrevented || event.repeat) return;
 		if (isTyping(event.target)) {
-			typedAt = app.now();
+			if (event.key.length === 1 || event.key === 'Backspace') typedAt = app.now(); // not Tab, arrows
 			if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && app.state.wrap) app.finish();
 			return;
 		}
@@ -80,7 +80,7 @@ function press(app: App, ui: KeyTargets, key: string): boolean {
 		ui.openHelp();
 		return true;
 	default: {
-		const chosen = DISPOSITIONS[Number(key) - 1];
+		const chosen = s.wrap && outcomes(s.wrap)[Number(key) - 1];
 		if (!s.wrap || !chosen) return false;
 		app.wrap(chosen, s.wrap.note);
 		return true;

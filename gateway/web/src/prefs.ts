@@ -1,5 +1,6 @@
 // What this browser remembers. Storage can be refused or full: then the page works and forgets.
 import { pickLanguage, type Lang } from './i18n';
+import type { CallInfo } from './protocol';
 import { NO_TODAY, type Today } from './state';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -103,7 +104,7 @@ export function loadCallAge(offer: string): number {
 }
 
 const DRAFT = 'helio.wrap';
-export interface Draft { offer: string; disposition: string; note: string; caller: string; callerName: string; queueDisplay: string }
+export interface Draft { offer: string; disposition: string; note: string; caller: string; callerName: string; queueDisplay: string; task: CallInfo['task'] }
 /** A wrap-up in hand, so that a reload does not take it, nor overwrite what was saved. */
 export function saveDraft(draft: Draft | null): void {
 	write(tab, DRAFT, draft);
@@ -114,6 +115,7 @@ export function loadDraft(offer: string): Draft | null {
 	return offer && v.offer === offer ? {
 		offer, disposition: text(v.disposition), note: text(v.note), caller: text(v.caller),
 		callerName: text(v.callerName), queueDisplay: text(v.queueDisplay),
+		task: v.task === 'callback' || v.task === 'voicemail' ? v.task : '',
 	} : null;
 }
 

@@ -10,6 +10,7 @@ import type {
 	Agent, AgentState, CallInfo, Disposition, FromNode, PauseReason, QueueFigures, QueueInfo,
 	StateInfo, Welcome,
 } from './protocol';
+import { DISPOSITIONS } from './protocol';
 
 export interface Cluster {
 	cluster: string;
@@ -587,6 +588,12 @@ export function readyBlock(state: State): Block | null {
 	if (state.mic.status !== 'ok') return `mic_${state.mic.status}`;
 	if (state.leg.status === 'none' || state.leg.status === 'connecting') return 'leg_connecting';
 	return state.leg.status === 'down' ? 'leg_down' : null;
+}
+
+/** How it may have ended, in the order of their keys. Only who is called may not answer. */
+export function outcomes(wrap: Wrap): readonly Disposition[] {
+	const task = wrap.about?.task || wrap.disposition === 'not_reached';
+	return DISPOSITIONS.filter((d) => task || d !== 'not_reached');
 }
 
 /** Did this person want calls, now or after the one in hand? Told to a node that does not know us. */

@@ -101,7 +101,7 @@ function LinkBanner() {
 
 function NoticeBanner({ n }: { n: Notice }) {
 	const { app, t, find } = useView();
-	const known = find(`notice.${n.key}`);
+	const known = find(`notice.${n.key}`, { by: n.text || t('notice.supervisor') });
 	return (
 		<div class={`banner ${n.kind}`} role={n.kind === 'warn' ? 'alert' : 'status'}
 			data-testid="notice" data-key={n.key}>

@@ -35,7 +35,7 @@ export function Button(p: ButtonProps) {
 	const keys = app.prefs.keys ? p.keys : undefined;
 	const off = p.disabled === true || p.busy === true;
 	return (
-		<button ref={ref} type="button" data-testid={p.id}
+		<button ref={ref} type="button" data-testid={p.id} autofocus={p.focus}
 			class={`button ${p.kind ?? 'plain'}${p.big ? ' big' : ''} ${p.class ?? ''}`}
 			aria-disabled={off ? 'true' : undefined} aria-busy={p.busy ? 'true' : undefined}
 			aria-pressed={p.pressed === undefined ? undefined : p.pressed ? 'true' : 'false'}

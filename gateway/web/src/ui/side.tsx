@@ -49,12 +49,12 @@ function QueueRow({ q }: { q: Queue }) {
 			<span class="queue-waiting">
 				{q.at === 0 ? '–' : q.waiting > 0 ? t('queues.waiting', { n: q.waiting }) : t('queues.nobody')}
 			</span>
-			<span class="queue-more">
-				{q.at > 0 && free}
-			</span>
-			<span class="queue-longest">
-				{q.waiting > 0 && t('queues.longest', { time: app.speaker.clock(longest) })}
-			</span>
+			<span class="queue-more">{q.at > 0 && free}</span>
+			{q.waiting > 0 && (
+				<span class="queue-longest">
+					{t('queues.longest', { time: app.speaker.clock(longest) })}
+				</span>
+			)}
 		</li>
 	);
 }

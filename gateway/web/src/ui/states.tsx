@@ -1,8 +1,8 @@
 // What the card offers in each state.
 import { useContext, useEffect, useRef } from 'preact/hooks';
 import { typingGuardMs } from '../keys';
-import { DISPOSITIONS, PAUSE_REASONS, type PauseReason } from '../protocol';
-import { readyBlock, type State } from '../state';
+import { PAUSE_REASONS, type PauseReason } from '../protocol';
+import { outcomes, readyBlock, type State } from '../state';
 import { OpenTest, useNow, useView } from './context';
 import {
 	AlertIcon, CheckIcon, CrossIcon, HangupIcon, InfoIcon, MicIcon, MicOffIcon, PauseIcon, PhoneIcon,
@@ -146,7 +146,7 @@ export function Ringing() {
 			<div class="actions main" ref={answer}>
 				<Button id="accept" kind="good" big icon={<PhoneIcon />} keys="A"
 					busy={s.pending.what === 'accept'} onClick={() => app.accept()}>
-					{t('do.answer')}
+					{t(ring.task ? 'do.take' : 'do.answer')}
 				</Button>
 				<Button id="reject" kind="plain" big icon={<CrossIcon />} keys="X"
 					busy={s.pending.what === 'reject'} onClick={() => app.reject()}>
@@ -288,7 +288,7 @@ export function WrapUp() {
 			<fieldset class="outcomes" data-testid="outcomes">
 				<legend>{t('wrap.outcome')}</legend>
 				<div class="outcome-list">
-					{DISPOSITIONS.map((d, i) => (
+					{outcomes(wrap).map((d, i) => (
 						<label key={d} class={`outcome${wrap.disposition === d ? ' chosen' : ''}`}>
 							<input type="radio" name="outcome" value={d} checked={wrap.disposition === d}
 								data-testid={`outcome-${d}`} onChange={() => app.wrap(d, wrap.note)} />

@@ -25,7 +25,7 @@ export function Agents({ floor, choice, change }: P) {
 	const [picked, setPicked] = useState('');
 	const person = picked ? floor.people.get(picked) : undefined;
 	return (
-		<section class="agents" aria-labelledby="floor-agents">
+		<section class="agents">
 			<div class="agents-head">
 				<h2 id="floor-agents">{t('wall.agents')}</h2>
 				<p class="soft" role="status" data-testid="agents-count">{t('wall.count', { n: people })}</p>
@@ -110,7 +110,7 @@ function List({ items, floor, choice, change, onPick }: P & { items: Item[]; onP
 	const to = Math.min(items.length, Math.min(first, items.length) + seen + 2 * SPARE);
 	return (
 		<div class="agents-box" ref={box} tabIndex={0} role="region" aria-labelledby="floor-agents"
-			data-testid="agents-box" onScroll={look}>
+			data-testid="agents-box" onScroll={look} style={{ '--rows': items.length || 2 }}>
 			<table class="agents-table" aria-rowcount={items.length + 1}>
 				<thead>
 					<tr aria-rowindex={1}>
