@@ -36,8 +36,7 @@ static void drain_later(lws_sorted_usec_list_t *sul)
 	(void)drain(lws_container_of(sul, struct gateway, drain_sul));
 }
 
-/* The descriptor of ZeroMQ is edge-triggered and a send may eat the edge: so it is drained after
- * sends too, from the loop (not from here, which may be inside a drain already). */
+/* The descriptor of ZeroMQ is edge-triggered: after a batch there is no edge for the rest. */
 static void schedule_drain(struct gateway *gw)
 {
 	lws_sul_schedule(gw->lws, 0, &gw->drain_sul, drain_later, 1);
@@ -67,7 +66,6 @@ static int to_node(uint16_t node, const GwFrame *head, const void *payload, size
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_gw_tag;
 	env.body.gw = *head;
-	schedule_drain(gw);
 	return mesh_send(gw->mesh, node, &env, payload, len);
 }
 
@@ -217,7 +215,6 @@ int gw_link_admin_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 static int live_send(void *arg, uint16_t to, Envelope *env, const void *payload, size_t len)
 {
 	struct gateway *gw = arg;
-	schedule_drain(gw);
 	return mesh_send(gw->mesh, to, env, payload, len);
 }
 

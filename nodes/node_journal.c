@@ -384,7 +384,8 @@ static void arm(struct node *n)
 	for (uint32_t i = 0; i < JOURNAL_LINKS; i++) {
 		short events = 0;
 		int fd = journal_fd(n->journal, i, &events);
-		poll_slot_arm(&n->journal_slot[i], fd, events, handler[i], n);
+		poll_slot_arm(&n->journal_slot[i], fd, events, journal_fd_serial(n->journal, i),
+			      handler[i], n);
 	}
 	poll_deadline_arm(&n->tmr_journal, journal_deadline(n->journal), journal_tmr_h, n);
 }

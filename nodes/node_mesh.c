@@ -1,6 +1,7 @@
 /*
  * The mesh on libre's loop. ZeroMQ's descriptor is edge-triggered: it is drained after every
- * wake-up and after every send (a send may swallow the edge), by a timer of 0 ms.
+ * wake-up, in batches; between two of one flood a timer of 0 ms stands for the edge that will not
+ * come.
  */
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
@@ -31,9 +32,7 @@ static void drain_soon(struct node *n)
 
 int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *payload, size_t len)
 {
-	int err = mesh_send(n->mesh, to, env, payload, len);
-	drain_soon(n);
-	return err;
+	return mesh_send(n->mesh, to, env, payload, len);
 }
 
 static void got_acd(struct node *n, const Envelope *env)

@@ -4,18 +4,23 @@
 
 #include <poll.h>
 
-void poll_slot_arm(struct poll_slot *slot, int fd, short events, fd_h *h, void *arg)
+void poll_slot_arm(struct poll_slot *slot, int fd, short events, uint64_t serial, fd_h *h,
+		   void *arg)
 {
 	int flags = 0;
 	if (events & POLLIN)
 		flags |= FD_READ;
 	if (events & POLLOUT)
 		flags |= FD_WRITE;
+	if (slot->fd == fd && slot->flags == flags && slot->serial == serial)
+		return;
 	if (slot->fd >= 0 && slot->fd != fd)
 		fd_close(slot->fd);
-	slot->fd = fd;
-	if (fd >= 0 && fd_listen(fd, flags, h, arg))
+	*slot = (struct poll_slot){.fd = fd, .flags = flags, .serial = serial};
+	if (fd >= 0 && fd_listen(fd, flags, h, arg)) {
+		slot->flags = -1; /* again at the next step */
 		log_warn("poll.fd", "fd=%d", fd);
+	}
 }
 
 void poll_slot_close(struct poll_slot *slot)

@@ -1,5 +1,5 @@
 /* A foreign library's descriptor on libre's loop: it may change, or be another one of the same
- * number, after each step of its library; so it is registered anew each time. */
+ * number, after each step of its library. */
 #ifndef HELIO_NODE_POLL_H
 #define HELIO_NODE_POLL_H
 
@@ -9,10 +9,14 @@
 
 struct poll_slot {
 	int fd; /* -1: none */
+	int flags;
+	uint64_t serial;
 };
 
-/* events, revents: as in poll(2). fd -1: none now. */
-void poll_slot_arm(struct poll_slot *slot, int fd, short events, fd_h *h, void *arg);
+/* events, revents: as in poll(2). fd -1: none now. serial tells a descriptor from a later one of
+ * the same number: the kernel is asked only when one of the three is another than before. */
+void poll_slot_arm(struct poll_slot *slot, int fd, short events, uint64_t serial, fd_h *h,
+		   void *arg);
 void poll_slot_close(struct poll_slot *slot);
 short poll_revents(int fd_flags);
 /* Runs h when the monotonic microsecond has come; UINT64_MAX: never. */

@@ -17,7 +17,8 @@ static void arm(struct node *n)
 {
 	short events = 0;
 	int fd = presence_fd(n->presence, &events);
-	poll_slot_arm(&n->presence_slot, fd, events, presence_fd_h, n);
+	poll_slot_arm(&n->presence_slot, fd, events, presence_fd_serial(n->presence), presence_fd_h,
+		      n);
 	poll_deadline_arm(&n->tmr_presence, presence_deadline(n->presence), presence_tmr_h, n);
 }
 

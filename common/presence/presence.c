@@ -73,6 +73,11 @@ int presence_fd(const struct presence *p, short *ret_events)
 	return redis_link_fd(&p->link, ret_events);
 }
 
+uint64_t presence_fd_serial(const struct presence *p)
+{
+	return p->sentinel ? 0 : p->link.reconnects;
+}
+
 static void follow(struct presence *p, short revents, uint64_t now_us)
 {
 	redis_sentinel_step(p->sentinel, revents, now_us);

@@ -43,6 +43,8 @@ presence_close(struct presence *p); /* drops the lease if it can, without waitin
 
 /* The descriptor may change after each step; -1: none now. events: POLLIN|POLLOUT wanted. */
 int presence_fd(const struct presence *p, short *ret_events);
+/* Another number when the descriptor is another one than before, of the same number perhaps. */
+uint64_t presence_fd_serial(const struct presence *p);
 /* Handles readiness and timers. Call when the descriptor is ready or the deadline has come. */
 void presence_step(struct presence *p, short revents, uint64_t now_us);
 uint64_t presence_deadline(const struct presence *p);

@@ -9,9 +9,10 @@
  *
  * IMMEDIATE=1, LINGER=0, small HWM: what cannot be sent now is dropped and counted; the protocol
  * above repeats what matters. One thread; the descriptor is edge-triggered, so mesh_recv() is
- * called until EAGAIN after every wake-up and after every batch of sends. (A shell that stops
- * earlier, to let its timers run, must come back by itself.) The mesh has a ZeroMQ context and a
- * ZAP handler of its own: other sockets of the process (admin) neither disturb nor use it.
+ * called until EAGAIN after every wake-up. (A shell that stops earlier, to let its timers run, must
+ * come back by itself. A send swallows no edge: other sockets send than the one that receives.)
+ * The mesh has a ZeroMQ context and a ZAP handler of its own: other sockets of the process (admin)
+ * neither disturb nor use it.
  */
 #ifndef HELIO_MESH_H
 #define HELIO_MESH_H

@@ -64,6 +64,12 @@ int journal_fd(const struct journal *j, uint32_t i, short *ret_events)
 	return j->store[i].present ? redis_link_fd(&j->store[i].link, ret_events) : -1;
 }
 
+uint64_t journal_fd_serial(const struct journal *j, uint32_t i)
+{
+	helio_assert(i < JOURNAL_LINKS);
+	return j->store[i].link.reconnects;
+}
+
 unsigned links_of(const struct journal *j, enum journal_at at)
 {
 	if (j->store[1].present || !(at & JOURNAL_ADOPTER))

@@ -72,6 +72,8 @@ struct journal *journal_close(struct journal *j);
 
 /* i < JOURNAL_LINKS. The descriptor may change after every call here; -1: none now. */
 int journal_fd(const struct journal *j, uint32_t i, short *ret_events);
+/* Another number when descriptor i is another one than before, of the same number perhaps. */
+uint64_t journal_fd_serial(const struct journal *j, uint32_t i);
 void journal_step(struct journal *j, const short revents[JOURNAL_LINKS], uint64_t now_us);
 /* May come nearer by each call here: look again after a put. UINT64_MAX: never. */
 uint64_t journal_deadline(const struct journal *j);
