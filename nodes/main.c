@@ -1,5 +1,6 @@
 /* helio-node: local telephony of a site and the sealed sessions of its home agents. */
 #include "nodes/node.h"
+#include "nodes/node_last.h"
 #include "nodes/node_tasks.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
@@ -115,6 +116,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "directory";
 	if ((err = node_route_open(n, why)))
 		return err;
+	*what = "last";
+	if ((err = node_last_open(n)))
+		return err;
 	*what = "media";
 	if ((err = media_open(n, why)))
 		return err;
@@ -180,6 +184,7 @@ static void node_close(struct node *n)
 	core_close(n);
 	n->media = media_stop(n->media);
 	node_wall_close(n);
+	node_last_close(n);
 	node_route_close(n);
 	n->records = records_close(n->records);
 	node_metrics_free(n);

@@ -38,6 +38,7 @@ struct node_wall;
 struct node_hours;
 struct node_tasks;
 struct node_route;
+struct node_last;
 struct node_metrics;
 struct trace;
 
@@ -87,6 +88,7 @@ struct node {
 	struct desk *desk;
 	struct node_wall *wall;
 	struct node_route *route;
+	struct node_last *last;
 	struct neighbour *neighbour;
 	struct node_hours *hours;
 	struct node_tasks *tasks;
@@ -197,7 +199,6 @@ void node_route_close(struct node *n);
 /* The steps of a caller of that queue; call is its id as text, for the log. */
 void node_route(struct node *n, const struct conf_queue *q, const char *caller, const char *call,
 		struct acd_want ret[ACD_WANTS_MAX]);
-void node_route_talked(struct node *n, const char *caller, uint64_t agent);
 
 /* ---- offers (node_offers.c): the trunk leg between two nodes, and what GRANT carried ---- */
 enum offer_side { OFFER_OWNER, OFFER_AGENT };

@@ -3,6 +3,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/node_guard.h"
+#include "nodes/node_last.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "nodes/node_tasks.h"
@@ -668,7 +669,7 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 		node_wall_answered(n, c);
 	}
 	c->agent = fx->agent.v;
-	node_route_talked(n, c->caller, c->agent);
+	node_last_talked(n, c->caller, c->agent);
 	c->agent_node = fx->peer.v;
 	tmr_cancel(&c->tmr_moment);
 	uint64_t gap_us = c->awaits_us ? mono_us() - c->awaits_us : 0;

@@ -4,6 +4,7 @@
  * come.
  */
 #include "nodes/node.h"
+#include "nodes/node_last.h"
 #include "nodes/node_neighbour.h"
 #include "nodes/desk/desk.h"
 #include "nodes/node_tasks.h"
@@ -111,8 +112,14 @@ static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t le
 				   env->body.wrap.note);
 		break;
 	case Envelope_node_status_tag:
-		if (addr_is_node(from))
+		if (addr_is_node(from)) {
 			desk_peer_status(n->desk, from, env->body.node_status.draining);
+			node_last_peer(n, from, env->boot);
+		}
+		break;
+	case Envelope_served_tag:
+		if (addr_is_node(from))
+			node_last_came(n, from, &env->body.served);
 		break;
 	case Envelope_session_claim_tag:
 		if (addr_is_node(from))

@@ -6,6 +6,7 @@
  *   caller ─► directory ─► first rule whose `who` fits ─► steps, without those that lead nowhere
  */
 #include "nodes/node.h"
+#include "nodes/node_last.h"
 #include "nodes/desk/desk.h"
 #include "common/directory/directory.h"
 
@@ -13,21 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	/* Who talked to whom last, by caller: a day's callers of a large node; the oldest places
-	 * are overwritten. Of this node's calls only; `last` of the directory knows the others. */
-	LAST_MAX = 16384,
-	SAY_MAX = 256,
-};
-
-struct last {
-	uint64_t caller, agent;
-	uint64_t at_us;
-};
+enum { SAY_MAX = 256 };
 
 struct node_route {
 	struct directory *directory;
-	struct last last[LAST_MAX];
 };
 
 int node_route_open(struct node *n, char ret_why[256])
@@ -77,19 +67,6 @@ void node_route_close(struct node *n)
 	n->route = NULL;
 }
 
-static struct last *last_of(struct node *n, uint64_t caller)
-{
-	return &n->route
-		    ->last[(caller ^ caller >> 17) * 0x9e3779b97f4a7c15u >> 50 & (LAST_MAX - 1)];
-}
-
-void node_route_talked(struct node *n, const char *caller, uint64_t agent)
-{
-	uint64_t number = caller ? directory_number(caller) : 0;
-	if (number && agent)
-		*last_of(n, number) = (struct last){number, agent, mono_us()};
-}
-
 static bool fits(const struct node *n, const char *who, const struct customer *c)
 {
 	if (strcmp(who, "any") == 0)
@@ -100,14 +77,12 @@ static bool fits(const struct node *n, const char *who, const struct customer *c
 	       strcmp(who, directory_segment(n->route->directory, c)) == 0;
 }
 
+/* Of the site's own calls first; the directory knows no time, and is believed. */
 static uint64_t agent_last(struct node *n, const struct conf_queue *q, const char *caller,
 			   const struct customer *c)
 {
-	uint64_t number = caller ? directory_number(caller) : 0;
-	const struct last *l = last_of(n, number);
-	if (number && l->caller == number && mono_us() - l->at_us <= q->same_agent_ms * 1000ull)
-		return l->agent;
-	return c ? c->last : 0;
+	uint64_t agent = node_last_agent(n, caller, q->same_agent_ms);
+	return agent ? agent : c ? c->last : 0;
 }
 
 /* At the levels that are left after all relaxation: as the registers judge it (S8). */

@@ -1,5 +1,6 @@
 #include "nodes/node_tasks_priv.h"
 #include "nodes/node_neighbour.h"
+#include "nodes/node_last.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -297,6 +298,7 @@ static void given(struct node *n, struct task_work *w, const struct task *t,
 		w->answered_us = mono_us();
 		w->answered_ms = wall_ms();
 	}
+	node_last_talked(n, t->caller, w->agent);
 	w->noted_by_us = w->noted_us = 0; /* not while the agent is at it */
 	next.disposition[0] = '\0';       /* an earlier try's */
 	next.attempt = w->call;

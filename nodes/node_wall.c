@@ -254,7 +254,8 @@ int node_wall_open(struct node *n, char ret_why[256])
 		snprintf(ret_why, 256, "%s", strerror(err));
 		return err;
 	}
-	err = records_each(n->records, w->day.begins_ms - RECORDS_BACK_MS, count_record, w);
+	err = records_each(n->records, w->day.begins_ms - RECORDS_BACK_MS, UINT32_MAX, count_record,
+			   w);
 	if (err) /* today begins at nothing: no reason to take no calls */
 		log_warn("wall.records", "err=%s", log_quote(strerror(err)));
 	return 0;

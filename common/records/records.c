@@ -250,9 +250,9 @@ json_t *records_query(struct records *r, uint32_t limit, const char *queue, cons
 	return records_reader_query(r->reader, limit, queue, agent, call, after_ms);
 }
 
-int records_each(struct records *r, int64_t after_ms, records_each_h *h, void *arg)
+int records_each(struct records *r, int64_t after_ms, uint32_t limit, records_each_h *h, void *arg)
 {
-	return records_reader_each(r->reader, after_ms, h, arg);
+	return records_reader_each(r->reader, after_ms, limit, h, arg);
 }
 
 json_t *records_totals(struct records *r)

@@ -189,16 +189,18 @@ json_t *records_reader_query(sqlite3 *db, uint32_t limit, const char *queue, con
 	return list;
 }
 
-int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *arg)
+int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_each_h *h,
+			void *arg)
 {
 	static const char sql[] =
-	    "SELECT queue, outcome, entered_ms, answered_ms, ended_ms, wait_ms, talk_ms"
-	    " FROM records WHERE entered_ms >= ?1 ORDER BY entered_ms DESC";
+	    "SELECT queue, outcome, entered_ms, answered_ms, ended_ms, wait_ms, talk_ms, caller,"
+	    " agent FROM records WHERE entered_ms >= ?1 ORDER BY entered_ms DESC LIMIT ?2";
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
 
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(s, 1, after_ms);
+		sqlite3_bind_int64(s, 2, limit);
 		while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 			struct record r = {0};
 			str_copy(r.queue, sizeof(r.queue), (const char *)sqlite3_column_text(s, 0));
@@ -209,6 +211,9 @@ int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *
 			r.ended_ms = sqlite3_column_int64(s, 4);
 			r.wait_ms = sqlite3_column_int64(s, 5);
 			r.talk_ms = sqlite3_column_int64(s, 6);
+			str_copy(r.caller, sizeof(r.caller),
+				 (const char *)sqlite3_column_text(s, 7));
+			str_copy(r.agent, sizeof(r.agent), (const char *)sqlite3_column_text(s, 8));
 			h(&r, arg);
 		}
 	}

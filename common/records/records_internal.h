@@ -26,7 +26,8 @@ void records_db_rollback(struct records_db *d);
 int records_reader_open(sqlite3 **ret, const char *path);
 json_t *records_reader_query(sqlite3 *db, uint32_t limit, const char *queue, const char *agent,
 			     const char *call, int64_t after_ms);
-int records_reader_each(sqlite3 *db, int64_t after_ms, records_each_h *h, void *arg);
+int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_each_h *h,
+			void *arg);
 json_t *records_reader_totals(sqlite3 *db);
 
 #endif

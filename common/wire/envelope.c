@@ -81,6 +81,7 @@ static int check_body(Envelope *env)
 		text_clean(env->body.task_copy.note);
 		return 0;
 	case Envelope_task_seen_tag:
+	case Envelope_served_tag:
 	case Envelope_node_status_tag:
 	case Envelope_hold_tag:
 	case Envelope_ping_tag:
