@@ -58,8 +58,8 @@ struct node_queue_stats {
 struct node {
 	const struct conf *conf; /* in use now: node_config.c changes it, with all that points in */
 	struct live *live;
-	uint32_t skills_mark;    /* conf_skills_mark() */
-	int signal_fd;           /* SIGHUP */
+	uint32_t skills_mark;           /* conf_skills_mark() */
+	int signal_fd;                  /* SIGHUP */
 	const struct conf_daemon *self; /* of what it started with, as is site */
 	const struct conf_site *site;
 	uint32_t boot;
@@ -145,8 +145,8 @@ struct call {
 	bool accepted, over;
 	struct le moving_le; /* the caller is to be told where we hear it now */
 	bool fenced;         /* another node owns it now: not a word, not a record */
-	bool told_closed; /* hears that the queue is closed */
-	bool leaving;     /* over for the core: let go once its task is on disk */
+	bool told_closed;    /* hears that the queue is closed */
+	bool leaving;        /* over for the core: let go once its task is on disk */
 	char disposition[32];
 	char *note;
 };
@@ -158,13 +158,14 @@ void calls_limits(struct node *n);
 /* The 200 OK, once the journal has the call or has had its time. */
 void calls_answer(struct node *n, uint64_t id);
 void calls_fenced(struct node *n, uint64_t id);
-/* A call that became a task: its task is safe, it is let go; or it cannot be, and waits on in line. */
+/* A call that became a task: its task is safe, it is let go; or it cannot be, and waits on in line.
+ */
 void calls_left(struct node *n, const struct acd_fx *fx, bool safe);
 /* What the journal says of a call that a predecessor of this node had. */
 struct call_back {
 	uint64_t id, cepoch, cepoch_before, age_us, wait_us, agent;
 	uint64_t offer, session; /* with whom it talked; 0 nobody */
-	bool have_numbers; /* of our stream to the caller, noted so long ago */
+	bool have_numbers;       /* of our stream to the caller, noted so long ago */
 	struct media_numbers numbers;
 	uint64_t numbers_age_us;
 	int64_t entered_ms, answered_ms;
@@ -223,8 +224,8 @@ struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side
 void offer_drop(struct node *n, uint64_t id, enum offer_side side);
 /* Does media travel with this message? */
 bool offer_carries(enum acd_msg_type type);
-/* Fills media (and the caller's name) into an outgoing GRANT or RINGING, OWNER, RECALL or HOLD; makes
- * the leg on first use, and a new one for a new owner. errno when no leg can be had. */
+/* Fills media (and the caller's name) into an outgoing GRANT or RINGING, OWNER, RECALL or HOLD;
+ * makes the leg on first use, and a new one for a new owner. errno when no leg can be had. */
 int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb);
 /* Notes what such a message carries, before the core sees it. */
 void offer_note_end(struct node *n, uint64_t offer); /* after the core has seen OWNER */
@@ -275,7 +276,8 @@ int node_config_open(struct node *n);
 void node_config_close(struct node *n);
 /* The directory of another configuration (NULL: it has none), and its use (takes it). */
 struct directory;
-int node_route_read(const struct conf *fresh, struct directory **ret, char ret_why[256]);
+int node_route_read(const struct node *n, const struct conf *fresh, struct directory **ret,
+		    char ret_why[256]);
 void node_route_set(struct node *n, struct directory *directory);
 
 /* ---- presence and admin ---- */

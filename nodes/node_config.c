@@ -52,7 +52,7 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 	if (err)
 		snprintf(ret_why, 256, "out of memory");
 	if (!err)
-		err = node_route_read(fresh, &c.directory, ret_why);
+		err = node_route_read(n, fresh, &c.directory, ret_why);
 	if (!err)
 		err = core_reconfigure(n, fresh, ret_why);
 	if (err) {

@@ -40,11 +40,16 @@ int node_route_open(struct node *n, char ret_why[256])
 	return err;
 }
 
-int node_route_read(const struct conf *fresh, struct directory **ret, char ret_why[256])
+int node_route_read(const struct node *n, const struct conf *fresh, struct directory **ret,
+		    char ret_why[256])
 {
 	*ret = NULL;
 	if (!*fresh->directory_file)
 		return 0;
+	if (directory_fits(n->route->directory, fresh->directory_file, fresh)) {
+		*ret = directory_ref(n->route->directory);
+		return 0;
+	}
 	int err = directory_load(ret, fresh->directory_file, fresh, NULL);
 	if (err)
 		snprintf(ret_why, 256, "%.200s: %s", fresh->directory_file,

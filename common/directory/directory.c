@@ -14,9 +14,22 @@
 
 enum { PROBLEMS_MAX_SHOWN = 100, DIGITS_MIN = 3, DIGITS_MAX = 18 };
 
+/* Which file was read, as it lay there then. */
+struct stamp {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+	bool set; /* it was a file */
+};
+
 struct directory {
+	unsigned refs;
 	struct customer *row; /* sorted by number */
 	uint32_t n, size;
+	struct stamp stamp;
+	uint64_t *agents; /* ids of all that are named, each once */
+	uint32_t agents_n;
 	char segment[DIRECTORY_SEGMENTS_MAX][CONF_NAME_SIZE];
 	uint32_t segments_n;
 };
@@ -35,6 +48,7 @@ struct loader {
 	unsigned fields;
 	int *line;         /* of each row, until doubles are known */
 	uint32_t *by_name; /* indices of conf->agents, sorted by login */
+	bool *named;       /* by index in conf->agents */
 };
 
 __attribute__((format(printf, 3, 4))) static void bad(struct loader *l, int line, const char *fmt,
@@ -89,9 +103,14 @@ static uint64_t agent_of(struct loader *l, const char *login, const char *column
 		return 0;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		int cmp = strcmp(l->conf->agents[l->by_name[mid]].name, login);
-		if (cmp == 0)
-			return l->conf->agents[l->by_name[mid]].id;
+		const struct conf_agent *a = &l->conf->agents[l->by_name[mid]];
+		int cmp = strcmp(a->name, login);
+		if (cmp == 0 && a->removed)
+			break;
+		if (cmp == 0) {
+			l->named[l->by_name[mid]] = true;
+			return a->id;
+		}
 		if (cmp < 0)
 			lo = mid + 1;
 		else
@@ -277,6 +296,17 @@ static int rows_read(struct loader *l, const char *text, size_t len)
 	return err ? err : sort(l);
 }
 
+static int agents_note(struct loader *l)
+{
+	struct directory *d = l->d;
+
+	d->agents = calloc(l->conf->agents_n + 1u, sizeof(*d->agents));
+	for (uint32_t i = 0; d->agents && i < l->conf->agents_n; i++)
+		if (l->named[i])
+			d->agents[d->agents_n++] = l->conf->agents[i].id;
+	return d->agents ? 0 : ENOMEM;
+}
+
 int directory_parse(struct directory **ret, const char *name, const char *text, size_t len,
 		    const struct conf *conf, FILE *err_out)
 {
@@ -285,20 +315,27 @@ int directory_parse(struct directory **ret, const char *name, const char *text, 
 
 	l.d = calloc(1, sizeof(*l.d));
 	l.by_name = calloc(conf->agents_n + 1u, sizeof(*l.by_name));
-	if (l.d && l.by_name) {
+	l.named = calloc(conf->agents_n + 1u, sizeof(*l.named));
+	if (l.d && l.by_name && l.named) {
+		l.d->refs = 1;
 		for (uint32_t i = 0; i < conf->agents_n; i++)
 			l.by_name[i] = i;
 		sorting = conf;
 		qsort(l.by_name, conf->agents_n, sizeof(*l.by_name), by_login);
 		err = rows_read(&l, text, len);
+		if (!err)
+			err = agents_note(&l);
 	}
 	if (err_out && l.problems > PROBLEMS_MAX_SHOWN)
 		fprintf(err_out, "%s: %u more\n", name, l.problems - PROBLEMS_MAX_SHOWN);
 	free(l.line);
 	free(l.by_name);
+	free(l.named);
 	if (!err && l.problems)
 		err = EINVAL;
 	if (err) {
+		if (l.d)
+			l.d->refs = 1;
 		directory_free(l.d);
 		return err;
 	}
@@ -306,7 +343,35 @@ int directory_parse(struct directory **ret, const char *name, const char *text, 
 	return 0;
 }
 
-static int file_read(const char *path, char **ret_text, size_t *ret_len)
+static struct stamp stamp_of(const struct stat *st)
+{
+	return (struct stamp){.dev = st->st_dev,
+			      .ino = st->st_ino,
+			      .size = st->st_size,
+			      .changed = st->st_mtim,
+			      .set = true};
+}
+
+bool directory_fits(const struct directory *d, const char *path, const struct conf *conf)
+{
+	struct stat st;
+
+	if (!d || !d->stamp.set || stat(path, &st))
+		return false;
+	const struct stamp *was = &d->stamp, now = stamp_of(&st);
+	if (now.dev != was->dev || now.ino != was->ino || now.size != was->size ||
+	    now.changed.tv_sec != was->changed.tv_sec ||
+	    now.changed.tv_nsec != was->changed.tv_nsec)
+		return false;
+	for (uint32_t i = 0; i < d->agents_n; i++) {
+		const struct conf_agent *a = conf_agent_by_id(conf, d->agents[i]);
+		if (!a || a->removed)
+			return false; /* reading it says on which line */
+	}
+	return true;
+}
+
+static int file_read(const char *path, char **ret_text, size_t *ret_len, struct stamp *ret_stamp)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
@@ -337,6 +402,7 @@ static int file_read(const char *path, char **ret_text, size_t *ret_len)
 	}
 	*ret_text = text;
 	*ret_len = n;
+	*ret_stamp = stamp_of(&st);
 	return 0;
 }
 
@@ -344,20 +410,32 @@ int directory_load(struct directory **ret, const char *path, const struct conf *
 {
 	char *text = NULL;
 	size_t len = 0;
-	int err = file_read(path, &text, &len);
+	struct stamp stamp;
+	int err = file_read(path, &text, &len, &stamp);
 
 	if (err && err_out)
 		fprintf(err_out, "%s: cannot be read: %s\n", path, strerror(err));
 	if (!err)
 		err = directory_parse(ret, path, text, len, conf, err_out);
+	if (!err)
+		(*ret)->stamp = stamp;
 	free(text);
 	return err;
 }
 
-struct directory *directory_free(struct directory *d)
+struct directory *directory_ref(struct directory *d)
 {
 	if (d)
-		free(d->row);
+		d->refs++;
+	return d;
+}
+
+struct directory *directory_free(struct directory *d)
+{
+	if (!d || --d->refs)
+		return NULL;
+	free(d->agents);
+	free(d->row);
 	free(d);
 	return NULL;
 }

@@ -36,7 +36,14 @@ int directory_load(struct directory **ret, const char *path, const struct conf *
 /* The same out of memory; name is for messages. */
 int directory_parse(struct directory **ret, const char *name, const char *text, size_t len,
 		    const struct conf *conf, FILE *err_out);
+/* Another reference; NULL-safe. */
+struct directory *directory_ref(struct directory *d);
+/* Gives a reference back; the last one frees it. NULL-safe. */
 struct directory *directory_free(struct directory *d);
+/* Is d what reading path with conf would give: the same file, unchanged, and everybody who is named in
+ * it still there? Then it need not be read: a million rows take half a second, in which a daemon's loop
+ * serves nobody. */
+bool directory_fits(const struct directory *d, const char *path, const struct conf *conf);
 
 uint32_t directory_rows(const struct directory *d); /* 0 for NULL */
 /* By what a trunk says of the caller: "+47 22 …", "0047 22 …", "4722…". NULL: not a customer. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/base/base.h"
@@ -93,6 +94,52 @@ static void every_mistake_is_told_with_its_line(void **arg)
 	refused("number,segment\n123,Key\n", "c.csv:2: segment: 'Key' does not fit");
 }
 
+static void file_write(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void an_unchanged_file_is_not_read_again(void **arg)
+{
+	char path[] = "/tmp/helio-directory-XXXXXX";
+	struct directory *d = NULL, *parsed = taken("number,owner\n4711,maria\n");
+	struct conf_agent later[] = {{.name = "maria", .id = 7}, {.name = "new", .id = 12}};
+	struct conf fresh = {.agents = later, .agents_n = 2};
+
+	(void)arg;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	file_write(path, "number,owner\n4711,maria\n");
+	assert_int_equal(directory_load(&d, path, &conf, stderr), 0);
+	assert_true(directory_fits(d, path, &conf));
+	assert_true(directory_fits(d, path, &fresh)); /* others may come and go */
+	assert_false(directory_fits(parsed, path, &conf));
+	assert_false(directory_fits(NULL, path, &conf));
+
+	/* Who is named in it has left: reading it says so. */
+	later[0].removed = true;
+	struct directory *again = NULL;
+	assert_false(directory_fits(d, path, &fresh));
+	assert_int_equal(directory_load(&again, path, &fresh, NULL), EINVAL);
+	later[0].removed = false;
+
+	file_write(path, "number,owner\n4711,maria\n4712,\n");
+	assert_false(directory_fits(d, path, &conf));
+	assert_int_equal(unlink(path), 0);
+	assert_false(directory_fits(d, path, &conf));
+
+	assert_ptr_equal(directory_ref(d), d);
+	directory_free(d);
+	assert_int_equal(directory_rows(d), 1); /* the other reference */
+	directory_free(d);
+	directory_free(parsed);
+}
+
 static void a_million_customers_are_read_and_found(void **arg)
 {
 	enum { N = 1000000 };
@@ -119,6 +166,7 @@ int main(void)
 	    cmocka_unit_test(a_customer_is_found_however_the_number_is_written),
 	    cmocka_unit_test(zeros_in_front_count),
 	    cmocka_unit_test(every_mistake_is_told_with_its_line),
+	    cmocka_unit_test(an_unchanged_file_is_not_read_again),
 	    cmocka_unit_test(a_million_customers_are_read_and_found),
 	};
 
