@@ -21,7 +21,7 @@ enum { FD_WANTED = 16384, LEGS_PER_CALL = 3, STOP_MS = 2000, STOP_POLL_MS = 20 }
 static const char help[] =
     "helio-node - a site node of Heliograph: SIP in, queues, agents' sealed sessions, audio\n"
     "\n"
-    "usage: helio-node --config FILE --name NAME [--trace FILE] [--log-level LEVEL]\n"
+    "usage: helio-node --config FILE --name NAME [--trace FILE] [--page-rate N] [--log-level L]\n"
     "\n"
     "  --config FILE   the cluster file (YAML); agents.yaml and keys are found through it\n"
     "  --name NAME     which node of that file this process is, e.g. oslo1\n"
@@ -34,8 +34,9 @@ static const char help[] =
     "  --version, --help\n"
     "\n"
     "The keys come from `helio-keys from-config FILE`. SIGHUP or `helioctl reload` reads the\n"
-    "configuration again; signed versions come from other daemons by themselves. Stop with SIGTERM or Ctrl-C: callers hear\n"
-    "goodbye and every record is written. `helioctl drain NAME` first, to lose nobody.\n"
+    "configuration again; signed versions come from other daemons by themselves. Stop with\n"
+    "SIGTERM or Ctrl-C: every call ends with a BYE and its record is written. `helioctl drain\n"
+    "NAME` first, to lose nobody.\n"
     "\n"
     "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
 
@@ -282,13 +283,18 @@ int main(int argc, char **argv)
 	const char *path = NULL, *name = NULL, *trace = NULL;
 	enum log_level level = LOG_LEVEL_INFO;
 	unsigned long page_rate = NODE_PAGE_RATE;
+	char *end = NULL;
 	int opt;
 	while ((opt = getopt_long(argc, argv, "c:n:t:r:l:vh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c': path = optarg; break;
 		case 'n': name = optarg; break;
 		case 't': trace = optarg; break;
-		case 'r': page_rate = strtoul(optarg, NULL, 10); break;
+		case 'r':
+			page_rate = strtoul(optarg, &end, 10);
+			if (end == optarg || *end)
+				page_rate = 0; /* refused below */
+			break;
 		case 'l':
 			if (level_parse(optarg, &level)) {
 				fprintf(stderr, "--log-level: debug, info, warn or error\n");

@@ -231,9 +231,12 @@ static void help_all(FILE *out)
 	      "  helioctl COMMAND [--help]\n\n",
 	      out);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(commands); i++) {
-		char left[40];
-		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
-		fprintf(out, "  %-22s %s\n", left, commands[i].what);
+		char left[80];
+		int n = snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
+		if (n > 22) /* longer than its column */
+			fprintf(out, "  %s\n  %-22s %s\n", left, "", commands[i].what);
+		else
+			fprintf(out, "  %-22s %s\n", left, commands[i].what);
 	}
 	fputs("\nOptions of every command:\n", out);
 	options_print(out, common, true);
