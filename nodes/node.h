@@ -186,6 +186,9 @@ void calls_goodbye(struct node *n);
 /* node_hours.c: tells the core who is open, before the first call and at each change. */
 int node_hours_open(struct node *n);
 void node_hours_close(struct node *n);
+struct conf_watch;
+/* Its tables; NULL for a moment after another configuration came into force. */
+const struct conf_watch *node_hours_watch(const struct node *n);
 void calls_close(struct node *n);
 struct call *node_call_find(const struct node *n, uint64_t id);
 void calls_fx(struct node *n, const struct acd_fx *fx);

@@ -42,11 +42,21 @@ static int make(struct node_hours *h)
 	return 0;
 }
 
+static bool stale(const struct node_hours *h)
+{
+	return h->conf != h->n->conf || h->hash != h->n->conf->hash;
+}
+
+const struct conf_watch *node_hours_watch(const struct node *n)
+{
+	return n->hours && !stale(n->hours) ? n->hours->watch : NULL;
+}
+
 static void look_h(void *arg)
 {
 	struct node_hours *h = arg;
 	tmr_start(&h->tmr, LOOK_MS, look_h, h);
-	if (h->conf != h->n->conf || h->hash != h->n->conf->hash) {
+	if (stale(h)) {
 		int err = make(h); /* another configuration is in force */
 		if (err) {
 			log_error("hours.failed", "err=%s", log_quote(strerror(err)));

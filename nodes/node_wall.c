@@ -199,7 +199,10 @@ static void tick_h(void *arg)
 		tell(w, conf->daemons[i].addr, a, false);
 	}
 	if (w->view) {
+		const struct conf_watch *watch = node_hours_watch(w->n);
 		wall_view_tick(w->view, now);
+		if (watch)
+			wall_view_hours(w->view, watch, now, wall_ms());
 		if (now - w->asked_us >= WALL_ASK_MS * 1000ull)
 			ask_all(w, WALL_LEASE_MS);
 	}

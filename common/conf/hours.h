@@ -56,4 +56,13 @@ int64_t conf_watch_step(struct conf_watch *w, int64_t now, conf_watch_h *watch_h
 /* Everything is said again at the next step: the core has other queues, or is a new one. */
 void conf_watch_again(struct conf_watch *w);
 
+/* What people are told of a queue that has hours; q is of the watch's configuration. */
+/* Is that site open for it at t? *ret_change: when that changes; INT64_MAX: not within the table. */
+bool conf_watch_at(const struct conf_watch *w, const struct conf_queue *q, uint8_t site, int64_t t,
+		   int64_t *ret_change);
+/* The spans between from and until, as far as the tables go, in which no site is open; a span that
+ * begins before until is told to its end. At most max of them; returns how many. */
+size_t conf_watch_gaps(const struct conf_watch *w, const struct conf_queue *q, int64_t from,
+		       int64_t until, struct hours_span *ret, size_t max);
+
 #endif

@@ -320,3 +320,50 @@ int64_t conf_watch_step(struct conf_watch *w, int64_t now, conf_watch_h *watch_h
 	}
 	return w->next;
 }
+
+/* ---- for people -------------------------------------------------------------------------------
+ */
+
+bool conf_watch_at(const struct conf_watch *w, const struct conf_queue *q, uint8_t site, int64_t t,
+		   int64_t *ret_change)
+{
+	int i = calendar_at(q, site);
+	bool open = false;
+
+	*ret_change = INT64_MAX;
+	if (i >= 0) {
+		const struct table *table = &w->tables[i];
+		open = hours_at(table->spans, table->n, t, ret_change);
+		if (*ret_change >= table->to)
+			*ret_change = INT64_MAX; /* the end of the table is no closing */
+	}
+	return open;
+}
+
+/* Is any site open at t, and when does the first of them close, or, if none is, open? */
+static bool any_at(const struct conf_watch *w, const struct conf_queue *q, int64_t t,
+		   int64_t *ret_change)
+{
+	int64_t opens = INT64_MAX, closes = t;
+
+	for (uint32_t i = 0; i < q->hours_n; i++) {
+		int64_t change;
+		if (!conf_watch_at(w, q, q->hours[i].site, t, &change))
+			opens = change < opens ? change : opens;
+		else
+			closes = change > closes ? change : closes;
+	}
+	*ret_change = closes > t ? closes : opens;
+	return closes > t;
+}
+
+size_t conf_watch_gaps(const struct conf_watch *w, const struct conf_queue *q, int64_t from,
+		       int64_t until, struct hours_span *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (int64_t t = from, change; n < max && t < until; t = change)
+		if (!any_at(w, q, t, &change))
+			ret[n++] = (struct hours_span){t, change};
+	return n;
+}

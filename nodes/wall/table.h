@@ -12,12 +12,24 @@
 
 #include "nodes/wall/wall.h"
 
-enum wall_kind { WALL_AGENT = 1, WALL_QUEUE, WALL_SITE, WALL_LINE };
+enum wall_kind { WALL_AGENT = 1, WALL_QUEUE, WALL_SITE, WALL_LINE, WALL_HOURS };
 
 /* How many nodes a site has, and how many of them have been heard lately. */
 struct wall_site {
 	uint8_t site;
 	uint32_t nodes, heard;
+};
+
+/* Is a queue open at a site (0: at any) and until when, by this node's own calendars. */
+struct wall_hours {
+	uint32_t queue;
+	uint8_t site;
+	bool has, open; /* has: the queue has hours there */
+	int64_t change; /* seconds of UTC; INT64_MAX: not within two weeks */
+	/* Of site 0: times that nobody covers and that begin within a week, and how long they are
+	 * together. One that goes on now is not among them. */
+	uint32_t gaps;
+	int64_t gaps_s;
 };
 
 struct wall_row {
@@ -30,6 +42,7 @@ struct wall_row {
 		struct wall_agent agent;
 		struct wall_queue queue; /* of a node in a source, of a site in a view */
 		struct wall_site site;
+		struct wall_hours hours;
 		uint32_t line; /* index in conf->queues: what a queue is */
 	};
 };

@@ -55,6 +55,7 @@ int wall_view_new(struct wall_view **ret, const struct conf *conf, uint64_t now_
 void wall_view_conf(struct wall_view *v, const struct conf *conf)
 {
 	v->conf = conf;
+	v->hours_next = 0;
 	for (uint32_t i = 0; i < conf->queues_n; i++) {
 		struct wall_row *row = wall_table_make(&v->rows, WALL_LINE, conf->queues[i].id);
 		if (!row)

@@ -19,6 +19,9 @@ struct wall_view {
 	uint32_t sources_n;
 	struct wall_source *sources;
 	struct wall_table rows; /* merged: agents, queues by site, sites, what the queues are */
+	uint32_t hours_next;    /* queue whose hours are looked at next; the first one since … */
+	uint64_t hours_us;
+	int64_t clock_us; /* wall clock less monotonic time */
 };
 
 /* A queue at a site, as one key. */

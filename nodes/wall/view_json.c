@@ -67,6 +67,34 @@ static json_t *line_json(const struct wall_view *v, const struct wall_row *row)
 			 I(c->sl_target_pct));
 }
 
+/* In how long; absent: not within two weeks. */
+static void in_ms(json_t *o, const struct wall_view *v, int64_t change, uint64_t now_us)
+{
+	if (change == INT64_MAX)
+		return;
+	int64_t ms = (change * 1000000 - v->clock_us - (int64_t)now_us) / 1000;
+	json_object_set_new(o, "changes_ms", json_integer(ms > 0 ? ms : 0));
+}
+
+static json_t *hours_json(const struct wall_view *v, const struct wall_row *row, uint64_t now_us)
+{
+	const struct wall_hours *h = &row->hours;
+	const struct conf_queue *c = conf_queue_by_id(v->conf, h->queue);
+	const char *site = h->site ? site_name(v, h->site) : "";
+	if (!c)
+		return NULL;
+	if (!h->has)
+		return json_pack("{ss ss sb}", "queue", c->name, "site", site, "none", 1);
+	json_t *o = json_pack("{ss ss sb}", "queue", c->name, "site", site, "open", h->open);
+	if (o && !h->site) {
+		json_object_set_new(o, "gaps", json_integer(h->gaps));
+		json_object_set_new(o, "gaps_ms", json_integer(h->gaps_s * 1000));
+	}
+	if (o)
+		in_ms(o, v, h->change, now_us);
+	return o;
+}
+
 static json_t *site_json(const struct wall_view *v, const struct wall_row *row)
 {
 	return json_pack("{ss sI sI}", "name", site_name(v, row->site.site), "nodes",
@@ -82,6 +110,7 @@ static json_t *row_json(const struct wall_view *v, const struct wall_row *row, u
 	case WALL_QUEUE: *ret_list = "figures"; return queue_json(v, row, now_us);
 	case WALL_SITE: *ret_list = "sites"; return site_json(v, row);
 	case WALL_LINE: *ret_list = "queues"; return line_json(v, row);
+	case WALL_HOURS: *ret_list = "hours"; return hours_json(v, row, now_us);
 	}
 	return NULL;
 }

@@ -43,7 +43,7 @@ struct wall_agent {
 struct wall_queue {
 	uint32_t queue, waiting;
 	uint32_t ewt_ms, ewt_error_ms; /* what a newcomer at its site is likely to wait */
-	uint64_t head_us; /* since when its oldest caller waits; 0: nobody */
+	uint64_t head_us;              /* since when its oldest caller waits; 0: nobody */
 	struct wall_figures day;
 };
 
@@ -70,6 +70,11 @@ bool wall_view_news(struct wall_view *v, uint16_t from, uint32_t boot, const Wal
 		    uint64_t now_us);
 /* What to ask of that node: how far its news have been understood. */
 void wall_view_ask(const struct wall_view *v, uint16_t to, WallAsk *ret);
+struct conf_watch;
+/* Each 100 ms or so: which queues are open, by the calendars of the view's configuration. Looks at
+ * each queue once a second at most. */
+void wall_view_hours(struct wall_view *v, const struct conf_watch *watch, uint64_t now_us,
+		     int64_t wall_ms);
 /* Once a second or so: nodes that fell silent. */
 void wall_view_tick(struct wall_view *v, uint64_t now_us);
 

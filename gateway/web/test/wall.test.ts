@@ -143,3 +143,22 @@ test('a thousand people are sorted and counted within a frame', () => {
 	console.log(`# 1,000 people: ${each.toFixed(2)} ms a change`);
 	assert.ok(each < 100, `${each} ms`);
 });
+
+test('hours: of a site, of all together, and gone with a configuration that has none', () => {
+	const told = [
+		{ queue: 'support', site: '', open: true, changes_ms: 60000, gaps: 6, gaps_ms: 3600000 },
+		{ queue: 'support', site: 'oslo', open: false },
+	];
+	const a = say(start(), { full: false, more: false, hours: told }, 5000);
+	const all = queues(a).find((q) => q.name === 'support');
+	assert.equal(all?.hours?.open, true);
+	assert.equal(all?.hours?.changesAt, 65000);
+	assert.equal(all?.hours?.gaps, 6);
+	assert.deepEqual(all?.parts.map((p) => [p.site, p.hours?.open]), [['manila', undefined], ['oslo', false]]);
+	const oslo = queues(a, 'oslo').find((q) => q.name === 'support');
+	assert.equal(oslo?.hours?.open, false);
+	assert.equal(oslo?.hours?.changesAt, null, 'nobody knows when');
+	assert.equal(queues(a).find((q) => q.name === 'orders')?.hours, null, 'always open');
+	const b = say(a, { full: false, more: false, hours: [{ queue: 'support', site: '', none: true }] });
+	assert.equal(queues(b).find((q) => q.name === 'support')?.hours, null);
+});

@@ -223,6 +223,44 @@ static void hear(const struct acd_event *ev, void *arg)
 	h->in_us[ev->site] = ev->age_us;
 }
 
+/* The watch of a daemon tells people what helioctl tells them from the calendars themselves. */
+static void gaps_of_the_watch_are_those_of_the_week(void **state)
+{
+	struct conf *c;
+	struct conf_watch *w;
+	struct hours_span gaps[200];
+	char *text;
+	int64_t start = at(2026, 3, 20, 0, 0), change, week_change;
+	(void)state;
+	assert_int_equal(load(&c, BOTH, &text), 0);
+	free(text);
+	assert_int_equal(conf_watch_new(&w, c, start), 0);
+	const struct conf_queue *q = &c->queues[0];
+	for (int64_t t = start; t < start + 2 * 86400; t += 1800) {
+		struct conf_week week;
+		size_t n = conf_watch_gaps(w, q, t, t + 6 * 86400, gaps, 200);
+		assert_int_equal(conf_week_make(&week, c, q, t, t + 9 * 86400), 0);
+		assert_true(n > 0 && n <= week.gaps_n);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(gaps[i].from, week.gaps[i].from);
+			assert_int_equal(gaps[i].to, week.gaps[i].to);
+		}
+		assert_true(n == week.gaps_n || week.gaps[n].from >= t + 6 * 86400);
+		assert_int_equal(conf_watch_gaps(w, q, t, t + 6 * 86400, gaps, 1), 1);
+		for (unsigned i = 0; i < 2; i++) {
+			const struct conf_week_site *s = &week.sites[i];
+			assert_int_equal(conf_watch_at(w, q, s->site->number, t, &change),
+					 hours_at(s->spans, s->n, t, &week_change));
+			assert_int_equal(change, week_change);
+		}
+		conf_week_free(&week);
+	}
+	assert_false(conf_watch_at(w, q, 99, start, &change)); /* no hours there */
+	assert_true(change == INT64_MAX);
+	conf_watch_free(w);
+	conf_free(c);
+}
+
 static void a_daemon_is_told_each_change_once_through_weeks_and_clock_changes(void **state)
 {
 	struct conf *c;
@@ -311,6 +349,7 @@ int main(void)
 	    cmocka_unit_test(what_is_seldom_meant_is_warned_of),
 	    cmocka_unit_test(a_week_knows_its_sites_and_its_gaps),
 	    cmocka_unit_test(the_ramp_falls_before_the_end_and_rises_after_the_start),
+	    cmocka_unit_test(gaps_of_the_watch_are_those_of_the_week),
 	    cmocka_unit_test(a_daemon_is_told_each_change_once_through_weeks_and_clock_changes),
 	    cmocka_unit_test(calendars_are_part_of_what_daemons_compare),
 	    cmocka_unit_test(the_example_answers_round_the_clock_for_a_year),

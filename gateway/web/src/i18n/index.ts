@@ -43,6 +43,8 @@ export interface Speaker {
 	clock(ms: number): string;
 	/** A length in words: 45 sec, 3 min, 1 hr 5 min. */
 	length(ms: number): string;
+	/** A time of day, with the day if it is another one: 17:00, Mon 08:00. */
+	moment(when: Date): string;
 	number(n: number): string;
 	percent(permille: number): string;
 }
@@ -64,6 +66,9 @@ export function speaker(lang: Lang): Speaker {
 	const unit = (name: string) =>
 		new Intl.NumberFormat(lang, { style: 'unit', unit: name, unitDisplay: 'short' });
 	const units = { second: unit('second'), minute: unit('minute'), hour: unit('hour') };
+	const time = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit' });
+	const day = new Intl.DateTimeFormat(lang, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
+	const date = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 	const number = (n: number): string => decimal.format(n);
 
 	const find = (key: string, params: Params = {}): string | null => {
@@ -92,6 +97,12 @@ export function speaker(lang: Lang): Speaker {
 			if (m < 60) return units.minute.format(m);
 			const h = units.hour.format(Math.floor(m / 60));
 			return m % 60 ? `${h} ${units.minute.format(m % 60)}` : h;
+		},
+		moment(when) {
+			const now = new Date();
+			if (when.toDateString() === now.toDateString()) return time.format(when);
+			// Six days ahead a weekday is still that of this week.
+			return (when.getTime() - now.getTime() < 6 * 86_400_000 ? day : date).format(when);
 		},
 		number,
 		percent: (permille) => percent.format(permille / 1000),

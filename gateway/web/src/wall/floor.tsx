@@ -2,12 +2,13 @@
 // beside it are an icon and a word.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { App } from '../app';
 import { useNow, useView } from '../ui/context';
 import { AlertIcon, CheckIcon, InfoIcon, PauseIcon, PenIcon, PhoneIcon, PhoneInIcon, WaitIcon } from '../ui/icons';
 import { Agents } from './agents';
 import {
 	DUTIES, everybody, NO_CHOICE, queues, servedLevel, waitLevel, type Choice, type Crew, type Floor as Known,
-	type Level, type Row,
+	type Level, type Open, type Row,
 } from './model';
 
 export const DUTY_ICON = {
@@ -126,6 +127,7 @@ function Card({ q, chosen, onChoose }: { q: Row; chosen: boolean; onChoose: () =
 				{wait !== 'none' && <Mark level={wait} words={t(`wall.wait.${wait}`)} />}
 				{!q.heard && <span class="mark tone ring"><AlertIcon size={18} />{t('wall.old')}</span>}
 			</header>
+			<HoursLine q={q} />
 			<dl class="card-big">
 				<div><dt>{t('wall.waiting')}</dt><dd data-testid={`waiting-${q.name}`}>{number(q.waiting)}</dd></div>
 				<div><dt>{t('wall.longest')}</dt><dd>{q.waiting ? clock(now - q.headAt) : '–'}</dd></div>
@@ -151,6 +153,11 @@ function Card({ q, chosen, onChoose }: { q: Row; chosen: boolean; onChoose: () =
 				{q.parts.map((p) => (
 					<li key={p.site}>
 						<span class="place">{p.site}</span>
+						{p.hours && (
+							<span class="card-site-hours soft" data-testid={`hours-${q.name}-${p.site}`} data-open={p.hours.open}>
+								{openWords(app, p.hours)}
+							</span>
+						)}
 						{p.waiting > 0 && (
 							<span class="card-site-waiting"><WaitIcon size={16} /><b>{number(p.waiting)}</b><span class="visually-hidden">{t('wall.waiting')}</span></span>
 						)}
@@ -160,6 +167,32 @@ function Card({ q, chosen, onChoose }: { q: Row; chosen: boolean; onChoose: () =
 			</ul>
 		</li>
 	);
+}
+
+/** Open or closed, until when; and what nobody covers in the week to come. */
+function HoursLine({ q }: { q: Row }) {
+	const { app, t } = useView();
+	const h = q.hours;
+	if (!h) return null;
+	return (
+		<p class="card-hours" data-testid={`hours-${q.name}`} data-open={h.open}>
+			{h.open ? <span>{openWords(app, h)}</span>
+				: <span class="mark tone quiet"><PauseIcon size={18} />{openWords(app, h)}</span>}
+			{h.site === '' && (
+				<span class="soft" data-testid={`gaps-${q.name}`} data-gaps={h.gaps}>
+					{h.gaps ? t('wall.hours.gaps', { n: h.gaps, time: app.speaker.length(h.gapsMs) })
+						: t('wall.hours.no_gaps')}
+				</span>
+			)}
+		</p>
+	);
+}
+
+function openWords(app: App, h: Open): string {
+	const { t, moment } = app.speaker;
+	if (h.changesAt === null) return t(h.open ? 'wall.hours.open' : 'wall.hours.closed');
+	const when = moment(new Date(Date.now() + h.changesAt - app.now()));
+	return t(h.open ? 'wall.hours.until' : 'wall.hours.opens', { when });
 }
 
 /** Free, ringing, talking: three icons with their numbers, said in words to readers. */

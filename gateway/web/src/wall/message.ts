@@ -31,6 +31,16 @@ export interface Agent {
 	skills: Bits;
 	heard: boolean;
 }
+/** Whether a queue is open: at a site, or ('') anywhere. */
+export interface Hours {
+	queue: string;
+	site: string;
+	none: boolean;            // it has no hours any more
+	open: boolean;
+	changesMs: number | null; // null: not within two weeks
+	gaps: number;             // times that nobody covers and that begin within a week
+	gapsMs: number;
+}
 export interface Site { name: string; nodes: number; heard: number }
 /** 64 bits in two halves: JavaScript's own operators know 32. */
 export interface Bits { high: number; low: number }
@@ -44,6 +54,7 @@ export interface WallMessage {
 	agents: Agent[];
 	gone: string[]; // agents who have signed out
 	sites: Site[];
+	hours: Hours[];
 }
 
 type Fields = Record<string, unknown>;
@@ -101,6 +112,11 @@ export function readWall(m: Fields): WallMessage {
 		})),
 		sites: rows(m.sites).filter((s) => text(s.name)).map((s) => ({
 			name: text(s.name), nodes: count(s.nodes), heard: count(s.heard),
+		})),
+		hours: rows(m.hours).filter((h) => text(h.queue)).map((h) => ({
+			queue: text(h.queue), site: text(h.site), none: h.none === true, open: h.open === true,
+			changesMs: typeof h.changes_ms === 'number' ? count(h.changes_ms) : null,
+			gaps: count(h.gaps), gapsMs: count(h.gaps_ms),
 		})),
 	};
 }

@@ -6,12 +6,15 @@
 // No I/O, no clock. Maps are replaced when they change, rows when they differ, never written into:
 // what is the same object has not changed.
 import type { AgentState } from '../protocol';
-import { covers, type Agent, type Figures, type Line, type Site, type WallMessage } from './message';
+import { covers, type Agent, type Figures, type Hours, type Line, type Site, type WallMessage } from './message';
 
 /** An agent on the page's own clock. */
 export interface Person extends Agent { since: number }
 /** A queue at a site on the page's own clock. */
 export interface Share extends Figures { headAt: number }
+
+/** Hours on the page's own clock. */
+export interface Open extends Hours { changesAt: number | null }
 
 export interface Floor {
 	complete: boolean; // everything has come once
@@ -20,10 +23,12 @@ export interface Floor {
 	shares: ReadonlyMap<string, Share>;
 	lines: ReadonlyMap<string, Line>;
 	sites: ReadonlyMap<string, Site>;
+	hours: ReadonlyMap<string, Open>; // "queue site"; without hours a queue is always open
 }
 
 export const EMPTY: Floor = {
 	complete: false, people: new Map(), rank: new Map(), shares: new Map(), lines: new Map(), sites: new Map(),
+	hours: new Map(),
 };
 
 export function take(floor: Floor, m: WallMessage, at: number): Floor {
@@ -52,6 +57,15 @@ export function take(floor: Floor, m: WallMessage, at: number): Floor {
 		const sites = new Map(from.sites);
 		for (const s of m.sites) sites.set(s.name, s);
 		next.sites = sites;
+	}
+	if (m.hours.length) {
+		const hours = new Map(from.hours);
+		for (const h of m.hours) {
+			const key = `${h.queue} ${h.site}`;
+			if (h.none) hours.delete(key);
+			else hours.set(key, { ...h, changesAt: h.changesMs === null ? null : at + h.changesMs });
+		}
+		next.hours = hours;
 	}
 	return next;
 }
@@ -87,7 +101,8 @@ export interface Row {
 	ewtMs: number;           // of the site where a newcomer would wait longest
 	ewtErrorMs: number;
 	heard: boolean;
-	parts: { site: string; waiting: number; headAt: number; crew: Crew; heard: boolean }[];
+	hours: Open | null;      // of the chosen site, or of all together; null: always open
+	parts: { site: string; waiting: number; headAt: number; crew: Crew; heard: boolean; hours: Open | null }[];
 }
 
 const noCrew = (): Crew => ({ idle: 0, ringing: 0, talking: 0, wrap: 0, away: 0 });
@@ -152,6 +167,7 @@ export function queues(floor: Floor, site = ''): Row[] {
 			name: line.name, display: line.display, waiting: 0, headAt: Infinity, crew: noCrew(),
 			offered: 0, answered: 0, abandoned: 0, servedPct: null, targetPct: line.targetPct,
 			withinMs: line.withinMs, averageWaitMs: null, ewtMs: 0, ewtErrorMs: 0, heard: true, parts: [],
+			hours: floor.hours.get(`${line.name} ${site}`) ?? null,
 		};
 		let inTime = 0;
 		let waitMs = 0;
@@ -160,6 +176,7 @@ export function queues(floor: Floor, site = ''): Row[] {
 			const part = {
 				site: s, waiting: share?.waiting ?? 0, headAt: share?.waiting ? share.headAt : Infinity,
 				crew: noCrew(), heard: share?.heard ?? true,
+				hours: floor.hours.get(`${line.name} ${s}`) ?? null,
 			};
 			for (const g of groups) {
 				if (g.person.site !== s) continue;
