@@ -68,8 +68,9 @@ static void media_h(const struct media_event *ev, void *arg)
 		log_warn("media.failed", "leg=%u why=%s", (unsigned)ev->leg.v, log_quote(ev->why));
 }
 
-static int media_open(struct node *n, char why[256])
+static int media_open(struct node *n, const char *state, char why[256])
 {
+	char was[NODE_IDENTITY_MAX];
 	struct media_conf conf = {
 	    .bind = n->self->bind,
 	    .advertise = n->self->advertise,
@@ -79,8 +80,18 @@ static int media_open(struct node *n, char why[256])
 	    .legs_max = (n->self->calls_max + n->self->sessions_max) * LEGS_PER_CALL,
 	    .silent_ms = 7000,
 	    .opus_complexity = 5,
+	    .identity = was,
+	    .identity_len = node_identity_read(n, state, was, sizeof(was)),
 	};
-	return media_start(&n->media, &conf, media_h, n, why);
+	int err = media_start(&n->media, &conf, media_h, n, why);
+	if (!err) {
+		size_t len = 0;
+		const char *now = media_identity(n->media, &len);
+		if (len != conf.identity_len || memcmp(now, was, len) != 0)
+			node_identity_keep(n, state, now, len);
+	}
+	explicit_bzero(was, sizeof(was));
+	return err;
 }
 
 static int records_start(struct node *n, const char *state, char why[256])
@@ -121,7 +132,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 	if ((err = node_last_open(n)))
 		return err;
 	*what = "media";
-	if ((err = media_open(n, why)))
+	if ((err = media_open(n, state, why)))
 		return err;
 	*what = "core";
 	if ((err = core_open(n, n->trace_path, why)))

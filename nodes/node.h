@@ -122,6 +122,12 @@ struct node {
 	} counters;
 };
 
+/* ---- the certificate of WebRTC legs over restarts (node_identity.c) ---- */
+enum { NODE_IDENTITY_MAX = 1536 }; /* key and certificate as PEM are 0.8 KiB */
+/* What an earlier life kept in the state folder: its length; 0: nothing that can be used. */
+size_t node_identity_read(const struct node *n, const char *state, char *pem, size_t size);
+void node_identity_keep(const struct node *n, const char *state, const char *pem, size_t len);
+
 /* ---- calls (node_calls.c): owner's side ---- */
 struct call {
 	struct le he;

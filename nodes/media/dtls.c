@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct dtls_identity {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	uint8_t fingerprint[DTLS_FINGERPRINT_LEN];
+	BIO *text; /* in memory; wiped when it is freed */
 };
 
 struct dtls {
@@ -80,9 +82,15 @@ static BIO_METHOD *bio_method(void)
 
 /* ---- identity */
 
+enum {
+	DAY = 24 * 3600,
+	CERT_DAYS = 3650,
+	/* A node that is restarted makes another one after a year: nobody trusts a key for ever. */
+	KEEP_DAYS = 365,
+};
+
 static X509 *self_sign(EVP_PKEY *key)
 {
-	enum { DAY = 24 * 3600 };
 	uint64_t serial;
 	X509 *x = X509_new();
 	if (!x)
@@ -92,7 +100,7 @@ static X509 *self_sign(EVP_PKEY *key)
 	if (X509_set_version(x, 2) &&
 	    ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial >> 1) &&
 	    X509_gmtime_adj(X509_getm_notBefore(x), -DAY) &&
-	    X509_gmtime_adj(X509_getm_notAfter(x), 3650L * DAY) &&
+	    X509_gmtime_adj(X509_getm_notAfter(x), (long)CERT_DAYS * DAY) &&
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"heliograph", -1,
 				       -1, 0) &&
 	    X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
@@ -129,16 +137,58 @@ static int setup_ctx(struct dtls_identity *id, EVP_PKEY *key, X509 *cert)
 	return 0;
 }
 
-int dtls_identity_new(struct dtls_identity **ret)
+/* Made within the last year by this very program: another's key and certificate would not do. */
+static bool is_fit(EVP_PKEY *key, X509 *cert)
+{
+	int days = 0, seconds = 0;
+	return key && cert && EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_bits(key) == 256 &&
+	       X509_check_private_key(cert, key) &&
+	       ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(cert), NULL) && days >= 0 &&
+	       days <= KEEP_DAYS;
+}
+
+static void kept(const char *pem, size_t len, EVP_PKEY **ret_key, X509 **ret_cert)
+{
+	BIO *b = len && len <= INT32_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+	EVP_PKEY *key = b ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : NULL;
+	X509 *cert = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
+	BIO_free(b);
+	if (is_fit(key, cert)) {
+		*ret_key = key;
+		*ret_cert = cert;
+		return;
+	}
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	ERR_clear_error();
+}
+
+static int write_text(struct dtls_identity *id, EVP_PKEY *key, X509 *cert)
+{
+	id->text = BIO_new(BIO_s_secmem());
+	return id->text && PEM_write_bio_PrivateKey(id->text, key, NULL, NULL, 0, NULL, NULL) &&
+		       PEM_write_bio_X509(id->text, cert)
+		   ? 0
+		   : ENOMEM;
+}
+
+int dtls_identity_new(struct dtls_identity **ret, const char *pem, size_t pem_len)
 {
 	struct dtls_identity *id = calloc(1, sizeof(*id));
+	EVP_PKEY *key = NULL;
+	X509 *cert = NULL;
 	if (!id)
 		return ENOMEM;
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = key ? self_sign(key) : NULL;
+	kept(pem, pem_len, &key, &cert);
+	if (!key) {
+		key = EVP_EC_gen("P-256");
+		cert = key ? self_sign(key) : NULL;
+	}
 	id->ctx = SSL_CTX_new(DTLS_method());
 	id->bio = bio_method();
 	int err = cert && id->ctx && id->bio ? setup_ctx(id, key, cert) : ENOMEM;
+	if (!err)
+		err = write_text(id, key, cert);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	if (err)
@@ -148,12 +198,21 @@ int dtls_identity_new(struct dtls_identity **ret)
 	return err;
 }
 
+const char *dtls_identity_text(const struct dtls_identity *id, size_t *ret_len)
+{
+	char *text = NULL;
+	long len = BIO_get_mem_data(id->text, &text);
+	*ret_len = len > 0 ? (size_t)len : 0;
+	return text;
+}
+
 struct dtls_identity *dtls_identity_free(struct dtls_identity *id)
 {
 	if (!id)
 		return NULL;
 	SSL_CTX_free(id->ctx);
 	BIO_meth_free(id->bio);
+	BIO_free(id->text);
 	free(id);
 	return NULL;
 }

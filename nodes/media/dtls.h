@@ -10,9 +10,12 @@
 
 enum { DTLS_FINGERPRINT_LEN = 32 };
 
-/* A P-256 key and certificate of this process's own, made at start; shared by all threads. */
+/* A P-256 key and its certificate, shared by all threads: what dtls_identity_text() gave an earlier
+ * life, or new ones if that is empty, broken or too old (pem_len 0: none). ENOMEM, EIO. */
 struct dtls_identity;
-int dtls_identity_new(struct dtls_identity **ret);
+int dtls_identity_new(struct dtls_identity **ret, const char *pem, size_t pem_len);
+/* Both as PEM (RFC 7468), the secret key first; borrowed. */
+const char *dtls_identity_text(const struct dtls_identity *id, size_t *ret_len);
 struct dtls_identity *dtls_identity_free(struct dtls_identity *id);
 const uint8_t *dtls_identity_fingerprint(const struct dtls_identity *id);
 

@@ -223,6 +223,8 @@ static int check_conf(struct media *m, const struct media_conf *conf, char ret_w
 	str_copy(m->advertise, sizeof(m->advertise), conf->advertise);
 	m->conf.bind = m->bind;
 	m->conf.advertise = m->advertise;
+	m->conf.identity = NULL; /* the caller's; used once */
+	m->conf.identity_len = 0;
 	m->bind_ip4 = ntohl(bind.s_addr);
 	if (!m->conf.silent_ms)
 		m->conf.silent_ms = 7000;
@@ -281,7 +283,7 @@ static int start(struct media *m, const struct media_conf *conf, char ret_why[25
 		m->slot_free = i;
 	}
 	g711_init();
-	err = dtls_identity_new(&m->identity);
+	err = dtls_identity_new(&m->identity, conf->identity, conf->identity_len);
 	if (err) {
 		snprintf(ret_why, 256, "OpenSSL cannot make a P-256 certificate");
 		return err;
@@ -311,6 +313,11 @@ int media_start(struct media **ret_media, const struct media_conf *conf, media_e
 	else
 		*ret_media = m;
 	return err;
+}
+
+const char *media_identity(const struct media *m, size_t *ret_len)
+{
+	return dtls_identity_text(m->identity, ret_len);
 }
 
 struct media *media_stop(struct media *m)

@@ -64,6 +64,10 @@ struct media_conf {
 	uint32_t legs_max;
 	uint32_t silent_ms;  /* default 7000: browsers check consent about every 2.3 s */
 	int opus_complexity; /* 0..10 */
+	/* The certificate of WebRTC legs: what media_identity() gave this node's earlier life, so
+	 * that pages meet the same one again. NULL, broken or more than a year old: a new one. */
+	const char *identity;
+	size_t identity_len;
 };
 
 /* Starts the threads. event_h is called on the control thread's re loop (mqueue). errno;
@@ -71,6 +75,8 @@ struct media_conf {
 int media_start(struct media **ret_media, const struct media_conf *conf, media_event_h *event_h,
 		void *arg, char ret_why[256]);
 struct media *media_stop(struct media *media);
+/* Key and certificate of the WebRTC legs: a secret. Borrowed, until media_stop(). */
+const char *media_identity(const struct media *media, size_t *ret_len);
 /* Until this moment of mono_us() packets may be sent; looked at before each one, so that who slept
  * past it sends nothing, not even what was under way. 0: no limit, as at the start. Comes into
  * force behind the commands given before it: legs closed before are silent when the others speak
