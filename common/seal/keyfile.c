@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The longest is the sealed certificate of a node's WebRTC legs, 0.8 KiB. */
-enum { FILE_BYTES_MAX = 2048, TEXT_MAX = 2 * FILE_BYTES_MAX + 2 };
+enum { FILE_BYTES_MAX = SEAL_FILE_MAX, TEXT_MAX = 2 * FILE_BYTES_MAX + 2 };
 
 /* Opens and judges by the descriptor, so that what was checked is what is read. */
 static int open_checked(const char *path, bool secret, int *ret_fd)

@@ -165,6 +165,8 @@ int seal_unbox(const uint8_t key[SEAL_KEY_LEN], const void *ad, size_t ad_len, c
  * site, addr (decimal), role: node, broker or gateway)
  * <keys>/operators/<name>.pub, operator-<name>.key (the same for a person: role operator, addr 0)
  * All are made by deploy/keys/helio-keys. */
+/* The longest is the sealed certificate of a node's WebRTC legs, 0.8 KiB. */
+enum { SEAL_FILE_MAX = 2048 };
 /* Reads exactly n bytes of hex (one line). EINVAL, or errno; refuses a secret that others can read
  * with EPERM when secret is true. */
 int seal_file_read(const char *path, void *dst, size_t n, bool secret);

@@ -1,4 +1,5 @@
-/* The certificate of WebRTC legs over restarts: the same one for what was kept, a new one for all else. */
+/* The certificate of WebRTC legs over restarts: the same one for what was kept, a new one for all
+ * else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
