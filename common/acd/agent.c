@@ -87,6 +87,11 @@ static void agent_free_again(struct acd *acd, uint32_t i)
 	struct agent *a = &acd->agents[i];
 
 	timer_stop(acd, TM_AGENT, i);
+#ifdef ACD_MUTATE_STAYS_AFTER_ITS_CALL
+	if (a->out_after && !a->lost)
+		agent_set(acd, i, ACD_AGENT_NOT_READY, ACD_REASON_FORCED);
+	else
+#endif
 	if (a->out_after)
 		agent_off(acd, i);
 	else if (a->ready_after)
@@ -328,8 +333,13 @@ static enum acd_verdict ev_sign_out(struct acd *acd, uint32_t i)
 
 	a->out_after = true;
 	switch ((enum acd_agent_state)a->state) {
+#ifndef ACD_MUTATE_SIGN_OUT_CUTS
 	case ACD_AGENT_COMMITTED:
 	case ACD_AGENT_TALKING: agent_show(acd, i); break; /* no live call is cut */
+#else
+	case ACD_AGENT_COMMITTED:
+	case ACD_AGENT_TALKING:
+#endif
 	case ACD_AGENT_RESERVED:
 	case ACD_AGENT_RINGING: agent_offer_end(acd, i, ACD_CAUSE_AGENT_GONE, true); break;
 	case ACD_AGENT_OFF:

@@ -198,9 +198,8 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	(void)boot;
 	if (q == NIL || !acd->matching)
 		return ACD_REFUSED_UNKNOWN;
+	/* Able for no stage is no lie: a configuration spreads from node to node. It finds nobody. */
 	struct able has = able_has(acd, m->skills, m->levels);
-	if (!skilled(has, acd->queues[queue_last_stage(&acd->queues[q])].needs))
-		return ACD_REFUSED_INVALID;
 	if (i != NIL) {
 		struct claim *cl = &acd->claims[i];
 		if (cl->phase != CLAIM_RESERVING || cl->slot != NIL ||

@@ -79,7 +79,8 @@ static void take(struct sim *sim, struct scall *c, uint32_t d)
 				       .state = j->state,
 				       .offer = {j->offer},
 				       .session = {j->session},
-				       .agent = {j->agent},
+				       .agent = {j->agent ? pages_person(sim, j->agent - 1) + 1
+							  : 0},
 				       .node = j->node}};
 
 	memcpy(ev.want, c->want, sizeof(ev.want));
@@ -118,7 +119,7 @@ static void seen(struct sim *sim, uint32_t d, uint32_t agent)
 {
 	const struct sagent *a = &sim->agent[agent];
 	struct acd_event ev = {.type = ACD_EV_AGENT_SEEN,
-			       .agent = {agent + 1},
+			       .agent = {pages_person(sim, agent) + 1},
 			       .session = {a->session},
 			       .from = sim->daemon[a->daemon].addr};
 
@@ -135,8 +136,9 @@ static void restore(struct sim *sim, uint32_t d)
 		if (sim->call[i].live && sim->call[i].daemon == d && sim->call[i].orphan)
 			take(sim, &sim->call[i], d);
 	sim_step(sim, d, &(struct acd_event){.type = ACD_EV_RECOVER});
-	for (uint32_t n = 0; n < sim->mix.agents; n++)
-		seen(sim, d, n);
+	for (uint32_t n = 0; n < pages_sessions(sim); n++)
+		if (!sim->agent[n].leaving)
+			seen(sim, d, n);
 }
 
 /* The next node of the site. Never across sites. */
@@ -221,8 +223,11 @@ void adopt_seen(struct sim *sim, uint32_t agent)
 /* The desk remembers where the agent signed in last. */
 void adopt_awaits(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
-	if (fx->agent.v && sim->agent[fx->agent.v - 1].session != fx->session.v)
-		sim_at(sim, 0, K_SEEN, d, fx->agent.v - 1);
+	if (!fx->agent.v)
+		return;
+	uint32_t n = pages_newest(sim, (uint32_t)fx->agent.v - 1);
+	if (sim->agent[n].session != fx->session.v)
+		sim_at(sim, 0, K_SEEN, d, n);
 }
 
 void adopt_event(struct sim *sim, const struct event *e)

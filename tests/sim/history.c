@@ -36,6 +36,7 @@ struct life {
 	uint32_t slot, line;
 	struct acd_event ev;
 	bool has, begun, cut_off;
+	bool other_queues; /* taken before this event */
 };
 
 /* What a daemon was told of the hours: each learns of a change when its shell looks. */
@@ -117,6 +118,18 @@ static int life_open(struct life *l, const char *path)
 	return 0;
 }
 
+/* Each queue of its configuration at our number for it. */
+static void queues_of(const struct life *l, struct acd_queue_conf ret[QUEUES])
+{
+	const struct acd_conf *conf = trace_reader_conf(l->reader);
+
+	memcpy(ret, h.sim->daemon[l->slot].queues, QUEUES * sizeof(ret[0]));
+	for (uint32_t i = 0; i < conf->queues_n; i++)
+		for (uint32_t q = 0; q < QUEUES; q++)
+			if (h.sim->queues[q].id.v == conf->queues[i].id.v)
+				ret[q] = conf->queues[i];
+}
+
 static void life_reconf(struct life *l)
 {
 	size_t size = acd_size(trace_reader_conf(l->reader));
@@ -129,6 +142,7 @@ static void life_reconf(struct life *l)
 	free(l->mem);
 	l->mem = mem;
 	l->acd = acd;
+	l->other_queues = true;
 	if (l->begun)
 		h.sim->daemon[l->slot].acd = acd;
 }
@@ -169,6 +183,9 @@ static void life_begins(struct life *l)
 	d->up = true;
 	d->frozen = d->draining = false;
 	d->calls = 0;
+	queues_of(l, d->queues);
+	d->was_until = 0;
+	l->other_queues = false;
 	for (uint32_t q = 0; q < QUEUES; q++)
 		for (uint32_t site = 0; site <= SITES; site++)
 			h.hours[l->slot].open[q][site] = ACD_OPEN; /* until it is told */
@@ -470,6 +487,12 @@ static void step(struct life *l)
 	uint32_t d = l->slot;
 	h.sim->now = ev.now;
 	h.events++;
+	if (l->other_queues) {
+		struct acd_queue_conf queues[QUEUES];
+		queues_of(l, queues);
+		reconf_took(h.sim, d, queues);
+		l->other_queues = false;
+	}
 	(void)guarded(d, &ev, NULL);
 	if (setjmp(h.sim->out)) { /* an assertion of the core */
 		found(h.sim->why);

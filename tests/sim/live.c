@@ -97,12 +97,13 @@ void live_look(struct sim *sim)
 		if (!c->live || c->state != ACD_CALL_QUEUED)
 			continue;
 		sun_look(sim, c);
-		for (uint32_t n = 0; n < sim->mix.agents; n++) {
+		for (uint32_t n = 0; n < pages_sessions(sim); n++) {
 			const struct sagent *a = &sim->agent[n];
 			if (a->session && a->state == ACD_AGENT_IDLE && eligible(sim, c, a))
 				check_pair(sim, c, n);
 		}
 	}
+	pages_look(sim);
 	if (sim->now > sim->mix.calm_at + PATIENCE_MS * MS)
 		sim_fail(sim, "L1: %u calls are still in the system, long after the faults",
 			 sim->in_system);

@@ -77,7 +77,7 @@ static enum acd_verdict agent_do(struct sim *sim, uint32_t n, enum acd_event_typ
 	struct sagent *a = &sim->agent[n];
 	struct acd_event ev = {.type = type,
 			       .session = {a->session},
-			       .agent = {n + 1},
+			       .agent = {pages_person(sim, n) + 1},
 			       .offer = {offer},
 			       .skills = a->skills,
 			       .levels = a->levels,
@@ -92,7 +92,7 @@ static void sign_in(struct sim *sim, uint32_t n)
 	struct sagent *a = &sim->agent[n];
 	uint32_t d = (uint32_t)rng_below(&a->rng, sim->daemons_n);
 
-	if (a->session || sim->trim.agents >> n & 1)
+	if (a->session || pages_elsewhere(sim, n) || sim->trim.agents >> pages_person(sim, n) & 1)
 		return;
 	for (uint32_t i = 0; i < sim->daemons_n; i++, d = (d + 1) % sim->daemons_n)
 		if (addr_is_node(sim->daemon[d].addr.v) && !sim_absent(sim, d) &&
@@ -103,10 +103,18 @@ static void sign_in(struct sim *sim, uint32_t n)
 		sim_at(sim, 500 * MS, K_SIGN_IN, n, 0);
 		return;
 	}
+	people_sign_in(sim, n, d);
+}
+
+void people_sign_in(struct sim *sim, uint32_t n, uint32_t d)
+{
+	struct sagent *a = &sim->agent[n];
+
 	a->daemon = d;
 	a->boot = sim->daemon[d].boot;
 	a->session = sim_id_next(sim, d);
-	a->lost = a->leaving = false;
+	a->lost = a->leaving = a->yields = false;
+	a->signed_at = sim->now;
 	a->state = ACD_AGENT_OFF;
 	story(sim, "%s: agent %u signs in", sim->daemon[d].name, n + 1);
 	if (agent_do(sim, n, ACD_EV_AGENT_SIGN_IN, 0) != ACD_OK)
@@ -122,6 +130,7 @@ void people_start(struct sim *sim)
 		sim->agent[n].site = 1 + (uint32_t)rng_below(&sim->rng, SITES);
 		sim->agent[n].skills.bits =
 		    skill_sets[rng_below(&sim->rng, HELIO_ARRAY_LEN(skill_sets))];
+		sim->agent[n].skills.bits |= queues_tenant_of(sim, n);
 		for (unsigned k = 0; k < 3; k++) /* 0: none was said */
 			sim->agent[n].levels.w[0] |= rng_below(&sim->rng, ACD_LEVEL_MAX + 1)
 						     << 4 * k;
@@ -297,6 +306,9 @@ void people_event(struct sim *sim, const struct event *e)
 	case K_CALM:
 	case K_HOURS:
 	case K_RECONF:
+	case K_SKILLS:
+	case K_PAGE:
+	case K_YIELD:
 	case K_LOOK: return;
 	}
 }
@@ -360,7 +372,7 @@ void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 /* Whoever was signed in there notices and signs in elsewhere. */
 void people_node_lost(struct sim *sim, uint32_t d)
 {
-	for (uint32_t n = 0; n < sim->mix.agents; n++) {
+	for (uint32_t n = 0; n < pages_sessions(sim); n++) {
 		struct sagent *a = &sim->agent[n];
 		if (!a->session || a->daemon != d)
 			continue;
@@ -373,7 +385,7 @@ void people_node_lost(struct sim *sim, uint32_t d)
 
 void people_calm(struct sim *sim)
 {
-	for (uint32_t n = 0; n < sim->mix.agents; n++) {
+	for (uint32_t n = 0; n < pages_sessions(sim); n++) {
 		struct sagent *a = &sim->agent[n];
 		if (a->session && sim_absent(sim, a->daemon)) /* frozen: its page waits */
 			sim_at(sim, 300 * MS, K_SOCKET_BACK, n, a->session);

@@ -81,28 +81,86 @@ void queues_draw(struct sim *sim)
 	}
 }
 
+/* Two tenants share the sites. A queue's bit is beside its skills, and nothing relaxes it. */
+static const uint64_t tenants[] = {UINT64_C(1) << 40, UINT64_C(1) << 41};
+#define ALL_TENANTS (UINT64_C(3) << 40)
+
+void queues_draw_tenants(struct sim *sim)
+{
+	struct rng r = {sim->seed ^ UINT64_C(0x2f6e35b1)};
+
+	sim->tenants = one_in(&r, 3);
+	for (uint32_t i = 0; i < QUEUES && sim->tenants; i++) {
+		struct acd_queue_conf *q = &sim->queues[i];
+		uint64_t bit = tenants[rng_below(&r, HELIO_ARRAY_LEN(tenants))];
+		q->skills.bits |= bit;
+		for (uint32_t k = 0; k < q->relax_n; k++)
+			q->relax[k].skills.bits |= bit;
+	}
+}
+
+uint64_t queues_tenant_of(const struct sim *sim, uint32_t person)
+{
+	struct rng r = {sim->seed ^ UINT64_C(0x1c94d8f3) ^ person};
+
+	return sim->tenants ? tenants[rng_below(&r, HELIO_ARRAY_LEN(tenants))] : 0;
+}
+
+bool queues_same_tenant(const struct acd_queue_conf *q, const struct sagent *a)
+{
+	return (q->skills.bits & ALL_TENANTS & ~a->skills.bits) == 0;
+}
+
+void queues_redraw(struct rng *r, struct acd_queue_conf *q)
+{
+	uint64_t tenant = q->skills.bits & ALL_TENANTS;
+
+	q->skills.bits = rng_below(r, 4);
+	q->levels.w[0] = 0;
+	for (unsigned s = 0; s < 3; s++)
+		if (q->skills.bits >> s & 1 && one_in(r, 2))
+			q->levels.w[0] |= rng_range(r, 1, ACD_LEVEL_MAX) << 4 * s;
+	draw_relax(r, q);
+	q->skills.bits |= tenant;
+	for (uint32_t k = 0; k < q->relax_n; k++)
+		q->relax[k].skills.bits |= tenant;
+}
+
+static uint32_t level(const struct acd_levels *l, unsigned skill)
+{
+	return l->w[skill / 16] >> 4 * (skill % 16) & 15;
+}
+
 static bool able(const struct sagent *a, struct acd_skills skills, struct acd_levels levels)
 {
-	for (unsigned s = 0; s < 3; s++) {
-		uint32_t wanted = levels.w[0] >> 4 * s & 15, has = a->levels.w[0] >> 4 * s & 15;
-		if (!(skills.bits >> s & 1))
-			continue;
-		if (!(a->skills.bits >> s & 1) || (has && has < wanted))
+	if (skills.bits & ~a->skills.bits)
+		return false;
+	for (unsigned s = 0; s < 64 && skills.bits >> s; s++) {
+		uint32_t has = level(&a->levels, s);
+		if (skills.bits >> s & 1 && has && has < level(&levels, s))
 			return false;
 	}
 	return true;
 }
 
-uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a)
+static uint64_t able_after(const struct acd_queue_conf *q, const struct sagent *a)
 {
-	const struct acd_queue_conf *q = &sim->queues[queue];
-
 	if (able(a, q->skills, q->levels))
 		return 0;
 	for (uint32_t k = 0; k < q->relax_n; k++)
 		if (able(a, q->relax[k].skills, q->relax[k].levels))
 			return q->relax[k].after_ms * MS;
 	return UINT64_MAX;
+}
+
+/* As the agent's node has it: there it is decided. */
+uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a)
+{
+	const struct daemon *d = &sim->daemon[a->daemon];
+	uint64_t after = able_after(&d->queues[queue], a);
+	uint64_t before = sim->now < d->was_until ? able_after(&d->was[queue], a) : UINT64_MAX;
+
+	return before < after ? before : after;
 }
 
 uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us)
@@ -155,14 +213,14 @@ bool queues_wanted(const struct sim *sim, const struct scall *c, uint32_t agent,
 	if (!w)
 		return true;
 	if (w->agent.v)
-		return w->agent.v == agent + 1;
+		return w->agent.v == pages_person(sim, agent) + 1;
 	return able(&sim->agent[agent],
 		    (struct acd_skills){q->skills.bits | q->pref[w->pref - 1].bits}, q->levels);
 }
 
-bool queues_in_person(const struct scall *c, uint32_t agent, uint64_t age_us)
+bool queues_in_person(const struct sim *sim, const struct scall *c, uint32_t agent, uint64_t age_us)
 {
 	const struct acd_want *w = step_at(c, age_us);
 
-	return w && w->agent.v == agent + 1;
+	return w && w->agent.v == pages_person(sim, agent) + 1;
 }

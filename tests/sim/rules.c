@@ -84,8 +84,8 @@ static void check_turn(struct sim *sim, const struct scall *c, const struct sage
 	uint64_t had = sim->now - c->arrived_at;
 	if (sim->unfair || !sim->calm || sim->now < sim->mix.calm_at + 5 * SEC)
 		return;
-	if (queues_in_person(c, agent, had > delta ? had - delta : 0) ||
-	    queues_in_person(c, agent, had))
+	if (queues_in_person(sim, c, agent, had > delta ? had - delta : 0) ||
+	    queues_in_person(sim, c, agent, had))
 		return; /* who asks for somebody in person comes first there */
 	for (uint32_t i = 0; i < sim->calls_n; i++) {
 		struct scall *o = &sim->call[i];
@@ -176,6 +176,12 @@ static void group_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	c->offer[k] = c->offer[--c->offers_n];
 }
 
+/* From 1; 0: an effect without an agent. */
+static uint32_t person_of(const struct sim *sim, const struct acd_fx *fx)
+{
+	return fx->agent.v ? pages_person(sim, (uint32_t)fx->agent.v - 1) + 1 : 0;
+}
+
 /* S3: the agent's register was bound to this very triple, and a person had accepted. */
 static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 {
@@ -201,7 +207,7 @@ static void bridged(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	c->asking = false;
 	o->bridged = true;
 	c->was_bridged = true;
-	c->talker = (uint32_t)fx->agent.v;
+	c->talker = person_of(sim, fx);
 	c->bridges++;
 	sim->talks++;
 }
@@ -300,7 +306,7 @@ static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 
 static struct sagent *agent_of(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
-	if (fx->agent.v == 0 || fx->agent.v > sim->mix.agents)
+	if (fx->agent.v == 0 || fx->agent.v > pages_sessions(sim))
 		sim_fail(sim, "an effect names an unknown agent");
 	struct sagent *a = &sim->agent[fx->agent.v - 1];
 	if (a->session != fx->session.v || a->daemon != d)
@@ -351,6 +357,8 @@ static void check_skill(struct sim *sim, const struct scall *c, const struct sag
 	uint64_t after = queues_able_after(sim, c->queue, a), jumps = 0;
 	uint64_t waited = sim->now - c->arrived_at;
 
+	if (after == UINT64_MAX && !queues_same_tenant(&sim->queues[c->queue], a))
+		sim_fail(sim, "S8: agent %u is of another tenant than call %u", who_n, c->number);
 	if (after == UINT64_MAX)
 		sim_fail(sim, "S8: agent %u is not skilled for call %u", who_n, c->number);
 	for (uint32_t s = 1; s <= SITES; s++)
@@ -409,7 +417,7 @@ static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
 			     .call = fx->call.v,
 			     .session = fx->session.v,
 			     .cepoch = fx->cepoch,
-			     .accepted = c->talker == fx->agent.v, /* before, in another session */
+			     .accepted = c->talker == person_of(sim, fx), /* before, in another session */
 			     .recalled = true,
 			     .agent = (uint32_t)fx->agent.v - 1};
 	a->offer = fx->offer.v;
@@ -422,7 +430,7 @@ static void talk(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 	struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 	const struct scall *c = rules_call(sim, fx->call.v);
 
-	if (o->recalled && c->talker != fx->agent.v)
+	if (o->recalled && c->talker != person_of(sim, fx))
 		sim_fail(sim, "S3: agent %u is put through to call %u without having accepted it",
 			 (unsigned)fx->agent.v, c->number);
 	if (a->offer != fx->offer.v || !o->id || o->call != fx->call.v || !o->accepted)

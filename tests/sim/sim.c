@@ -140,7 +140,7 @@ void sim_conf(const struct sim *sim, uint32_t n, struct sim_conf *ret)
 	    .self = d->addr,
 	    .boot = d->boot,
 	    .calls_max = addr_is_node(d->addr.v) ? 48 : 96,
-	    .agents_max = addr_is_node(d->addr.v) ? 16 : 32,
+	    .agents_max = (addr_is_node(d->addr.v) ? 16u : 32u) << sim->pages,
 	    .queues_n = QUEUES,
 	    .queues = sim->queues,
 	    .nodes = ret->nodes,
@@ -169,9 +169,11 @@ void sim_boot(struct sim *sim, uint32_t n)
 	size_t size = acd_size(&c.conf);
 	helio_assert(size > 0);
 	traced_ends(sim, n);
-	if (!d->mem)
-		d->mem = malloc(size);
+	free(d->mem);
+	d->mem = malloc(size);
 	helio_assert(d->mem);
+	memcpy(d->queues, sim->queues, sizeof(d->queues));
+	d->was_until = 0;
 	d->acd = acd_init(d->mem, &c.conf);
 	traced_begins(sim, n, &c.conf);
 	d->up = true;
@@ -231,8 +233,10 @@ static void effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 		      fx->on ? "hears no broker and matches alone" : "hears a broker again");
 		return;
 	}
-	rules_effect(sim, d, fx);
-	people_effect(sim, d, fx);
+	struct acd_fx mine = *fx;
+	mine.agent.v = pages_agent(sim, fx->agent.v, fx->session.v);
+	rules_effect(sim, d, &mine);
+	people_effect(sim, d, &mine);
 }
 
 enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev)
@@ -391,7 +395,10 @@ static void happen(struct sim *sim, const struct event *e)
 	case K_ADOPT:
 	case K_SEEN: adopt_event(sim, e); return;
 	case K_HOURS: sun_event(sim, e); return;
-	case K_RECONF: reconf_event(sim, e); return;
+	case K_RECONF:
+	case K_SKILLS: reconf_event(sim, e); return;
+	case K_PAGE:
+	case K_YIELD: pages_event(sim, e); return;
 	case K_ARRIVE:
 	case K_PATIENCE:
 	case K_TALKED:
@@ -446,12 +453,15 @@ bool sim_run(struct sim *sim, uint64_t seed, bool tell, bool echo)
 	}
 	faults_draw(sim);
 	queues_draw(sim);
+	queues_draw_tenants(sim);
 	sun_draw(sim);
+	pages_draw(sim);
 	build(sim);
 	people_start(sim);
 	faults_start(sim);
 	sun_start(sim);
 	reconf_start(sim);
+	pages_start(sim);
 	loop(sim);
 	live_end(sim);
 	for (uint32_t i = 0; i < sim->daemons_n; i++)

@@ -28,8 +28,7 @@ enum {
 	NODES = 2,
 	BROKERS_MAX_SIM = 2,
 	DAEMONS_MAX = SITES * (NODES + BROKERS_MAX_SIM),
-	AGENTS_MAX = 24,
-	SESSIONS_MAX = 1024, /* of a history; a simulated agent has one at a time */
+	SESSIONS_MAX = 1024, /* of a history; a simulated person has two at most */
 	CALLS_MAX = 600,
 	OFFERS_MAX = 4096,
 	QUEUES = 4,
@@ -85,6 +84,9 @@ enum kind {
 	K_LOOK,  /* liveness samples */
 	K_HOURS, /* n = queue << 8 | site, id = its weight from now on */
 	K_RECONF, /* n = daemon, id = which queues */
+	K_SKILLS, /* the queues ask for other skills from now on */
+	K_PAGE,   /* n = person: a second page */
+	K_YIELD,  /* agent, id = session: its node hears of the newer one */
 };
 
 struct mail {
@@ -112,6 +114,10 @@ struct daemon {
 	uint32_t minted; /* ids of calls and sessions */
 	struct acd *acd;
 	void *mem;
+	/* What it runs with, each queue at its number; and what it ran with just before, which holds
+	 * for who was reserved then. */
+	struct acd_queue_conf queues[QUEUES], was[QUEUES];
+	acd_time_us was_until;
 	uint32_t calls; /* live, as the core shows them */
 	bool island;
 	/* Its own clock: showed clock_at when the world's was clock_set, and runs so much fast. */
@@ -158,8 +164,9 @@ struct sagent {
 	uint32_t site, daemon, boot;
 	uint64_t session;
 	bool lost, leaving;
+	bool yields; /* leaves because its person has a newer session */
 	uint8_t state;
-	acd_time_us state_at;
+	acd_time_us state_at, signed_at;
 	uint64_t offer, call; /* between RING and OFFER_END */
 	struct rng rng;
 };
@@ -226,6 +233,8 @@ struct sim {
 	struct mix mix;
 	struct acd_queue_conf queues[QUEUES];
 	struct trim trim;
+	bool tenants;   /* the queues are of two, and each agent is of one */
+	bool pages;     /* persons have second sessions: pages.c */
 	bool unfair;    /* F1 is not checked */
 	bool unchecked; /* nothing that can be left out is: for its speed */
 	uint32_t arrivals, planned;
@@ -291,6 +300,8 @@ void sim_conf(const struct sim *sim, uint32_t d, struct sim_conf *ret);
 /* reconf.c */
 void reconf_start(struct sim *sim);
 void reconf_event(struct sim *sim, const struct event *e);
+/* The daemon has these queues from now on. */
+void reconf_took(struct sim *sim, uint32_t d, const struct acd_queue_conf queues[QUEUES]);
 /* The id of a new call or session. */
 uint64_t sim_id_next(struct sim *sim, uint32_t d);
 /* What the clock of that daemon shows; and when it will show `at`. */
@@ -315,17 +326,40 @@ uint32_t net_find(const struct sim *sim, struct acd_addr addr); /* UINT32_MAX if
 void people_start(struct sim *sim);
 void people_event(struct sim *sim, const struct event *e);
 void people_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
+/* Signs in at that node. */
+void people_sign_in(struct sim *sim, uint32_t agent, uint32_t d);
 void people_node_lost(struct sim *sim, uint32_t d);
 void people_calm(struct sim *sim);
 
+/* pages.c: two sessions of one person (S10) */
+void pages_draw(struct sim *sim);
+void pages_start(struct sim *sim);
+void pages_event(struct sim *sim, const struct event *e);
+/* How many agent[] are in use: a person's second session counts as one more. */
+uint32_t pages_sessions(const struct sim *sim);
+uint32_t pages_person(const struct sim *sim, uint32_t agent); /* both from 0 */
+/* The person has another session, which stays. */
+bool pages_elsewhere(const struct sim *sim, uint32_t agent);
+/* Of the person's sessions the newest one that stays; agent itself if there is no other. */
+uint32_t pages_newest(const struct sim *sim, uint32_t agent);
+/* Which of a person's sessions that is; both from 1. */
+uint64_t pages_agent(const struct sim *sim, uint64_t person, uint64_t session);
+void pages_look(struct sim *sim);
+
 /* queues.c: what the queues of this seed ask for */
 void queues_draw(struct sim *sim);
+void queues_draw_tenants(struct sim *sim);
+uint64_t queues_tenant_of(const struct sim *sim, uint32_t person); /* its skill; 0: none */
+/* Other skills, levels and relaxations for that queue. */
+void queues_redraw(struct rng *r, struct acd_queue_conf *q);
+bool queues_same_tenant(const struct acd_queue_conf *q, const struct sagent *a);
 /* After how long a wait the agent may have a caller of that queue; UINT64_MAX: never. */
 uint64_t queues_able_after(const struct sim *sim, uint32_t queue, const struct sagent *a);
 /* May the agent (from 0) have that caller after so long a wait, as far as its steps say? */
 bool queues_wanted(const struct sim *sim, const struct scall *c, uint32_t agent, uint64_t age_us);
 /* Is it asked for in person? */
-bool queues_in_person(const struct scall *c, uint32_t agent, uint64_t age_us);
+bool queues_in_person(const struct sim *sim, const struct scall *c, uint32_t agent,
+		      uint64_t age_us);
 void queues_draw_wants(struct sim *sim, struct scall *c);
 /* The priority class after waiting so long. */
 uint32_t queues_class(const struct sim *sim, const struct scall *c, uint64_t age_us);
