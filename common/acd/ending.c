@@ -143,9 +143,6 @@ void send_nack(struct acd *acd, struct acd_addr to, enum acd_side side, const st
 
 	if (side == ACD_SIDE_OWNER && call_may_return(acd, m->call))
 		return; /* asked again soon; by then the journal has been read */
-#ifdef ACD_MUTATE_FENCE_UNTOLD
-	fenced = false;
-#endif
 	fx_send(acd, to,
 		&(struct acd_msg){
 		    .type = ACD_MSG_NACK,

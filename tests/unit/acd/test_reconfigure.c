@@ -198,6 +198,30 @@ static void an_agent_who_loses_a_skill_finishes_the_call(void **state)
 	world_free(w);
 }
 
+/* The configuration spreads from daemon to daemon: helio-sim found it with seed 284. */
+static void a_claim_by_skills_that_no_longer_do_frees_the_agent_at_once(void **state)
+{
+	static const struct acd_queue_conf other[] = {
+	    {.id = {QUEUE_ANY}, .skills = {SKILL_TWO}, COMMON},
+	    {.id = {QUEUE_LATER}, .priority = 1, COMMON}};
+	struct world *w = world_new_queues(1, 1, 1, plain, HELIO_ARRAY_LEN(plain));
+	struct acd *y = world_node(w, 1, 1);
+	struct acd_session_id s = world_agent(w, y, SKILL_ONE);
+	uint32_t waited = 0;
+
+	(void)state;
+	world_run(w, 300 * MS);
+	world_call(w, y, QUEUE_ANY);
+	while (world_agent_view(w, y, s).state != ACD_AGENT_RESERVED) {
+		assert_true(++waited < 100);
+		world_run(w, WORLD_DELAY_US / 4);
+	}
+	assert_true(world_reconfigure(w, 1, ADDR_BROKER_MIN, other, HELIO_ARRAY_LEN(other)));
+	world_run(w, 20 * MS);
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_IDLE);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +232,7 @@ int main(void)
 	    cmocka_unit_test(a_removed_queue_takes_nobody_new_but_serves_who_waits),
 	    cmocka_unit_test(an_island_goes_on_serving),
 	    cmocka_unit_test(an_agent_who_loses_a_skill_finishes_the_call),
+	    cmocka_unit_test(a_claim_by_skills_that_no_longer_do_frees_the_agent_at_once),
 	    cmocka_unit_test(other_skills_of_a_ready_agent_apply_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
