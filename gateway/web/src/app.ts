@@ -9,24 +9,22 @@ import { Microphone } from './media/mic';
 import { LevelMeter, Ringer } from './media/sound';
 import { Notifier } from './notify';
 import {
-	leaveTab, loadCallAge, loadDraft, loadPrefs, loadTicket, loadToday, saveCallStart, saveDraft,
-	savePrefs, saveTicket, saveToday, tabSession, tabWasAtDesk, type Draft, type Prefs,
+	leaveTab, loadCallAge, loadPrefs, loadTicket, loadToday, saveCallStart, savePrefs, saveTicket, saveToday,
+	tabSession, tabWasAtDesk, type Prefs,
 } from './prefs';
-import {
-	DISPOSITIONS, noteThatFits, type Disposition, type FromNode, type PauseReason, type ToNode, type Welcome,
-} from './protocol';
+import type { FromNode, PauseReason, ToNode, Welcome } from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import { WallStore } from './wall/store';
-import {
-	initialState, pageState, readyBlock, reduce, wantsCalls, type Action, type Cluster, type State,
-} from './state';
+import { pageState, readyBlock, wantsCalls } from './derive';
+import { reduce } from './reduce';
+import { initialState, type Action, type Cluster, type State } from './state';
+import { WrapUp } from './wrapup';
 
 /** again: the page comes back by itself, and takes the desk from no newer one. */
 type Credentials = { name: string; password: string } | { ticket: true; again: boolean };
 
 /** Signing in: the handshake over a bad line, a queue of Argon2id runs, then it is a failure. */
 const SIGNIN_MAX_MS = 20_000;
-const WRAP_SAVE_MS = 900;      // after the last key: a note is a few messages, not one per letter
 const FIGURES_MS = 5000;
 const SILENT_AFTER_MS = 8000;  // longer than anybody keeps a live microphone at digital zero
 const SILENT_PEAK = 1e-5;
@@ -36,12 +34,6 @@ const RELEG_MS = 6000;
 const ONE_WAY_MS = 10_000;
 const CLUSTER_RETRY_MS = 4000;
 
-function keepDraft(wrap: NonNullable<State['wrap']>): void {
-	const { caller = '', callerName = '', queueDisplay = '', task = '' } = wrap.about ?? {};
-	const { offer, disposition, note } = wrap;
-	saveDraft({ offer, disposition, note, caller, callerName, queueDisplay, task });
-}
-
 export class App {
 	state: State = initialState();
 	prefs: Prefs = loadPrefs();
@@ -50,6 +42,7 @@ export class App {
 	readonly meter = new LevelMeter();
 	readonly ringer = new Ringer();
 	readonly wall = new WallStore((m) => void this.link?.send(m));
+	readonly wrapUp = new WrapUp(this, (m) => this.link?.send(m) ?? false);
 	private readonly leg: Leg;
 	private readonly notifier = new Notifier();
 	private readonly listeners = new Set<() => void>();
@@ -58,7 +51,6 @@ export class App {
 	private device: KeyPair | null = null;
 	private credentials: Credentials | null = null;
 	private signinTimer: ReturnType<typeof setTimeout> | null = null;
-	private wrapTimer: ReturnType<typeof setTimeout> | null = null;
 	private relegAt = 0;
 	private legDownAt = 0;
 	private legBlocked = false;
@@ -216,7 +208,7 @@ export class App {
 	}
 
 	signOut(): void {
-		this.saveWrap(false);
+		this.wrapUp.save(false);
 		this.link?.send({ t: 'signout' });
 		this.leave(null);
 		void forgetDevice().then(deviceKey).then((key) => {
@@ -396,31 +388,6 @@ export class App {
 		this.dispatch({ a: 'mute', on });
 		this.link?.send({ t: 'mute', on });
 	}
-	wrap(disposition: Disposition | '', note: string, draft?: Draft): void {
-		const about = draft && {
-			offer: draft.offer, call: '', queue: '', queueDisplay: draft.queueDisplay,
-			caller: draft.caller, callerName: draft.callerName, waitedMs: 0, site: '', task: draft.task,
-		};
-		this.dispatch({ a: 'wrap', disposition, note: noteThatFits(note), ...(about ? { about } : {}) });
-		if (this.wrapTimer) clearTimeout(this.wrapTimer);
-		this.wrapTimer = setTimeout(() => this.saveWrap(false), WRAP_SAVE_MS);
-	}
-	finish(): void {
-		if (!this.state.wrap || this.state.pending.what) return;
-		if (this.saveWrap(true)) this.dispatch({ a: 'intent', what: 'finish' });
-		else this.dispatch({ a: 'notice', kind: 'info', key: 'no_link' });
-	}
-	private saveWrap(done: boolean): boolean {
-		if (this.wrapTimer) clearTimeout(this.wrapTimer);
-		this.wrapTimer = null;
-		const wrap = this.state.wrap;
-		if (!wrap || (!done && wrap.saved !== 'dirty')) return false;
-		const sent = this.link?.send({
-			t: 'wrap', offer: wrap.offer, disposition: wrap.disposition, note: wrap.note, done,
-		}) ?? false;
-		if (sent) this.dispatch({ a: 'wrap_sent' });
-		return sent;
-	}
 
 	setPrefs(change: Partial<Prefs>): void {
 		const before = this.prefs;
@@ -464,7 +431,7 @@ export class App {
 			if (ageMs) this.dispatch({ a: 'call_since', ageMs });
 			else saveCallStart(after.call.offer, this.now() - after.call.since);
 		}
-		this.onWrapChange(before.wrap, after.wrap);
+		this.wrapUp.changed(before.wrap, after.wrap);
 		if (before.leg.status !== 'down' && after.leg.status === 'down') this.legDownAt = this.now();
 		if (after.today !== before.today && after.session)
 			saveToday(after.session.agent.name, after.today);
@@ -475,26 +442,6 @@ export class App {
 			this.dispatch({ a: 'notice', kind: 'warn', key: 'mic_paused' });
 		}
 		this.drawRoot();
-	}
-
-	private onWrapChange(before: State['wrap'], after: State['wrap']): void {
-		if (after && after.offer !== before?.offer) {
-			const draft = loadDraft(after.offer);
-			const disposition = DISPOSITIONS.find((d) => d === draft?.disposition) ?? '';
-			if (!draft) keepDraft(after);
-			else if (!after.note && !after.disposition) this.wrap(disposition, draft.note, draft);
-		} else if (after && after.saved === 'dirty') {
-			keepDraft(after);
-		}
-		if (!before || before.offer === after?.offer) return;
-		// The time ran out, or the line was away, with the last words not yet sent.
-		if (before.saved === 'dirty') {
-			this.link?.send({
-				t: 'wrap', offer: before.offer, disposition: before.disposition, note: before.note,
-				done: false,
-			});
-		}
-		if (!after) saveDraft(null);
 	}
 
 	private drawRoot(): void {

@@ -1,7 +1,7 @@
 // Single keys, for hands that stay on the keyboard. Never while somebody types, never with a
 // modifier, and they can be switched off (WCAG 2.1.4).
 import type { App } from './app';
-import { outcomes } from './state';
+import { outcomes } from './derive';
 
 export interface KeyTargets {
 	dialogOpen(): boolean;
@@ -29,7 +29,7 @@ export function installKeys(app: App, ui: KeyTargets): () => void {
 		if (event.defaultPrevented || event.repeat) return;
 		if (isTyping(event.target)) {
 			if (event.key.length === 1 || event.key === 'Backspace') typedAt = app.now(); // not Tab, arrows
-			if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && app.state.wrap) app.finish();
+			if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && app.state.wrap) app.wrapUp.finish();
 			return;
 		}
 		if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -68,7 +68,7 @@ function press(app: App, ui: KeyTargets, key: string): boolean {
 		app.hangup();
 		return s.call !== null;
 	case 'f':
-		app.finish();
+		app.wrapUp.finish();
 		return s.wrap !== null;
 	case 's':
 		ui.openSound();
@@ -82,7 +82,7 @@ function press(app: App, ui: KeyTargets, key: string): boolean {
 	default: {
 		const chosen = s.wrap && outcomes(s.wrap)[Number(key) - 1];
 		if (!s.wrap || !chosen) return false;
-		app.wrap(chosen, s.wrap.note);
+		app.wrapUp.note(chosen, s.wrap.note);
 		return true;
 	}
 	}

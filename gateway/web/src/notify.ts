@@ -1,7 +1,8 @@
 // What a person sees of the desk while looking at something else: the tab's title and icon always,
 // a notification when the tab is hidden or another window is in front.
 import type { Speaker } from './i18n';
-import { pageState, type State } from './state';
+import { pageState } from './derive';
+import type { State } from './state';
 
 /** Colours of the dot on the icon: they must read on a light and on a dark tab bar. */
 const DOTS: Record<string, string> = {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
-import {
-	initialState, lineFigures, pageState, PENDING_MAX_MS, quality, readyBlock, reduce, wantsCalls, type Action, type State,
-} from '../src/state';
+import { lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
+import { PENDING_MAX_MS, reduce } from '../src/reduce';
+import { initialState, type Action, type State } from '../src/state';
 
 /** A desk that lives through messages and presses, at times of the test's choosing. */
 class Desk {
@@ -293,4 +293,14 @@ test('who wanted calls still wants them at another node; who did not, does not',
 		wantsCalls({ ...s, desk: { ...s.desk, state }, afterCall });
 	assert.deepEqual([at('idle'), at('ringing'), at('talking'), at('wrap')], [true, true, true, true]);
 	assert.deepEqual([at('not_ready'), at('talking', 'break'), at('off')], [false, false, false]);
+});
+
+test('nobody reached is an outcome of who is called, not of who called', () => {
+	const wrap = { offer: '1', about: null, endsAt: 0, wrapMs: 0, talkMs: 0, why: '', disposition: '', note: '', saved: 'clean' } as const;
+	assert.ok(!outcomes(wrap).includes('not_reached'));
+	assert.ok(outcomes({ ...wrap, disposition: 'not_reached' }).includes('not_reached'), 'what was chosen stays in sight');
+	const about = {
+		offer: '1', call: '', queue: '', queueDisplay: '', caller: '', callerName: '', waitedMs: 0, site: '', task: 'callback',
+	} as const;
+	assert.equal(outcomes({ ...wrap, about }).at(-1), 'not_reached');
 });

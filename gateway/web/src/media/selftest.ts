@@ -1,7 +1,7 @@
 // The test before the first call: a few seconds of the microphone, played back to the person, and
 // what the line to the node does meanwhile. Nothing of it leaves this machine but what the leg sends
 // anyway.
-import type { LineFigures } from '../state';
+import type { LineFigures } from '../derive';
 import type { LegCounters } from './leg';
 
 export const RECORD_MS = 4000;

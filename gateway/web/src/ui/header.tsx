@@ -1,4 +1,4 @@
-import { lineFigures, quality } from '../state';
+import { lineFigures, quality } from '../derive';
 import { useView } from './context';
 import { BarsIcon, DoorIcon, KeyboardIcon, Logo, PeopleIcon, PhoneIcon, SpeakerIcon } from './icons';
 import { Button, LanguagePicker, ThemeButton } from './parts';

@@ -1,7 +1,7 @@
 // "Test your sound": speak, hear yourself, and see what the line to the node is like.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { lineBetween, RECORD_MS, VoiceTest, voiceVerdict, type VoiceVerdict } from '../media/selftest';
-import { qualityOf, type LineFigures } from '../state';
+import { qualityOf, type LineFigures } from '../derive';
 import { useNow, useView } from './context';
 import { AlertIcon, BarsIcon, CheckIcon, MicIcon } from './icons';
 import { Button, Dialog, Meter } from './parts';

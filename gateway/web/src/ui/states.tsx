@@ -2,7 +2,8 @@
 import { useContext, useEffect, useRef } from 'preact/hooks';
 import { typingGuardMs } from '../keys';
 import { PAUSE_REASONS, type PauseReason } from '../protocol';
-import { outcomes, readyBlock, type State } from '../state';
+import { outcomes, readyBlock } from '../derive';
+import type { State } from '../state';
 import { OpenTest, useNow, useView } from './context';
 import {
 	AlertIcon, CheckIcon, CrossIcon, HangupIcon, InfoIcon, MicIcon, MicOffIcon, PauseIcon, PhoneIcon,
@@ -212,13 +213,13 @@ export function Tasking() {
 	return (
 		<>
 			<Caller call={call} />
-			{dial && (
-				<p class="task-dial">
-					<a href={dial} data-testid="task-dial">{t('task.dial', { number: groups(call.caller) })}</a>
-				</p>
-			)}
 			<div class="actions main">
-				<Button id="hangup" kind="good" big icon={<CheckIcon />} keys="H"
+				{dial && (
+					<a href={dial} class="button big good" data-testid="task-dial">
+						<PhoneIcon /><span class="button-text">{t('task.dial', { number: groups(call.caller) })}</span>
+					</a>
+				)}
+				<Button id="hangup" kind={dial ? 'plain' : 'good'} big icon={<CheckIcon />} keys="H"
 					busy={s.pending.what === 'hangup'} onClick={() => app.hangup()}>
 					{t('task.finish')}
 				</Button>
@@ -291,7 +292,7 @@ export function WrapUp() {
 					{outcomes(wrap).map((d, i) => (
 						<label key={d} class={`outcome${wrap.disposition === d ? ' chosen' : ''}`}>
 							<input type="radio" name="outcome" value={d} checked={wrap.disposition === d}
-								data-testid={`outcome-${d}`} onChange={() => app.wrap(d, wrap.note)} />
+								data-testid={`outcome-${d}`} onChange={() => app.wrapUp.note(d, wrap.note)} />
 							<span>{t(`outcome.${d}`)}</span>
 							{app.prefs.keys && <kbd aria-hidden="true">{i + 1}</kbd>}
 						</label>
@@ -306,11 +307,11 @@ export function WrapUp() {
 					</span>
 				</span>
 				<textarea rows={3} value={wrap.note} placeholder={t('wrap.note_hint')} maxLength={511}
-					data-testid="wrap-note" onInput={(e) => app.wrap(wrap.disposition, e.currentTarget.value)} />
+					data-testid="wrap-note" onInput={(e) => app.wrapUp.note(wrap.disposition, e.currentTarget.value)} />
 			</label>
 			<div class="actions">
 				<Button id="wrap-done" kind="solid" big icon={<CheckIcon />} keys="F"
-					busy={s.pending.what === 'finish'} onClick={() => app.finish()}>
+					busy={s.pending.what === 'finish'} onClick={() => app.wrapUp.finish()}>
 					{t('do.finish')}
 				</Button>
 				{wrap.endsAt > 0 && (
