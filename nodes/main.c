@@ -98,7 +98,10 @@ static int records_start(struct node *n, const char *state, char why[256])
 {
 	char path[CONF_PATH_SIZE + 16];
 	snprintf(path, sizeof(path), "%s/records.db", state);
-	return records_open(&n->records, path, why);
+	int err = records_open(&n->records, path, why);
+	if (!err)
+		records_keep(n->records, n->conf->keep_days);
+	return err;
 }
 
 /* Opens every part in the order in which they need each other; what names the one that failed. */
@@ -336,8 +339,8 @@ int main(int argc, char **argv)
 		fd_limit_raise();
 		fd_setsize(FD_WANTED);
 		int err = libre_init();
-		exit_code = err ? fail("libre", strerror(err))
-				: run(live, trace, (uint32_t)page_rate);
+		exit_code =
+		    err ? fail("libre", strerror(err)) : run(live, trace, (uint32_t)page_rate);
 		libre_close();
 	}
 	live_free(live);

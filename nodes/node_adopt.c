@@ -13,6 +13,7 @@
 #include "nodes/node.h"
 #include "nodes/node_return.h"
 #include "nodes/journal/journal.h"
+#include "common/live/live.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static void entry_h(const struct journal_loaded *e, void *arg)
 /* By the clock of Redis alone, which is our own machine's. */
 static bool journal_silent(const struct adoption *a, const struct journal_load_result *res)
 {
-	uint64_t after_us = a->n->conf->adopt_after_ms * 1000ull;
+	uint64_t after_us = live_base(a->n->live)->adopt_after_ms * 1000ull; /* as its lease */
 	for (uint32_t i = 0; i < res->beats_n; i++) {
 		if (res->beats[i].boot > a->boot)
 			return false; /* it has started anew: its calls are its own business */

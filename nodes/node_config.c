@@ -5,6 +5,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/node_guard.h"
+#include "nodes/node_tasks.h"
 #include "nodes/desk/desk.h"
 #include "nodes/wall/wall.h"
 #include "common/directory/directory.h"
@@ -70,6 +71,8 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 	(void)hash_apply(n->calls, call_follow, (void *)fresh);
 	n->conf = fresh;
 	n->skills_mark = conf_skills_mark(fresh);
+	records_keep(n->records, fresh->keep_days);
+	node_tasks_keep(n);
 	node_route_set(n, c.directory);
 	calls_limits(n);
 	desk_conf(n->desk, c.agents); /* its events let the core look at what is new, too */

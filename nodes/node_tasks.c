@@ -511,10 +511,17 @@ int node_tasks_open(struct node *n, const char *state_dir, char ret_why[256])
 	if (!err)
 		err = tasks_open(&ts->ledger, path, safe_h, n, ret_why);
 	if (!err)
+		node_tasks_keep(n);
+	if (!err)
 		err = fd_listen(tasks_fd(ts->ledger), FD_READ, ledger_h, n);
 	if (!err)
 		tmr_start(&ts->tmr, TICK_MS, tick_h, n);
 	return err;
+}
+
+void node_tasks_keep(struct node *n)
+{
+	tasks_keep(n->tasks->ledger, n->conf->keep_days);
 }
 
 void node_tasks_close(struct node *n)

@@ -17,6 +17,8 @@
 
 int node_tasks_open(struct node *n, const char *state_dir, char ret_why[256]);
 void node_tasks_close(struct node *n);
+/* As long as the configuration says: what is over. */
+void node_tasks_keep(struct node *n);
 /* The process ends: who is just being let go is let go now; closing writes their tasks. */
 void node_tasks_goodbye(struct node *n);
 

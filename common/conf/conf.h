@@ -209,6 +209,7 @@ struct conf {
 	struct conf_sip_limits sip_limits;
 	struct conf_login journal_login; /* at every journal Redis */
 	uint32_t adopt_after_ms;        /* silence after which a node's neighbour takes over */
+	uint32_t keep_days;             /* of records and tasks that are over; 0: for ever */
 	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */
 	uint32_t sites_n, daemons_n, queues_n, skills_n, agents_n;
 	struct conf_site sites[CONF_SITES_MAX];

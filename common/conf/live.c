@@ -137,6 +137,8 @@ bool conf_needs_roll(const struct conf *old, const struct conf *new, const char 
 	if (strcmp(old->journal_login.user, new->journal_login.user) != 0 ||
 	    strcmp(old->journal_login.password_file, new->journal_login.password_file) != 0)
 		return found(ret_why, "journal: user or password_file");
+	if (old->adopt_after_ms != new->adopt_after_ms)
+		return found(ret_why, "adopt_after: %ums", new->adopt_after_ms);
 	return node_differs(x, y, ret_why);
 }
 

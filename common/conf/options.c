@@ -20,6 +20,7 @@ static const struct option table[] = {
 	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
 	{SECTION_ROOT,   "journal",            OPT_READ,     "",            "how nodes sign in at the journal Redis of their machines", 0, 0, 0, "user: and password_file:", read_journal},
 	{SECTION_ROOT,   "adopt_after",        OPT_MS,       "600ms",       "a node silent for so long, by its neighbour and by witnesses, is dead: the neighbour takes its calls over", AT(struct conf, adopt_after_ms), 300, 60000, NULL, NULL},
+	{SECTION_ROOT,   "keep_days",          OPT_U32,      "0",           "call records and tasks that are over are deleted after so many days, numbers of callers with them; 0: never", AT(struct conf, keep_days), 0, 36500, NULL, NULL},
 	{SECTION_ROOT,   "allow_plain_agents", OPT_BOOL,     "false",       "agents without WebRTC may sign in: load tools only", AT(struct conf, allow_plain_agents), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "trunks",             OPT_READ,     "",            "addresses of carriers: limits of their own, never locked out; default: this machine", 0, 0, 0, "a list of at most 64 IPv4 addresses or prefixes, such as [203.0.113.7, 198.51.100.0/24]", read_trunks},
 	{SECTION_ROOT,   "sip_limits",         OPT_READ,     "",            "what one source address may ask of a node", 0, 0, 0, "keys: value", read_sip_limits},

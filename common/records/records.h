@@ -36,6 +36,9 @@ struct records_counters { uint64_t written, pending, errors, dropped; };
 /* Opens or creates; EBUSY, ENOSPC, EINVAL (not a database of ours: says how to move it away). */
 int records_open(struct records **ret, const char *path, char ret_why[256]);
 struct records *records_close(struct records *r); /* flushes first */
+/* Records of calls that came in more than so many days ago are deleted by and by, with what was noted of
+ * them (common/dbfile/keep.h); 0, as at the start: never. Totals count them on. */
+void records_keep(struct records *r, uint32_t days);
 /* Copies rec; never blocks. ENOSPC when too many wait (counted, logged by the caller). */
 int records_put(struct records *r, const struct record *rec);
 /* Adds the wrap-up to a record that is there already (or comes later). */

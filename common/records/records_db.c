@@ -121,6 +121,16 @@ int records_db_wrap(struct records_db *d, const char *call, const char *disposit
 	return dbfile_step(d->wrap);
 }
 
+void records_keep_init(struct dbfile_keep *k, sqlite3 *db)
+{
+#define OLD "SELECT call FROM records WHERE entered_ms < ?1 ORDER BY entered_ms, call LIMIT ?2"
+	*k = (struct dbfile_keep){.db = db,
+				  .oldest = "SELECT min(entered_ms) FROM records",
+				  .remove = {"DELETE FROM wraps WHERE call IN (" OLD ")",
+					     "DELETE FROM records WHERE call IN (" OLD ")"}};
+#undef OLD
+}
+
 /* ---- reading ------------------------------------------------------------------------------ */
 
 int records_reader_open(sqlite3 **ret, const char *path)
@@ -189,8 +199,7 @@ json_t *records_reader_query(sqlite3 *db, uint32_t limit, const char *queue, con
 	return list;
 }
 
-int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_each_h *h,
-			void *arg)
+int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_each_h *h, void *arg)
 {
 	static const char sql[] =
 	    "SELECT queue, outcome, entered_ms, answered_ms, ended_ms, wait_ms, talk_ms, caller,"

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "common/dbfile/keep.h"
 #include "common/records/records.h"
 
 struct records_db {
@@ -21,6 +22,8 @@ int records_db_wrap(struct records_db *d, const char *call, const char *disposit
 		    const char *note);
 int records_db_commit(struct records_db *d);
 void records_db_rollback(struct records_db *d);
+
+void records_keep_init(struct dbfile_keep *k, sqlite3 *db);
 
 /* The reader: read-only, in the caller's thread. */
 int records_reader_open(sqlite3 **ret, const char *path);

@@ -46,12 +46,15 @@ struct tasks {
 	int fd;
 	/* the writer's */
 	struct tasks_db db;
+	struct dbfile_keep keep;
 	pthread_t thread;
 	/* under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct changes waiting, written;
 	uint64_t pending, errors;
+	uint32_t keep_days; /* 0: for ever */
+	uint64_t keep_due_us;
 	bool stop;
 };
 
@@ -210,6 +213,29 @@ static void pause_ms(struct tasks *t, long ms)
 		;
 }
 
+/* With the lock held, when there is nothing to write; ends early for what is new. */
+static void idle(struct tasks *t)
+{
+	uint64_t now = mono_us();
+	if (!t->keep_days) {
+		pthread_cond_wait(&t->wake, &t->lock);
+		return;
+	}
+	if (now < t->keep_due_us) {
+		struct timespec until = {.tv_sec = (time_t)(t->keep_due_us / 1000000),
+					 .tv_nsec = (long)(t->keep_due_us % 1000000) * 1000};
+		(void)pthread_cond_timedwait(&t->wake, &t->lock, &until);
+		return;
+	}
+	uint32_t days = t->keep_days;
+	t->keep_due_us = UINT64_MAX; /* unless it is set meanwhile */
+	pthread_mutex_unlock(&t->lock);
+	uint64_t due = now + dbfile_keep_step(&t->keep, days, wall_ms()) * 1000ull;
+	pthread_mutex_lock(&t->lock);
+	if (due < t->keep_due_us)
+		t->keep_due_us = due;
+}
+
 static void *writer(void *arg)
 {
 	struct tasks *t = arg;
@@ -221,7 +247,7 @@ static void *writer(void *arg)
 		for (const struct change *c = first; c && n < BATCH_MAX; c = c->next)
 			n++;
 		if (!n) {
-			pthread_cond_wait(&t->wake, &t->lock);
+			idle(t);
 			continue;
 		}
 		pthread_mutex_unlock(&t->lock);
@@ -309,8 +335,10 @@ int tasks_open(struct tasks **ret, const char *path, tasks_safe_h *safe_h, void 
 	int err = t->fd < 0 ? errno : tasks_db_open(&t->db, path, ret_why);
 	if (!err)
 		err = load(t, path, ret_why);
-	if (!err)
+	if (!err) {
+		tasks_keep_init(&t->keep, t->db.db);
 		err = thread_start(t);
+	}
 	if (err) {
 		if (!ret_why[0])
 			(void)str_copy(ret_why, 256, strerror(err));
@@ -334,6 +362,17 @@ struct tasks *tasks_close(struct tasks *t)
 	pthread_mutex_destroy(&t->lock);
 	drop(t);
 	return NULL;
+}
+
+void tasks_keep(struct tasks *t, uint32_t days)
+{
+	pthread_mutex_lock(&t->lock);
+	if (t->keep_days != days) {
+		t->keep_days = days;
+		t->keep_due_us = 0;
+		pthread_cond_signal(&t->wake);
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 /* ---- changes */

@@ -67,6 +67,10 @@ int tasks_open(struct tasks **ret, const char *path, tasks_safe_h *safe_h, void 
 /* Writes what waits first. NULL-safe. */
 struct tasks *tasks_close(struct tasks *t);
 
+/* Tasks that ended more than so many days ago are deleted by and by (common/dbfile/keep.h); 0, as at the
+ * start: never. */
+void tasks_keep(struct tasks *t, uint32_t days);
+
 /* Readable when tasks_poll() has something to tell. */
 int tasks_fd(const struct tasks *t);
 void tasks_poll(struct tasks *t);

@@ -139,6 +139,15 @@ int tasks_db_load(sqlite3 *db, int (*h)(const struct task *task, void *arg), voi
 	return err ? err : dbfile_errno(rc);
 }
 
+void tasks_keep_init(struct dbfile_keep *k, sqlite3 *db)
+{
+	*k = (struct dbfile_keep){
+	    .db = db,
+	    .oldest = "SELECT min(changed_ms) FROM tasks WHERE state > 2",
+	    .remove = {"DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE state > 2"
+		       " AND changed_ms < ?1 ORDER BY changed_ms LIMIT ?2)"}};
+}
+
 int tasks_db_find(sqlite3 *db, uint64_t id, struct task *ret)
 {
 	sqlite3_stmt *s = NULL;

@@ -206,11 +206,24 @@ void plan_cluster(struct plan *p)
 			     "sign in until `helio-keys` has made them anew");
 	}
 	diff_bool(&d, "allow_plain_agents", p->old->allow_plain_agents, p->new->allow_plain_agents);
+	diff_time(&d, "adopt_after", p->old->adopt_after_ms, p->new->adopt_after_ms);
+	diff_number(&d, "keep_days", p->old->keep_days, p->new->keep_days);
+	diff_text(&d, "directory", p->old->directory_file, p->new->directory_file);
 	if (d.n)
 		plan_change(p, "cluster", p->new->cluster, PLAN_CHANGED, "%s", d.text);
 	if (p->new->allow_plain_agents && !p->old->allow_plain_agents)
 		plan_warn(p, "allow_plain_agents is for load tools: with it audio of agents needs "
 			     "no encryption");
+	/* The lease of a node ends after 70 % of it (nodes/neighbour/lease.h). */
+	if (p->new->adopt_after_ms < p->old->adopt_after_ms * 7ull / 10)
+		plan_warn(
+		    p, "adopt_after: while daemons are restarted one by one, a node of the longer "
+		       "time may still speak when its neighbour of the shorter has taken over; "
+		       "lower it in steps, to no less than 70 %% each");
+	if (p->new->keep_days && (!p->old->keep_days || p->new->keep_days < p->old->keep_days))
+		plan_warn(p,
+			  "keep_days: older records and tasks are deleted for good, a day of them "
+			  "an hour");
 	diff_redis(&r, p, &p->old->presence, &p->new->presence);
 	if (r.n)
 		plan_change(p, "presence", "redis", PLAN_CHANGED, "%s", r.text);

@@ -209,6 +209,55 @@ static void filters_limit_and_order_hold(void **state)
 	records_close(r);
 }
 
+static size_t rows_wait(struct records *r, size_t want)
+{
+	uint64_t until = mono_us() + 10000000;
+	size_t n;
+
+	do {
+		json_t *rows = records_query(r, 1000, NULL, NULL, NULL, 0);
+		n = json_array_size(rows);
+		json_decref(rows);
+		if (n != want)
+			nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	} while (n != want && mono_us() < until);
+	return n;
+}
+
+/* A day of the oldest goes in an hour: a clock that is ahead does not cost everything. */
+static void old_records_go_a_day_of_them_at_a_time(void **state)
+{
+	const int64_t day_ms = 24 * 3600 * 1000, now = wall_ms();
+	struct records *r = NULL;
+
+	(void)state;
+	assert_int_equal(records_open(&r, path, why), 0);
+	for (unsigned i = 0; i < 700; i++) { /* more than one transaction's worth, all of one day */
+		struct record rec = record_make(i, "answered", 65);
+		rec.entered_ms = now - 40 * day_ms + i;
+		assert_int_equal(records_put(r, &rec), 0);
+	}
+	struct record later = record_make(1000, "answered", 65),
+		      fresh = record_make(1001, "answered", 65);
+	later.entered_ms = now - 35 * day_ms;
+	fresh.entered_ms = now - 29 * day_ms;
+	assert_int_equal(records_put(r, &later), 0);
+	assert_int_equal(records_put(r, &fresh), 0);
+	assert_int_equal(records_wrap(r, "oslo1-1-5", "resolved", "he called again"), 0);
+	assert_true(counters_wait(r, written, 702));
+	assert_int_equal(rows_wait(r, 702), 702); /* nobody asked yet: all are kept */
+	records_keep(r, 30);
+	assert_int_equal(rows_wait(r, 2), 2);
+	records_keep(r, 31); /* another figure is looked at at once: the next day's go */
+	assert_int_equal(rows_wait(r, 1), 1);
+	struct record again = record_make(1002, "answered", 65);
+	again.entered_ms = now;
+	assert_int_equal(records_put(r, &again), 0); /* and it still writes */
+	assert_true(counters_wait(r, written, 703));
+	assert_int_equal(total(r, "entered"), 703); /* what was counted stays counted */
+	records_close(r);
+}
+
 static void closing_flushes_what_waits(void **state)
 {
 	struct records *r = NULL;
@@ -359,6 +408,7 @@ int main(void)
 	    T(the_highest_cepoch_wins_in_any_order),
 	    T(a_wrap_up_is_kept_before_and_after_its_record),
 	    T(filters_limit_and_order_hold),
+	    T(old_records_go_a_day_of_them_at_a_time),
 	    T(closing_flushes_what_waits),
 	    T(a_file_of_somebody_else_is_refused_with_the_remedy),
 	    T(records_wait_in_memory_while_nothing_can_be_written),

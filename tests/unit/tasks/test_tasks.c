@@ -266,6 +266,30 @@ static void a_full_disk_makes_them_wait(void **state)
 	assert_int_equal(tasks_open(&t, path, safe, NULL, why), 0);
 }
 
+static void tasks_that_ended_long_ago_go_and_open_ones_stay(void **state)
+{
+	const int64_t day_ms = 24 * 3600 * 1000, now = wall_ms();
+	struct task found, open = task_make(1), old = task_make(2), late = task_make(3);
+	uint64_t until = mono_us() + 10000000;
+
+	(void)state;
+	old.state = late.state = TASK_DONE;
+	open.changed_ms = now - 400 * day_ms;
+	old.changed_ms = now - 100 * day_ms;
+	late.changed_ms = now - 10 * day_ms;
+	assert_int_equal(tasks_put(t, &open), 0);
+	assert_int_equal(tasks_put(t, &old), 0);
+	assert_int_equal(tasks_put(t, &late), 0);
+	assert_true(wait_safe(3));
+	assert_int_equal(tasks_find(t, old.id, &found), 0);
+	tasks_keep(t, 30);
+	while (tasks_find(t, old.id, &found) == 0 && mono_us() < until)
+		(void)poll(NULL, 0, 2);
+	assert_int_equal(tasks_find(t, old.id, &found), ENOENT);
+	assert_int_equal(tasks_find(t, open.id, &found), 0);
+	assert_int_equal(tasks_find(t, late.id, &found), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -273,6 +297,7 @@ int main(void)
 	    T(a_task_is_there_at_once_and_on_disk_when_it_is_said),
 	    T(an_older_version_never_comes_back),
 	    T(what_is_done_leaves_memory_and_stays_in_the_book),
+	    T(tasks_that_ended_long_ago_go_and_open_ones_stay),
 	    T(they_come_in_the_order_of_ids),
 	    T(what_is_no_task_is_refused),
 	    T(more_open_ones_than_the_limit_are_refused),
