@@ -3,22 +3,11 @@
 
 import { createWriteStream } from 'node:fs'
 import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadavg } from 'node:os'
 import { Rows } from './lib/rows.mjs'
 import { stopAll } from './lib/programs.mjs'
-
-const usage = `usage: tests/bench/run BIN_DIR OUT.jsonl [BENCH…]
-
-  BENCH   ${'acd relay sealed presence memory calls rate sessions return waiting journal'.split(' ').join(' | ')}; none: all of them, in less than eleven minutes
-
-Prints a table and writes {"name","value","unit","floor","ratio","target","met"}, one a line. Every
-floor is measured in the same run. The exit status is 0 even when a figure is missed or missing.`
-
-const [binDir, out, ...only] = process.argv.slice(2)
-if (!binDir || !out || binDir.startsWith('-')) {
-	console.log(usage)
-	process.exit(0)
-}
-process.env.HELIO_BIN = resolve(binDir)
+import { writeReadme } from './lib/readme.mjs'
 
 // What each measures, so that a bench that fails still says which figures are missing; seconds is
 // what it may take at most.
@@ -37,9 +26,38 @@ const benches = [
 ]
 const allSeconds = 620
 
+const usage = `usage: tests/bench/run BIN_DIR OUT.jsonl [BENCH…]
+       tests/bench/run --readme OUT.jsonl [OUT.jsonl…]
+
+  BENCH   ${benches.map((b) => b.name).join(' | ')};
+          none: all of them, until ${Math.ceil(allSeconds / 60)} minutes are over
+
+Prints a table and writes {"name","value","unit","floor","ratio","target","met"}, one a line. Every
+floor is measured in the same run. The exit status is 0 even when a figure is missed or missing.
+--readme writes the table of README.md from the files of whole runs, and fails where they are none.`
+
+const args = process.argv.slice(2)
+if (args[0] === '--readme') {
+	try {
+		if (args.length < 2) throw new Error('--readme needs the file of a run')
+		writeReadme(fileURLToPath(new URL('README.md', import.meta.url)), args.slice(1))
+	} catch (e) {
+		console.error(`tests/bench/run: ${e.message}`)
+		process.exit(1)
+	}
+	process.exit(0)
+}
+const [binDir, out, ...only] = args
+if (!binDir || !out || binDir.startsWith('-')) {
+	console.log(usage)
+	process.exit(0)
+}
+process.env.HELIO_BIN = resolve(binDir)
+
 const file = createWriteStream(out)
 const rows = new Rows((row) => file.write(JSON.stringify(row) + '\n'))
 const began = performance.now()
+rows.add('load_average_before', loadavg()[0], '') // a run beside other work says so
 const spent = () => (performance.now() - began) / 1000
 
 async function withDeadline(work, seconds) {

@@ -22,6 +22,8 @@ const targets = {
 	sim_events_per_s: { target: 1000000, atLeast: true },
 }
 
+export const targetText = (row) => (row.target === null ? '-' : `${targets[row.name]?.atLeast ? '≥' : '≤'} ${row.target}`)
+
 const round = (v) => (v === null || v === undefined || !Number.isFinite(v) ? null : Number(v.toPrecision(4)))
 
 export class Rows {
@@ -56,10 +58,9 @@ export class Rows {
 	table(colour) {
 		const paint = (code, s) => (colour ? `\x1b[${code}m${s}\x1b[0m` : s)
 		const text = (v) => (v === null || v === undefined ? '-' : String(v))
-		const goal = (r) => (r.target === null ? '-' : `${targets[r.name]?.atLeast ? '≥' : '≤'} ${r.target}`)
 		const said = (r) => (r.met === null ? '-' : r.met ? 'yes' : 'NO')
 		const head = ['figure', 'value', 'unit', 'floor', 'ratio', 'target', 'met']
-		const body = this.rows.map((r) => [r.name, text(r.value), r.why ?? r.unit, text(r.floor), text(r.ratio), goal(r), said(r)])
+		const body = this.rows.map((r) => [r.name, text(r.value), r.why ?? r.unit, text(r.floor), text(r.ratio), targetText(r), said(r)])
 		// A reason may be long: it stands at its place, but does not widen the column.
 		const width = head.map((h, i) => Math.max(h.length, ...body.map((c) => (c[i].startsWith('not measured') ? 0 : c[i].length))))
 		const right = [false, true, false, true, true, true, false]
