@@ -104,6 +104,12 @@ static int records_start(struct node *n, const char *state, char why[256])
 	return err;
 }
 
+static int state_bad(const char *path, int err, char why[256])
+{
+	snprintf(why, 256, "%.150s: %s; it must be writable", path, strerror(err));
+	return err;
+}
+
 /* Opens every part in the order in which they need each other; what names the one that failed. */
 static int node_open(struct node *n, const char **what, char why[256])
 {
@@ -115,13 +121,11 @@ static int node_open(struct node *n, const char **what, char why[256])
 		return err;
 	}
 	*what = "state";
-	err = conf_state_path(n->conf, n->self, state);
-	if (!err)
-		err = boot_next(state, &n->boot);
-	if (err) {
-		snprintf(why, 256, "%.150s: %s; it must be writable", state, strerror(err));
+	if ((err = conf_state_path(n->conf, n->self, state)))
+		return state_bad(state, err, why);
+	*what = "admin"; /* early: a second one, started by mistake, ends here */
+	if ((err = node_admin_open(n, why)))
 		return err;
-	}
 	*what = "records";
 	if ((err = records_start(n, state, why)))
 		return err;
@@ -137,6 +141,11 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "media";
 	if ((err = media_open(n, state, why)))
 		return err;
+	/* What goes wrong before costs no number: there are a million of them, and a node that
+	 * cannot start is started again five times a second. */
+	*what = "state";
+	if ((err = boot_next(state, &n->boot)))
+		return state_bad(state, err, why);
 	*what = "core";
 	if ((err = core_open(n, n->trace_path, why)))
 		return err;
@@ -145,9 +154,6 @@ static int node_open(struct node *n, const char **what, char why[256])
 		return err;
 	*what = "mesh";
 	if ((err = node_mesh_open(n, why)))
-		return err;
-	*what = "admin";
-	if ((err = node_admin_open(n, why)))
 		return err;
 	*what = "presence";
 	if ((err = node_presence_open(n))) {

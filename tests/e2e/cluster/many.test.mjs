@@ -1,8 +1,11 @@
 // A cluster with more queues than anybody looks at: each page sees its own, however far down the file
 // they stand.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, password } from '../lib/cluster.mjs'
+import { Cluster, bin, password } from '../lib/cluster.mjs'
 import { Page, sealed, done } from '../abuse/page.mjs'
 
 const QUEUES = 300, last = `q${QUEUES - 1}`
@@ -22,4 +25,14 @@ test(`who serves the last of ${QUEUES} queues sees who waits in it`, async () =>
 	await page.until(() => page.messages.some((m) => m.t === 'queues' && m.queues.some((q) => q.name === last && q.waiting === 1)), 20000)
 	page.close()
 	await caller.stop()
+})
+
+test('who starts a node twice by mistake hears so, and the first one is none the older', () => {
+	const boot = () => readFileSync(join(c.dir, 'state/oslo1/boot'), 'utf8')
+	const before = boot()
+	const r = spawnSync(join(bin, 'helio-node'), ['--config', c.config, '--name', 'oslo1'], { encoding: 'utf8', timeout: 20000 })
+	assert.equal(r.status, 1)
+	assert.match(r.stderr, /event=start.failed part=admin why=.*running already/)
+	assert.equal(boot(), before)
+	assert.equal(c.node('oslo1').name, 'oslo1')
 })
