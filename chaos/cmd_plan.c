@@ -118,21 +118,34 @@ int cmd_plan(int argc, char **argv)
 {
 	struct experiment *e = NULL;
 	struct risk r = {0};
+	char file[LAB_PATH_SIZE];
 	if (argc != 2 || strcmp(argv[1], "--help") == 0) {
-		fputs("helio-chaos plan FILE - what an experiment would do, and who is at risk; "
-		      "nothing "
-		      "is\nstarted or broken. exit: 0, 2 the experiment cannot be read\n",
+		fputs("helio-chaos plan DRILL|FILE - what an experiment would do, and who is at "
+		      "risk;\nnothing is started or broken. exit: 0, 2 the experiment cannot be "
+		      "read\n",
 		      argc == 2 ? stdout : stderr);
 		return argc == 2 ? 0 : EXIT_USAGE_;
 	}
-	if (experiment_load(&e, argv[1], NULL, stderr))
+	if (place_drill(file, argv[1])) {
+		fprintf(stderr,
+			"helio-chaos plan: no drill is called %s; helio-chaos score "
+			"--list\n",
+			argv[1]);
+		return EXIT_USAGE_;
+	}
+	if (experiment_load(&e, file, NULL, stderr))
 		return EXIT_USAGE_;
 	printf("%s\n%s\n\n", e->title, e->description);
 	printf("Lab: %d sites of %d machines in namespaces of this host; lines: %s%s%s\n",
 	       LAB_SITES, LAB_PER_SITE, e->wan, e->clock ? "; clocks can jump" : "",
 	       e->small_disks ? "; disks can be filled" : "");
-	printf("Load: %u callers, %u agents; a talk lasts %s\n\n", e->callers, e->agents,
+	printf("Load: %u callers, %u agents; a talk lasts %s\n", e->callers, e->agents,
 	       e->talk_s > 0 ? "until the agent ends it" : "until the caller hangs up");
+	if (e->far)
+		printf("  %u of the callers are for agents of another site\n", e->far);
+	if (e->again)
+		printf("  who has ended calls again\n");
+	putchar('\n');
 	printf("Before and after must hold (%s)\n", e->steady_title);
 	for (uint32_t i = 0; i < e->steady_n; i++) {
 		char wanted[160];

@@ -13,25 +13,26 @@ static const char help[] =
     "helio-chaos report - what a run says\n"
     "\n"
     "usage: helio-chaos report DIR               writes DIR/report.html and DIR/report.json\n"
-    "       helio-chaos report --scorecard DIR…  prints drills.md: one line a drill\n"
+    "       helio-chaos report --scorecard DIR…  prints the scorecard of these runs, those of a\n"
+    "                                            drill side by side (`helio-chaos score` writes "
+    "it)\n"
     "\n"
     "`helio-chaos run` writes the page by itself. exit: 0, 1 a run cannot be read, 2 usage\n";
 
-static int read_run(struct figures *f, const char *dir)
+static void unread(const char *dir, int err)
 {
-	int err = figures_read(f, dir);
-	if (err)
-		fprintf(stderr, "helio-chaos: %s: %s; the folder of a run is needed\n", dir,
-			err == EBADMSG ? "its journal has no run in it" : strerror(err));
-	return err;
+	fprintf(stderr, "helio-chaos: %s: %s; the folder of a run is needed\n", dir,
+		err == EBADMSG ? "its journal has no run in it" : strerror(err));
 }
 
 int report_make(const char *dir)
 {
 	struct figures f;
 	char path[600];
-	int err = read_run(&f, dir);
-	if (!err) {
+	int err = figures_read(&f, dir);
+	if (err) {
+		unread(dir, err);
+	} else {
 		snprintf(path, sizeof(path), "%s/report.html", dir);
 		FILE *out = fopen(path, "we");
 		json_t *o = figures_json(&f);
@@ -51,16 +52,19 @@ int report_make(const char *dir)
 
 static int scorecard(int n, char **dirs)
 {
-	struct figures *f = calloc((size_t)n + 1, sizeof(*f));
+	struct card_run *r = calloc((size_t)n + 1, sizeof(*r));
 	int err = 0;
-	helio_assert(f);
-	for (int i = 0; i < n && !err; i++)
-		err = read_run(&f[i], dirs[i]);
+	helio_assert(r);
+	for (int i = 0; i < n && !err; i++) {
+		err = card_read(&r[i], dirs[i]);
+		if (err)
+			unread(dirs[i], err);
+	}
 	if (!err)
-		card_write(f, (uint32_t)n, stdout);
+		card_write(r, (uint32_t)n, stdout);
 	for (int i = 0; i < n; i++)
-		figures_free(&f[i]);
-	free(f);
+		card_free(&r[i]);
+	free(r);
 	return err != 0;
 }
 

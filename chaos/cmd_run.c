@@ -1,6 +1,7 @@
 /* helio-chaos run, plan, functions: an experiment, done or looked at. */
 #include "chaos/chaos.h"
 #include "chaos/drill/drill.h"
+#include "chaos/series.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,10 +19,14 @@
 static const char run_help[] =
     "helio-chaos run - builds a lab, puts load on it, does what the experiment says, and judges\n"
     "\n"
-    "usage: helio-chaos run FILE [--out DIR] [--seed N] [--set NAME=VALUE]… [--quiet]\n"
+    "usage: helio-chaos run DRILL|FILE [--out DIR] [--times N] [--seed N] [--set NAME=VALUE]…\n"
+    "                       [--quiet]\n"
     "\n"
+    "  DRILL|FILE    one that is shipped (helio-chaos score --list), or the path of a file\n"
     "  --out DIR     where the journal, traces, logs and records go\n"
     "                (default: chaos-NAME-DATE in this folder)\n"
+    "  --times N     N runs, each in a new lab, in DIR/NAME.1 and so on; DIR/drills.md has the\n"
+    "                worst and the middle of them. The same command goes on where it was stopped\n"
     "  --seed N      of the lines between the sites (default: the experiment's)\n"
     "  --set NAME=VALUE   another value of the experiment's configuration, e.g. callers=60\n"
     "  --quiet       the verdict only\n"
@@ -29,7 +34,7 @@ static const char run_help[] =
     "Nothing is broken unless the steady state holds first. Ctrl-C heals everything and ends.\n"
     "exit: 0 HELD, 1 DEVIATED, 2 the experiment cannot be read, 3 INCONCLUSIVE (a fault did not\n"
     "bite, the machine was starved, or there was no steady state), 4 ABORTED (stop condition,\n"
-    "Ctrl-C, no lab)\n";
+    "Ctrl-C, no lab); with --times the worst: 4, 1, 3, 0\n";
 
 static volatile sig_atomic_t stop;
 
@@ -37,6 +42,11 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	stop = 1;
+}
+
+bool run_stopped(void)
+{
+	return stop;
 }
 
 static void default_out(const char *file, char out[static LAB_PATH_SIZE])
@@ -103,60 +113,89 @@ static int run(struct drill *d, const char *out)
 	d->journal = journal_close(d->journal);
 	place_remove(d->lab_dir);
 	(void)report_make(path);
-	printf("the run is in %s, its page is report.html\n", path);
+	if (!d->silent)
+		printf("the run is in %s, its page is report.html\n", path);
 	return code;
+}
+
+int run_once(const struct run_ask *ask)
+{
+	struct experiment *e = NULL;
+	if (experiment_load(&e, ask->file, ask->sets, stderr))
+		return EXIT_USAGE_;
+	struct drill *d = calloc(1, sizeof(*d));
+	helio_assert(d);
+	d->e = e;
+	d->file = ask->file;
+	d->seed = ask->seed ? ask->seed : e->seed + (ask->turn ? ask->turn - 1 : 0);
+	d->quiet = ask->quiet;
+	d->silent = ask->silent;
+	int code = run(d, ask->out);
+	experiment_free(e);
+	free(d);
+	return code;
+}
+
+static int many(const struct run_ask *ask, uint32_t times)
+{
+	static struct series s;
+	static char card[LAB_PATH_SIZE];
+	s = (struct series){.out = ask->out, .sets = ask->sets, .seed = ask->seed, .card = card};
+	snprintf(card, sizeof(card), "%.480s/drills.md", ask->out);
+	int code = series_add(&s, ask->file, times);
+	return code ? code : series_run(&s);
 }
 
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"out", required_argument, NULL, 'o'}, {"seed", required_argument, NULL, 's'},
-	    {"set", required_argument, NULL, 'S'}, {"quiet", no_argument, NULL, 'q'},
-	    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0},
+	    {"out", required_argument, NULL, 'o'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"set", required_argument, NULL, 'S'},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"times", required_argument, NULL, 't'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
 	};
-	char out[LAB_PATH_SIZE] = "";
-	struct drill *d = calloc(1, sizeof(*d));
-	struct experiment *e = NULL;
+	char out[LAB_PATH_SIZE] = "", file[LAB_PATH_SIZE];
 	const char *sets[EXPERIMENT_SETS_MAX + 1] = {NULL};
+	struct run_ask ask = {.file = file, .sets = sets, .out = out};
 	size_t sets_n = 0;
-	uint64_t seed = 0;
+	unsigned long times = 0;
 	int opt;
-	helio_assert(d);
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (opt) {
 		case 'o': (void)str_copy(out, sizeof(out), optarg); break;
-		case 's': seed = strtoull(optarg, NULL, 10); break;
-		case 'S':
-			if (sets_n == EXPERIMENT_SETS_MAX) {
-				free(d);
+		case 's': ask.seed = strtoull(optarg, NULL, 10); break;
+		case 't':
+			times = strtoul(optarg, NULL, 10);
+			if (times < 1 || times > SERIES_TIMES_MAX) {
+				fprintf(stderr, "helio-chaos run: --times: 1 to %d\n",
+					SERIES_TIMES_MAX);
 				return EXIT_USAGE_;
 			}
+			break;
+		case 'S':
+			if (sets_n == EXPERIMENT_SETS_MAX)
+				return EXIT_USAGE_;
 			sets[sets_n++] = optarg;
 			break;
-		case 'q': d->quiet = true; break;
-		case 'h':
-			fputs(run_help, stdout);
-			free(d);
-			return 0;
-		default: free(d); return EXIT_USAGE_;
+		case 'q': ask.quiet = true; break;
+		case 'h': fputs(run_help, stdout); return 0;
+		default: return EXIT_USAGE_;
 		}
 	}
 	if (optind != argc - 1) {
 		fputs("helio-chaos run: one experiment is needed; try --help\n", stderr);
-		free(d);
 		return EXIT_USAGE_;
 	}
-	d->file = argv[optind];
-	if (experiment_load(&e, d->file, sets, stderr)) {
-		free(d);
+	if (place_drill(file, argv[optind])) {
+		fprintf(stderr,
+			"helio-chaos run: no drill is called %s; helio-chaos score --list\n",
+			argv[optind]);
 		return EXIT_USAGE_;
 	}
-	d->e = e;
-	d->seed = seed ? seed : e->seed;
 	if (!*out)
-		default_out(d->file, out);
-	int code = run(d, out);
-	experiment_free(e);
-	free(d);
-	return code;
+		default_out(file, out);
+	return times ? many(&ask, (uint32_t)times) : run_once(&ask);
 }

@@ -10,6 +10,7 @@ static const struct command {
 } commands[] = {
     {"plan", "what an experiment would do, and who is at risk", cmd_plan},
     {"run", "does an experiment in a lab of its own, and judges", cmd_run},
+    {"score", "the drills again and again, and the scorecard", cmd_score},
     {"report", "the page of a run, the scorecard of many", cmd_report},
     {"functions", "what experiments can ask for", cmd_functions},
     {"lab", "three sites of two machines on this host: up, status, down", cmd_lab},

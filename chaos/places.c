@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/base.h"
@@ -39,6 +40,38 @@ const char *place_audio(void)
 		}
 	}
 	return NULL;
+}
+
+void place_build(char ret[17])
+{
+	static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway",
+					       "helio-chaos"};
+	char all[256] = "";
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(programs); i++) {
+		char path[600];
+		struct stat st = {0};
+		snprintf(path, sizeof(path), "%s/%s", place_bin(), programs[i]);
+		(void)stat(path, &st);
+		size_t n = strlen(all);
+		snprintf(all + n, sizeof(all) - n, "%lld %lld.%ld ", (long long)st.st_size,
+			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	}
+	snprintf(ret, 17, "%016llx", (unsigned long long)hash_str(all));
+}
+
+int place_drill(char ret_path[512], const char *name)
+{
+	static const char *const below[] = {"../../../chaos/drills", "../share/heliograph/drills"};
+	if (strchr(name, '/') || strchr(name, '.'))
+		return str_copy(ret_path, 512, name) ? ENAMETOOLONG : 0;
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(below); i++) {
+		char path[512];
+		int n = snprintf(path, sizeof(path), "%.300s/%s/%.100s.yaml", place_bin(), below[i],
+				 name);
+		if (n > 0 && n < (int)sizeof(path) && access(path, R_OK) == 0)
+			return str_copy(ret_path, 512, path) ? ENAMETOOLONG : 0;
+	}
+	return ENOENT;
 }
 
 int place_lab(char ret_dir[64])

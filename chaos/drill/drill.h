@@ -60,6 +60,8 @@ struct drill_call {
 	uint16_t status;
 	uint32_t gap_ms;
 	uint64_t gap_began_us;
+	uint32_t agent_site; /* and 1: of whoever talked to it last; 0: nobody yet */
+	uint64_t crossed_us; /* when an agent of another site had it last; 0: never */
 };
 
 struct drill_tail {
@@ -75,6 +77,8 @@ struct drill_fault {
 	char step[64];
 	char kind[32];
 	bool bitten, healed;
+	bool line;       /* of lines between sites … */
+	uint32_t across; /* … and so many talks went over it when it began */
 };
 
 struct drill {
@@ -86,9 +90,9 @@ struct drill {
 	struct journal *journal;
 	struct lab_client *lab;
 	pid_t keeper;
-	volatile sig_atomic_t *stop; /* Ctrl-C */
-	bool quiet, keeper_gone, aborted;
-	bool watching; /* stop conditions count from the method on */
+	volatile sig_atomic_t *stop;              /* Ctrl-C */
+	bool quiet, silent, keeper_gone, aborted; /* silent: the verdict is not said either */
+	bool watching;                            /* stop conditions count from the method on */
 
 	struct drill_daemon daemon[DRILL_DAEMONS];
 	uint64_t next_sample_us, take_us;
@@ -101,10 +105,10 @@ struct drill {
 	struct drill_call call[DRILL_CALLS_MAX];
 	uint32_t calls_n;
 	uint32_t answered, ended_n, far_n, refused, hangups, talks;
-	uint32_t gap_ms, gap_second_ms;
+	uint32_t gap_ms, gap_second_ms, near_gap_ms, far_gap_ms; /* far: talks across a line */
 	struct {
-		uint64_t since_us; /* 0: has a link */
-		bool known;
+		uint64_t since_us;   /* 0: has a link */
+		uint32_t rung, call; /* index and 1: whose caller rings, who is talked to */
 	} agent[2048];
 	uint32_t agents_away, agent_away_ms;
 
@@ -138,6 +142,10 @@ double drill_metric(const struct drill *d, const char *name, const char *site, c
 /* people.c */
 int people_agents(struct drill *d); /* starts them */
 int people_callers(struct drill *d, uint32_t callers, double hold_s, const char *node);
+/* Those of the load whose queue is staffed at another site only. */
+int people_far(struct drill *d);
+/* Talks between two sites (index, or -1: any) as callers and agents see it. */
+uint32_t people_across(const struct drill *d, int a, int b);
 void people_follow(struct drill *d);
 int people_stop_callers(struct drill *d);
 uint32_t people_live(const struct drill *d);

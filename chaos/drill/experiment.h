@@ -87,6 +87,8 @@ struct experiment {
 	uint32_t stops_n;
 	/* extensions: heliograph */
 	uint32_t callers, agents;
+	uint32_t far;        /* of the callers: for agents of another site, whatever happens */
+	bool again;          /* who has ended calls again: so many callers at any time */
 	double callers_rate; /* new calls per second and node */
 	double callers_hold_s;
 	double talk_s; /* 0: until the caller hangs up */

@@ -7,6 +7,7 @@
  * the one of traces, callers and agents) and "type":
  *
  *   run      first line: {title, file, description, seed, version, date (ISO 8601), wall_ms,
+ *            build (of the daemons),
  *            machine: {kernel, cpu, cpus, memory_mb}, load: {callers, agents, …}, sites: [name…],
  *            machines: [{name, site, ip}], lab_dir}
  *   phase    {phase: lab | agents | callers | steady-before | method | settle | steady-after |
@@ -26,11 +27,11 @@
  *            longest silence that ended in this second, at callers; agent_gap_ms: at agents}
  *   call     the end of a caller: {number, to: node dialled, answered, by: us | far, status,
  *            started_us, answered_us, ended_us, gap_ms: its longest silence, gap_at_us, lost}
- *   gap      a silence of 300 ms or more ended at a caller: {number, ms, began_us}
- *   agent    {agent, event: down | resumed | signed_in | talk | end | hangup, ms: how long it was
- *            away, call}
- *   links    every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut,
- *            lost, …}]}
+ *   gap      a silence of 300 ms or more ended at a caller: {number, ms, began_us, far: its agent
+ * is at another site} agent    {agent, event: down | resumed | signed_in | talk | end | hangup |
+ * ring, ms: how long it was away, call, site: of the agent, from: the site of the caller} links
+ * every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut, lost, …}]}
+ *   across   a fault of a line began: {id, talks: that went over it then}
  *   stop     a stop condition held: {name, value, limit}
  *   ledger   {entered, ended, in_system, records, calls_answered, missing: [number…], double,
  *            outcomes: {answered: n, …}, balanced}

@@ -10,16 +10,45 @@
 
 enum { RECORDS_MAX = 1000 }; /* what helioctl gives at once */
 
+/* Of one site. NULL: none, or more than can be read. */
+static json_t *site_read(const struct drill *d, const char *site)
+{
+	char line[2048];
+	snprintf(line, sizeof(line),
+		 "%s/helioctl records --json --numbers --limit %d --site %s "
+		 "--config %s/base/cluster.yaml 2>>%s/logs/commands.log",
+		 d->lab_conf.bin, RECORDS_MAX, site, d->lab_dir, d->out);
+	FILE *f = popen(line, "re");
+	json_t *o = f ? json_loadf(f, 0, NULL) : NULL;
+	if (f)
+		(void)pclose(f); /* silent nodes are seen in the answer */
+	if (json_array_size(json_object_get(o, "records")) < RECORDS_MAX)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* Of all sites, as one list; NULL: not whole. */
 static json_t *records_read(struct drill *d)
 {
-	char line[2048], path[LAB_PATH_SIZE + 32];
+	char path[LAB_PATH_SIZE + 32];
+	json_t *rows = json_array(), *silent = json_array();
+	bool whole = true;
+	for (uint32_t s = 0; s < LAB_SITES; s++) {
+		json_t *o = site_read(d, lab_site_name(s));
+		whole &= o != NULL;
+		json_array_extend(rows, json_object_get(o, "records"));
+		json_array_extend(silent, json_object_get(o, "silent"));
+		json_decref(o);
+	}
+	json_t *all = json_pack("{so so}", "records", rows, "silent", silent);
 	snprintf(path, sizeof(path), "%s/records.json", d->out);
-	snprintf(line, sizeof(line),
-		 "%s/helioctl records --json --numbers --limit %d --config %s/base/cluster.yaml "
-		 ">%s 2>>%s/logs/commands.log",
-		 d->lab_conf.bin, RECORDS_MAX, d->lab_dir, path, d->out);
-	(void)!system(line); /* silent nodes are seen in the answer */
-	return json_load_file(path, 0, NULL);
+	(void)json_dump_file(all, path, JSON_COMPACT);
+	if (!whole) {
+		json_decref(all);
+		return NULL;
+	}
+	return all;
 }
 
 /* Two processes may stamp the same microsecond: the node that was dialled tells them apart. Its
@@ -107,7 +136,7 @@ void ledger_make(struct drill *d)
 	size_t silent = json_array_size(json_object_get(file, "silent"));
 	uint32_t left = (uint32_t)drill_metric(d, "calls", NULL, NULL);
 	bool balanced = file && !b.missing && !b.doubled && !left;
-	if (!file || d->calls_n >= RECORDS_MAX)
+	if (!file || d->calls_n == DRILL_CALLS_MAX)
 		drill_judge(d, INCONCLUSIVE, "the records could not be read whole");
 	else if (b.missing)
 		drill_judge(d, DEVIATED, "S5: %u of %u callers who were answered have no record%s",

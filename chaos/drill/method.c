@@ -52,6 +52,21 @@ static int do_fault(struct drill *d, const struct step *s, json_t **ret, char wh
 	return 0;
 }
 
+/* A line on which nobody talks proves nothing about talks: how many there are. */
+static void line_note(struct drill *d, struct drill_fault *f, const json_t *ev)
+{
+	const json_t *args = json_object_get(ev, "args");
+	const char *target = text(ev, "target"), *from = text(args, "from"), *to = text(args, "to");
+	f->line = strcmp(f->kind, "cut") == 0 || strcmp(f->kind, "link") == 0;
+	if (!f->line)
+		return;
+	f->across =
+	    people_across(d, lab_site_find(from ? from : target), to ? lab_site_find(to) : -1);
+	journal_put(d->journal, "across", 0,
+		    json_pack("{si si}", "id", (int)f->id, "talks", (int)f->across));
+	drill_say(d, "         %u talks go over it", f->across);
+}
+
 void method_fault_event(struct drill *d, const json_t *ev)
 {
 	uint32_t id = (uint32_t)json_integer_value(json_object_get(ev, "id"));
@@ -68,6 +83,8 @@ void method_fault_event(struct drill *d, const json_t *ev)
 	}
 	if (!f || !phase)
 		return;
+	if (strcmp(phase, "begun") == 0)
+		line_note(d, f, ev);
 	f->bitten |= json_is_true(json_object_get(ev, "bitten"));
 	f->healed |= strcmp(phase, "healed") == 0;
 	drill_say(d, "         %s %s %s", json_string_value(json_object_get(ev, "kind")),

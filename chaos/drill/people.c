@@ -84,6 +84,8 @@ int people_agents(struct drill *d)
 			word(a, "%.0fms", d->e->talk_s * 1000);
 		else
 			word(a, "caller");
+		if (d->e->again)
+			word(a, "--talk-vary");
 		word(a, "--tone");
 		word(a, "880");
 		word(a, "--ramp");
@@ -97,12 +99,15 @@ int people_agents(struct drill *d)
 	return err;
 }
 
-static int callers_at(struct drill *d, uint32_t m, uint32_t n, double hold_s)
+static int callers_at(struct drill *d, const char *queue, uint32_t m, uint32_t n, double hold_s,
+		      bool again)
 {
 	char name[LAB_NAME_SIZE];
+	if (n == 0)
+		return 0;
 	json_t *a = words("helio-caller", d);
 	word(a, "--to");
-	word(a, "sip:support@%s:%d", lab_machine_ip(m), SIP_PORT);
+	word(a, "sip:%s@%s:%d", queue, lab_machine_ip(m), SIP_PORT);
 	word(a, "--bind");
 	word(a, LAB_WORLD_IP);
 	word(a, "--calls");
@@ -113,10 +118,18 @@ static int callers_at(struct drill *d, uint32_t m, uint32_t n, double hold_s)
 	word(a, "%.0f", hold_s);
 	word(a, "--tone");
 	word(a, "440");
+	if (again)
+		word(a, "--again");
 	word(a, "--stamp");
 	word(a, "--json");
 	snprintf(name, sizeof(name), "callers-%s-%u", lab_machine_name(m), ++d->spawns);
 	return spawn(d, name, lab_machine_name(m), a);
+}
+
+/* The i-th of so many parts of n, as even as can be. */
+static uint32_t part(uint32_t n, uint32_t i, uint32_t parts)
+{
+	return n * (i + 1) / parts - n * i / parts;
 }
 
 int people_callers(struct drill *d, uint32_t callers, double hold_s, const char *node)
@@ -125,11 +138,26 @@ int people_callers(struct drill *d, uint32_t callers, double hold_s, const char 
 	if (node && only < 0)
 		return ENOENT;
 	if (only >= 0)
-		return callers_at(d, (uint32_t)only, callers, hold_s);
-	for (uint32_t m = 0; m < LAB_MACHINES && !err; m++) {
-		uint32_t n = callers * (m + 1) / LAB_MACHINES - callers * m / LAB_MACHINES;
-		if (n)
-			err = callers_at(d, m, n, hold_s);
+		return callers_at(d, "support", (uint32_t)only, callers, hold_s, false);
+	for (uint32_t m = 0; m < LAB_MACHINES && !err; m++)
+		err = callers_at(d, "support", m, part(callers, m, LAB_MACHINES), hold_s,
+				 d->e->again);
+	return err;
+}
+
+int people_far(struct drill *d)
+{
+	int err = 0;
+	for (uint32_t m = 0; m < LAB_MACHINES; m++) {
+		uint32_t n = part(d->e->far, m, LAB_MACHINES), turn = 0;
+		for (uint32_t s = 0; s < LAB_SITES && !err; s++) {
+			char queue[LAB_NAME_SIZE];
+			if (s == lab_machine_site(m))
+				continue;
+			snprintf(queue, sizeof(queue), LAB_DESK_QUEUE "%s", lab_site_name(s));
+			err = callers_at(d, queue, m, part(n, turn++, LAB_SITES - 1),
+					 d->e->callers_hold_s, d->e->again);
+		}
 	}
 	return err;
 }
@@ -174,10 +202,39 @@ static struct drill_call *call_of(struct drill *d, uint32_t tail, uint32_t index
 	return c;
 }
 
+static uint32_t site_of(const struct drill *d, const struct drill_call *c)
+{
+	return lab_machine_site((uint32_t)lab_machine_find(d->tail[c->tail].node));
+}
+
+/* The agent who has it, or had it last, is at another site. */
+static bool crosses(const struct drill *d, const struct drill_call *c)
+{
+	return c->agent_site && c->agent_site - 1 != site_of(d, c);
+}
+
+uint32_t people_across(const struct drill *d, int a, int b)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(d->agent); i++) {
+		const struct drill_call *c =
+		    d->agent[i].call ? &d->call[d->agent[i].call - 1] : NULL;
+		if (!c || c->ended_us || !crosses(d, c))
+			continue;
+		int here = (int)site_of(d, c), there = (int)c->agent_site - 1;
+		n += (a < 0 || a == here || a == there) && (b < 0 || b == here || b == there);
+	}
+	return n;
+}
+
 static void gap_note(struct drill *d, struct drill_call *c, const json_t *o, const char *number)
 {
 	uint32_t ms = (uint32_t)micro(o, "gap_ms");
 	bool lasting = json_is_true(json_object_get(o, "lasting"));
+	/* The agent may be another one by the time that sound is back. */
+	bool far = crosses(d, c) || micro(o, "gap_began_us") < c->crossed_us;
+	uint32_t *part = far ? &d->far_gap_ms : &d->near_gap_ms;
+	*part = ms > *part ? ms : *part;
 	if (ms > d->gap_ms)
 		d->gap_ms = ms;
 	if (ms > d->gap_second_ms)
@@ -187,8 +244,9 @@ static void gap_note(struct drill *d, struct drill_call *c, const json_t *o, con
 		c->gap_began_us = micro(o, "gap_began_us");
 	}
 	journal_put(d->journal, "gap", micro(o, "mono_us"),
-		    json_pack("{ss si sI sb}", "number", number, "ms", (int)ms, "began_us",
-			      (json_int_t)micro(o, "gap_began_us"), "lasting", lasting));
+		    json_pack("{ss si sI sb sb}", "number", number, "ms", (int)ms, "began_us",
+			      (json_int_t)micro(o, "gap_began_us"), "lasting", lasting, "far",
+			      far));
 }
 
 static void call_over(struct drill *d, struct drill_call *c, const json_t *o, const char *number)
@@ -258,6 +316,41 @@ static void agent_link(struct drill *d, uint32_t i, bool away, uint64_t at, json
 	}
 }
 
+/* "t123" of the caller and oslo1-2f-91 of the call: number and node, as in the ledger. */
+static uint32_t call_find(const struct drill *d, const char *number, const char *call)
+{
+	uint64_t started = number && *number == 't' ? strtoull(number + 1, NULL, 10) : 0;
+	for (uint32_t i = d->calls_n; started && call && i-- > 0;) {
+		const char *node = d->tail[d->call[i].tail].node;
+		size_t n = strlen(node);
+		if (d->call[i].started_us == started && strncmp(call, node, n) == 0 &&
+		    call[n] == '-')
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Who talks to whom: from the ring on it is known, between talk and end it counts. */
+static void agent_call(struct drill *d, uint32_t i, const char *what, const json_t *o, json_t *out)
+{
+	const char *site = lab_site_name(lab_agent_site(&d->lab_conf, i));
+	if (strcmp(what, "ring") == 0) {
+		d->agent[i].rung = call_find(d, json_string_value(json_object_get(o, "caller")),
+					     json_string_value(json_object_get(o, "call")));
+	} else if (strcmp(what, "talk") == 0) {
+		d->agent[i].call = d->agent[i].rung;
+	} else if (strcmp(what, "end") == 0 || strcmp(what, "hangup") == 0) {
+		d->agent[i].call = 0;
+	}
+	if (!d->agent[i].call)
+		return;
+	struct drill_call *c = &d->call[d->agent[i].call - 1];
+	c->crossed_us = crosses(d, c) ? micro(o, "mono_us") : c->crossed_us;
+	c->agent_site = lab_agent_site(&d->lab_conf, i) + 1;
+	json_object_set_new(out, "site", json_string(site));
+	json_object_set_new(out, "from", json_string(lab_site_name(site_of(d, c))));
+}
+
 static void agent_says(struct drill *d, const char *what, const json_t *o)
 {
 	static const char *const told[] = {"down", "resumed", "signed_in", "talk",
@@ -277,6 +370,7 @@ static void agent_says(struct drill *d, const char *what, const json_t *o)
 	bool down = strcmp(what, "down") == 0;
 	if (down || strcmp(what, "resumed") == 0 || strcmp(what, "signed_in") == 0)
 		agent_link(d, number, down, at, out);
+	agent_call(d, number, what, o, out);
 	d->talks += strcmp(what, "talk") == 0;
 	d->hangups += strcmp(what, "hangup") == 0;
 	journal_put(d->journal, "agent", at, out);
@@ -320,6 +414,11 @@ static void follow(struct drill *d, uint32_t i)
 
 void people_follow(struct drill *d)
 {
+	/* Callers first: an agent's ring names a call that its caller has told of. */
 	for (uint32_t i = 0; i < d->tails_n; i++)
-		follow(d, i);
+		if (d->tail[i].node[0])
+			follow(d, i);
+	for (uint32_t i = 0; i < d->tails_n; i++)
+		if (!d->tail[i].node[0])
+			follow(d, i);
 }

@@ -1,6 +1,7 @@
 #include "chaos/drill/drill.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,12 +19,15 @@
 enum {
 	DAEMONS_MS = 20000,
 	AGENTS_MS = 60000,
+	FAR_MS = 15000,
 	CALLERS_MS = 60000,
 	STEADY_MS = 15000, /* how long the steady state may take to come about */
 	DRAIN_MS = 15000,
 	HEAL_MS = 15000,
 	FOLLOW_MS = 200,
 };
+
+#define FAR_PART 0.7
 
 const char *verdict_name(enum verdict v)
 {
@@ -34,7 +38,7 @@ const char *verdict_name(enum verdict v)
 void drill_say(const struct drill *d, const char *fmt, ...)
 {
 	va_list ap;
-	if (d->quiet)
+	if (d->quiet || d->silent)
 		return;
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -140,13 +144,14 @@ static void run_put(struct drill *d)
 {
 	struct utsname u;
 	struct sysinfo si;
-	char cpu[64], date[32];
+	char cpu[64], date[32], build[17];
 	time_t now = time(NULL);
 	struct tm tm;
 	json_t *sites = json_array(), *machines = json_array();
 	uname(&u);
 	sysinfo(&si);
 	cpu_name(cpu);
+	place_build(build);
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	for (uint32_t s = 0; s < LAB_SITES; s++)
@@ -156,16 +161,18 @@ static void run_put(struct drill *d)
 				      json_pack("{ss ss ss}", "name", lab_machine_name(m), "site",
 						lab_site_name(lab_machine_site(m)), "ip",
 						lab_machine_ip(m)));
-	journal_put(d->journal, "run", 0,
-		    json_pack("{ss ss ss sI ss ss sI s{ss ss si sI} s{si si sf sf ss} so so ss}",
-			      "title", d->e->title, "file", d->file, "description",
-			      d->e->description, "seed", (json_int_t)d->seed, "version",
-			      HELIO_VERSION, "date", date, "wall_ms", (json_int_t)wall_ms(),
-			      "machine", "kernel", u.release, "cpu", cpu, "cpus", get_nprocs(),
-			      "memory_mb", (json_int_t)(si.totalram * si.mem_unit >> 20), "load",
-			      "callers", (int)d->e->callers, "agents", (int)d->e->agents, "talk_s",
-			      d->e->talk_s, "hold_s", d->e->callers_hold_s, "wan", d->e->wan,
-			      "sites", sites, "machines", machines, "lab_dir", d->lab_dir));
+	journal_put(
+	    d->journal, "run", 0,
+	    json_pack("{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si sb sf sf ss} so so ss ss}",
+		      "title", d->e->title, "file", d->file, "description", d->e->description,
+		      "seed", (json_int_t)d->seed, "version", HELIO_VERSION, "date", date,
+		      "wall_ms", (json_int_t)wall_ms(), "machine", "kernel", u.release, "cpu", cpu,
+		      "cpus", get_nprocs(), "memory_mb",
+		      (json_int_t)(si.totalram * si.mem_unit >> 20), "load", "callers",
+		      (int)d->e->callers, "agents", (int)d->e->agents, "far", (int)d->e->far,
+		      "again", d->e->again, "talk_s", d->e->talk_s, "hold_s", d->e->callers_hold_s,
+		      "wan", d->e->wan, "sites", sites, "machines", machines, "lab_dir", d->lab_dir,
+		      "build", build));
 }
 
 /* ---- the phases
@@ -202,7 +209,16 @@ static int load_up(struct drill *d)
 		return ETIMEDOUT;
 	}
 	drill_phase(d, "callers");
-	err = d->e->callers ? people_callers(d, d->e->callers, d->e->callers_hold_s, NULL) : 0;
+	/* These first: later no agent would be free for them. */
+	err = people_far(d);
+	/* Those who call again: some of the first talks are over by now. */
+	double far = d->e->again ? d->e->far * FAR_PART : d->e->far;
+	if (err || !wait_metric(d, "far_talks", far, INFINITY, FAR_MS)) {
+		drill_judge(d, INCONCLUSIVE, "only %g of %u callers talk across a line",
+			    drill_metric(d, "far_talks", NULL, NULL), d->e->far);
+		return ETIMEDOUT;
+	}
+	err = people_callers(d, d->e->callers - d->e->far, d->e->callers_hold_s, NULL);
 	if (err || !wait_metric(d, "callers_live", d->e->callers, d->e->callers, CALLERS_MS)) {
 		drill_judge(d, INCONCLUSIVE, "only %g of %u callers were answered",
 			    drill_metric(d, "callers_live", NULL, NULL), d->e->callers);
@@ -260,10 +276,16 @@ static void rollback(struct drill *d)
 	if (!d->keeper_gone)
 		json_decref(lab_client_ask(d->lab, json_pack("{ss}", "do", "heal_all")));
 	(void)lab_client_step(d->lab);
-	for (uint32_t i = 0; i < d->faults_n; i++)
-		if (!d->fault[i].bitten && d->verdict != ABORTED)
-			drill_judge(d, INCONCLUSIVE, "the fault %s (%s) has not bitten",
-				    d->fault[i].step, d->fault[i].kind);
+	for (uint32_t i = 0; i < d->faults_n && d->verdict != ABORTED; i++) {
+		const struct drill_fault *f = &d->fault[i];
+		if (!f->bitten)
+			drill_judge(d, INCONCLUSIVE, "the fault %s (%s) has not bitten", f->step,
+				    f->kind);
+		else if (f->line && f->across == 0 && d->e->agents && d->e->callers)
+			drill_judge(d, INCONCLUSIVE,
+				    "nobody talked over the line of %s (%s); load: {far: N}",
+				    f->step, f->kind);
+	}
 }
 
 static void drain(struct drill *d)
@@ -303,7 +325,8 @@ static void phases(struct drill *d)
 				    "the steady state did not hold before: nothing was broken");
 		return;
 	}
-	d->gap_ms = d->agent_away_ms = 0; /* what counts is from here on */
+	/* what counts is from here on */
+	d->gap_ms = d->near_gap_ms = d->far_gap_ms = d->agent_away_ms = 0;
 	d->watching = true;
 	drill_phase(d, "method");
 	steps_run(d, d->e->method, d->e->method_n);
@@ -341,8 +364,9 @@ int drill_run(struct drill *d)
 		json_array_append_new(reasons, json_string(d->reason[i]));
 	journal_put(d->journal, "verdict", 0,
 		    json_pack("{ss so}", "verdict", verdict_name(d->verdict), "reasons", reasons));
-	printf("%s: %s\n", verdict_name(d->verdict), d->e->title);
-	for (uint32_t i = 0; i < d->reasons_n; i++)
+	if (!d->silent)
+		printf("%s: %s\n", verdict_name(d->verdict), d->e->title);
+	for (uint32_t i = 0; i < d->reasons_n && !d->silent; i++)
 		printf("  %s\n", d->reason[i]);
 	fflush(stdout);
 	return codes[d->verdict];

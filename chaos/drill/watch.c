@@ -186,6 +186,14 @@ double drill_metric(const struct drill *d, const char *name, const char *site, c
 		return d->talks;
 	if (strcmp(name, "gap_ms") == 0)
 		return d->gap_ms;
+	if (strcmp(name, "callers_short") == 0)
+		return people_live(d) < d->e->callers ? d->e->callers - people_live(d) : 0;
+	if (strcmp(name, "near_gap_ms") == 0)
+		return d->near_gap_ms;
+	if (strcmp(name, "far_gap_ms") == 0)
+		return d->far_gap_ms;
+	if (strcmp(name, "far_talks") == 0)
+		return people_across(d, -1, -1);
 	if (strcmp(name, "agents_away") == 0)
 		return d->agents_away;
 	if (strcmp(name, "agent_away_ms") == 0)
@@ -278,7 +286,7 @@ static void sample(struct drill *d, uint64_t at)
 #define M(name) (int)drill_metric(d, name, NULL, NULL)
 	journal_put(
 	    d->journal, "sample", at,
-	    json_pack("{si si si si si si si si si sI sI so so s{si si si} s{sf sf} si si si}",
+	    json_pack("{si si si si si si si si si sI sI so so s{si si si} s{sf sf} si si si si}",
 		      "waiting", M("waiting"), "talking", M("talking"), "ringing", M("ringing"),
 		      "awaiting", M("awaiting"), "calls", M("calls"), "sessions", M("sessions"),
 		      "idle", M("idle"), "up", M("daemons_up"), "daemons", (int)DRILL_DAEMONS,
@@ -286,7 +294,7 @@ static void sample(struct drill *d, uint64_t at)
 		      by_site(d), "nodes", nodes_json(d), "callers", "live", M("callers_live"),
 		      "answered", (int)d->answered, "lost", M("lost"), "cpu", "busy", d->busy,
 		      "steal", d->steal, "lag_ms", (int)d->lag_ms, "gap_ms", (int)d->gap_second_ms,
-		      "agents_away", (int)d->agents_away));
+		      "agents_away", (int)d->agents_away, "far_talks", M("far_talks")));
 	drill_say(d,
 		  "%6.1f s  waiting %3d  talking %3d  callers %3d  agents %3d  daemons %2d/%d  "
 		  "lost %d  gap %u ms  cpu %3.0f%%  late %u ms",

@@ -34,6 +34,18 @@ static void put_daemons(FILE *f, uint32_t s)
 			HTTP_PORT);
 }
 
+static void put_queue(FILE *f, const struct lab_conf *c, const char *name, const char *skill,
+		      unsigned priority)
+{
+	fprintf(f, "  %s: {display: %s, skills: [%s], priority: %u, ", name, name, skill, priority);
+	if (c->audio)
+		fprintf(f, "greeting: %s/moment.wav, music: %s/music.wav, ", c->audio, c->audio);
+	fprintf(f, "%s}\n",
+		c->queue && *c->queue ? c->queue
+				      : "wrap_up: 0s, ring_timeout: 10s, missed_limit: 10, "
+					"overflow: [{when: no_idle_here, to: any_open}]");
+}
+
 static void put_cluster(FILE *f, const struct lab_conf *c)
 {
 	fprintf(f, "# Written by helio-chaos for a lab that is thrown away.\ncluster: lab\n"
@@ -47,20 +59,26 @@ static void put_cluster(FILE *f, const struct lab_conf *c)
 	for (uint32_t s = 0; s < LAB_SITES; s++)
 		fprintf(f, "%s%s:%d", s ? ", " : "", lab_machine_ip(s * LAB_PER_SITE),
 			SENTINEL_PORT);
-	fputs("]\nskills: [lang.en]\nsites:\n", f);
+	fputs("]\nskills: [lang.en", f);
+	for (uint32_t s = 0; s < LAB_SITES; s++)
+		fprintf(f, ", desk.%s", lab_site_name(s));
+	fputs("]\nsites:\n", f);
 	for (uint32_t s = 0; s < LAB_SITES; s++) {
 		static const char *const zone[] = {"Europe/Oslo", "Asia/Manila", "America/Bogota"};
 		fprintf(f, "  %s:\n    number: %u\n    timezone: %s\n    languages: [en]\n",
 			lab_site_name(s), s + 1, zone[s]);
 		put_daemons(f, s);
 	}
-	fprintf(f, "queues:\n  support: {display: Support, skills: [lang.en], ");
-	if (c->audio)
-		fprintf(f, "greeting: %s/moment.wav, music: %s/music.wav, ", c->audio, c->audio);
-	fprintf(f, "%s}\n",
-		c->queue && *c->queue ? c->queue
-				      : "wrap_up: 0s, ring_timeout: 10s, missed_limit: 10, "
-					"overflow: [{when: no_idle_here, to: any_open}]");
+	fputs("queues:\n", f);
+	put_queue(f, c, "support", "lang.en", 3);
+	/* Each is staffed at one site only: who calls it elsewhere talks across a line. They go
+	 * first, so that there are as many such talks as callers. */
+	for (uint32_t s = 0; s < LAB_SITES; s++) {
+		char queue[LAB_NAME_SIZE], skill[LAB_NAME_SIZE];
+		snprintf(queue, sizeof(queue), LAB_DESK_QUEUE "%s", lab_site_name(s));
+		snprintf(skill, sizeof(skill), "desk.%s", lab_site_name(s));
+		put_queue(f, c, queue, skill, 1);
+	}
 }
 
 /* Agents of a lab have a cheap hash: Argon2id at full strength would be the load. */
@@ -75,8 +93,9 @@ static int put_agents(struct lab *lab, FILE *f)
 	for (uint32_t i = 1; i <= lab->conf.agents; i++)
 		fprintf(f,
 			"  load%u: {display: \"Load %u\", site: %s, language: en, codec: pcmu, "
-			"skills: [lang.en], password: \"%s\"}\n",
-			i, i, lab_site_name(lab_agent_site(&lab->conf, i)), hash);
+			"skills: [lang.en, desk.%s], password: \"%s\"}\n",
+			i, i, lab_site_name(lab_agent_site(&lab->conf, i)),
+			lab_site_name(lab_agent_site(&lab->conf, i)), hash);
 	return 0;
 }
 

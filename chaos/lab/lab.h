@@ -83,7 +83,7 @@ struct lab_conf {
 	bool clock;      /* daemons run with the clock shim: clock_jump can be done */
 	bool trace;
 	bool small_disks;  /* state on small disks of their own: disk_full can be done */
-	const char *queue; /* more options of the queue, YAML */
+	const char *queue; /* more options of the queues, YAML */
 };
 
 struct lab;
@@ -135,6 +135,7 @@ int net_enter(const char *netns); /* this process; errno */
  */
 int files_make(struct lab *lab);
 #define LAB_PASSWORD "quiet-harbour"
+#define LAB_DESK_QUEUE "desk-" /* and a site: the queue that only its agents serve */
 
 /* ---- procs.c -----------------------------------------------------------------------------------
  */

@@ -180,6 +180,9 @@ static _Noreturn void become(const struct lab *lab, const struct lab_proc *p, pi
 			 lab_machine_name((uint32_t)p->machine));
 		setenv("HELIO_CHAOS_CLOCK", text, 1);
 		snprintf(text, sizeof(text), "%s/helio-clock.so", lab->conf.bin);
+		if (access(text, R_OK)) /* the package's place */
+			snprintf(text, sizeof(text), "%s/../lib/heliograph/helio-clock.so",
+				 lab->conf.bin);
 		setenv("LD_PRELOAD", text, 1);
 	}
 	execvp(argv[0], argv);

@@ -7,18 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/report/json.h"
 #include "common/base/base.h"
 
-static double num(const json_t *o, const char *key)
-{
-	return json_number_value(json_object_get(o, key));
-}
-
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
+enum { AGAIN_SLACK = 10 }; /* talks and calls of a hundred that are just between two */
 
 /* ---- lines
  * ---------------------------------------------------------------------------------------- */
@@ -105,10 +97,10 @@ static void silences(struct figures *f)
 			continue;
 		if (ms > num(worst, str(o, "number")))
 			json_object_set_new(worst, str(o, "number"), json_real(ms));
-		if (ms > f->gap_worst_ms) {
-			f->gap_worst_ms = ms;
-			f->gap_at = num(o, "t");
-		}
+		f->gap_worst_ms = fmax(f->gap_worst_ms, ms);
+		double *part =
+		    json_is_true(json_object_get(o, "far")) ? &f->gap_far_ms : &f->gap_near_ms;
+		*part = fmax(*part, ms);
 	}
 	/* All who were in a call count, those who heard nothing amiss too. */
 	size_t all = f->callers > json_object_size(worst) ? f->callers : json_object_size(worst);
@@ -122,10 +114,96 @@ static void silences(struct figures *f)
 	json_decref(worst);
 }
 
-static bool as_before(const json_t *s, const json_t *before)
+/* ---- agents who take one call after the other ---- */
+
+static double first_fault(const struct figures *f)
 {
-	return num(s, "talking") >= num(before, "talking") &&
-	       num(s, "calls") >= num(before, "calls") && num(s, "up") >= num(before, "up") &&
+	size_t i;
+	json_t *o;
+	double first = NAN;
+	json_array_foreach(f->faults, i, o) first = fmin(first, num(o, "begun"));
+	return first;
+}
+
+struct desk {
+	double free_since; /* NAN: is not */
+};
+
+/* From the end of a talk to the next ring: somebody always waits in these runs. A page without a
+ * link is another promise. */
+static void idle_times(struct figures *f)
+{
+	enum { DESKS_MAX = 2048 };
+	struct desk *desk = calloc(DESKS_MAX, sizeof(*desk));
+	double first = first_fault(f), last = f->ended > 0 ? f->ended : f->last_s;
+	size_t i;
+	json_t *o;
+	helio_assert(desk);
+	f->idle_worst_s = NAN;
+	for (i = 0; i < DESKS_MAX; i++)
+		desk[i].free_since = NAN;
+	json_array_foreach(f->agents, i, o)
+	{
+		const char *what = str(o, "event"), *name = str(o, "agent");
+		unsigned long n = strlen(name) > 4 ? strtoul(name + 4, NULL, 10) : DESKS_MAX;
+		double t = num(o, "t");
+		if (n >= DESKS_MAX)
+			continue;
+		if (strcmp(what, "ring") == 0 && t >= first && t <= last &&
+		    !isnan(desk[n].free_since))
+			f->idle_worst_s =
+			    fmax(f->idle_worst_s, t - fmax(first, desk[n].free_since));
+		desk[n].free_since =
+		    strcmp(what, "end") == 0 || strcmp(what, "hangup") == 0 ? t : NAN;
+	}
+	for (i = 0; i < DESKS_MAX && !isnan(f->idle_worst_s); i++)
+		if (!isnan(desk[i].free_since) && desk[i].free_since < last)
+			f->idle_worst_s =
+			    fmax(f->idle_worst_s, last - fmax(first, desk[i].free_since));
+	free(desk);
+}
+
+static bool line_is(const json_t *fault, const char *a, const char *b)
+{
+	const json_t *args = json_object_get(fault, "args");
+	const char *from = str(args, "from"), *to = str(args, "to");
+	from = *from ? from : str(fault, "target");
+	bool any = !*to || strcmp(to, "*") == 0;
+	return (strcmp(from, a) == 0 && (any || strcmp(to, b) == 0)) ||
+	       (strcmp(from, b) == 0 && (any || strcmp(to, a) == 0));
+}
+
+/* A cut line carries talks again: from its end to the first talk that begins over it. */
+static void heal_times(struct figures *f)
+{
+	size_t i, k;
+	json_t *o, *a;
+	f->heal_worst_s = NAN;
+	json_array_foreach(f->faults, i, o)
+	{
+		double healed = num(o, "healed"), talk = NAN;
+		if (strcmp(str(o, "kind"), "cut") != 0 || !json_object_get(o, "healed"))
+			continue;
+		json_array_foreach(f->agents, k, a)
+		{
+			if (strcmp(str(a, "event"), "talk") == 0 && num(a, "t") > healed &&
+			    strcmp(str(a, "site"), str(a, "from")) != 0 &&
+			    line_is(o, str(a, "site"), str(a, "from")))
+				talk = fmin(talk, num(a, "t"));
+		}
+		if (isnan(talk) &&
+		    json_is_true(json_object_get(json_object_get(f->run, "load"), "again")))
+			talk = f->last_s; /* none at all */
+		f->heal_worst_s = fmax(f->heal_worst_s, talk - healed);
+	}
+}
+
+static bool as_before(const json_t *s, const json_t *before, double slack)
+{
+	/* Who takes one call after the other is between two at times. */
+	return num(s, "talking") >= num(before, "talking") - slack &&
+	       num(s, "calls") >= num(before, "calls") - slack &&
+	       num(s, "up") >= num(before, "up") &&
 	       num(s, "agents_away") <= num(before, "agents_away");
 }
 
@@ -135,19 +213,22 @@ static void recovery(struct figures *f)
 	size_t i;
 	json_t *o;
 	const json_t *before = NULL;
-	double first = NAN, last = f->ended > 0 ? f->ended : f->last_s, since = NAN;
-	json_array_foreach(f->faults, i, o) if (isnan(first) || num(o, "begun") < first) first =
-	    num(o, "begun");
-	f->recovered_s = NAN;
+	double first = first_fault(f), last = f->ended > 0 ? f->ended : f->last_s, since = NAN;
+	bool again = json_is_true(json_object_get(json_object_get(f->run, "load"), "again"));
+	double slack = again ? AGAIN_SLACK : 0;
+	f->recovered_s = f->waiting_then = f->talking_then = f->far_then = NAN;
 	if (isnan(first))
 		return;
 	json_array_foreach(f->samples, i, o)
 	{
 		double t = num(o, "t");
-		if (t <= first)
+		if (t <= first) {
 			before = o;
-		else if (t <= last && before) {
-			bool good = as_before(o, before);
+			f->waiting_then = num(o, "waiting");
+			f->talking_then = num(o, "talking");
+			f->far_then = num(o, "far_talks");
+		} else if (t <= last && before) {
+			bool good = as_before(o, before, slack);
 			since = !good ? NAN : isnan(since) ? t : since;
 		}
 	}
@@ -161,7 +242,7 @@ static void recovery(struct figures *f)
 		/* the sample that showed nothing amiss is up to a second late */
 		bool ever = false;
 		json_array_foreach(f->samples, i, o) ever |=
-		    num(o, "t") > first && num(o, "t") <= last && !as_before(o, before);
+		    num(o, "t") > first && num(o, "t") <= last && !as_before(o, before, slack);
 		if (!ever)
 			f->recovered_s = 0;
 	}
@@ -258,6 +339,8 @@ int figures_read(struct figures *f, const char *dir)
 	people(f);
 	silences(f);
 	recovery(f);
+	idle_times(f);
+	heal_times(f);
 	logs_read(f);
 	return 0;
 }
@@ -297,6 +380,10 @@ json_t *figures_json(const struct figures *f)
 	    f->busy_worst, "scores", scores, "faults", f->faults);
 	if (!isnan(f->recovered_s))
 		json_object_set_new(o, "recovered_s", json_real(f->recovered_s));
+	if (!isnan(f->idle_worst_s))
+		json_object_set_new(o, "idle_worst_s", json_real(f->idle_worst_s));
+	if (!isnan(f->heal_worst_s))
+		json_object_set_new(o, "heal_worst_s", json_real(f->heal_worst_s));
 	if (f->adopted) {
 		json_object_set_new(o, "detect_ms", json_real(f->detect_ms));
 		json_object_set_new(o, "adopt_ms", json_real(f->adopt_ms));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/report/json.h"
 #include "common/base/base.h"
 
 enum { WIDTH = 1100, LEFT = 46, RIGHT = 12, PLOT = WIDTH - LEFT - RIGHT, LABEL_ROW = 15 };
@@ -43,17 +44,6 @@ static void text(FILE *o, const char *s)
 		default: fputc(*s, o);
 		}
 	}
-}
-
-static double num(const json_t *o, const char *key)
-{
-	return json_number_value(json_object_get(o, key));
-}
-
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
 }
 
 static void json_text(FILE *o, const json_t *v)

@@ -19,8 +19,9 @@ struct figures {
 	double began, ended; /* of the method; seconds of the run */
 	double last_s;
 	uint32_t callers, lost, refused;
-	double gap_worst_ms, gap_p99_ms, gap_at;
-	uint32_t gaps_n; /* callers who heard a silence of 300 ms or more */
+	double gap_worst_ms, gap_p99_ms;
+	double gap_near_ms, gap_far_ms; /* the worst: talks within a site, and across a line */
+	uint32_t gaps_n;                /* callers who heard a silence of 300 ms or more */
 	double away_worst_ms;
 	uint32_t away_n;
 	double recovered_s; /* after the first fault began; negative: never; NAN: no fault */
@@ -28,6 +29,10 @@ struct figures {
 	uint32_t adopted;
 	double busy_worst, lag_worst_ms;
 	uint32_t waiting_most, talking_most;
+	double waiting_then, talking_then, far_then; /* when the first fault began; NAN: none did */
+	/* The longest time that a free agent heard no ring although callers waited; from the end of
+	 * a cut to the first new talk over that line. Seconds; NAN: the run does not say. */
+	double idle_worst_s, heal_worst_s;
 };
 
 /* Reads DIR/journal.jsonl and what the logs add. errno; what was read is the caller's to free. */
@@ -38,15 +43,29 @@ json_t *figures_json(const struct figures *f);
 
 /* One promise of DESIGN §10 as this run bears on it. */
 struct score {
-	char what[96], value[64], target[64];
+	char what[96], value[96], target[64];
 	bool counts, met; /* counts: the run says something about it */
+	double seen;      /* to compare runs; more is worse. NAN: it is yes or no */
+	const char *unit; /* of seen */
 };
-enum { SCORES_MAX = 16 };
+enum { SCORES_MAX = 20 };
 uint32_t figures_scores(const struct figures *f, struct score s[SCORES_MAX]);
+
+/* A run, as far as the scorecard wants to know it. */
+struct card_run {
+	char drill[48], verdict[16], date[24], machine[192], version[16], build[20];
+	double took_s, waiting, talking, far;
+	struct score score[SCORES_MAX];
+	uint32_t scores_n;
+	json_t *reasons; /* NULL: none */
+};
+/* As figures_read(). */
+int card_read(struct card_run *r, const char *dir);
+void card_free(struct card_run *r);
 
 /* One page that needs nothing else. */
 void html_write(const struct figures *f, FILE *out);
-/* drills.md: the scorecard of many runs. */
-void card_write(const struct figures *f, uint32_t n, FILE *out);
+/* drills.md: the scorecard of many runs; those of one drill stand together. */
+void card_write(const struct card_run *r, uint32_t n, FILE *out);
 
 #endif

@@ -65,6 +65,7 @@ void caller_say(struct leg *leg, const struct caller_event *ev)
 		max_set(&c->result->heard_ms_max, now - leg->answer_us);
 	} else if (e.type == CALLER_ENDED && !leg->answered) {
 		c->result->failed++;
+		c->again_us = now + REFUSED_MS * 1000u;
 	}
 	if (c->event_h)
 		c->event_h(&e, c->arg);
@@ -104,12 +105,18 @@ static uint32_t calls_wanted(const struct caller_conf *conf)
 	return conf->calls ? conf->calls : 1;
 }
 
+static bool more_wanted(const struct caller *c, uint64_t now_us)
+{
+	uint32_t rate = c->conf->rate ? c->conf->rate : RATE_ALL_AT_ONCE;
+	if (c->started < calls_wanted(c->conf))
+		return c->started < 1 + (now_us - c->start_us) * rate / 1000000u;
+	return c->conf->again && c->live < calls_wanted(c->conf) && now_us >= c->again_us;
+}
+
 /* Starts what the rate allows by now. */
 static void legs_start(struct caller *c, uint64_t now_us)
 {
-	uint32_t rate = c->conf->rate ? c->conf->rate : RATE_ALL_AT_ONCE;
-	uint64_t due = 1 + (now_us - c->start_us) * rate / 1000000u;
-	while (!c->stopping && c->started < calls_wanted(c->conf) && c->started < due) {
+	while (!c->stopping && more_wanted(c, now_us)) {
 		struct leg *leg;
 		uint32_t index = c->started++;
 		c->result->calls++;
@@ -151,7 +158,8 @@ static void tick_handler(void *arg)
 		if (leg->ended)
 			mem_deref(leg);
 	}
-	if (c->live == 0 && (c->stopping || c->started == calls_wanted(c->conf)))
+	if (c->live == 0 &&
+	    (c->stopping || (c->started >= calls_wanted(c->conf) && !c->conf->again)))
 		close_up(c);
 }
 
@@ -282,7 +290,7 @@ int caller_run(const struct caller_conf *conf, caller_event_h *event_h, void *ar
 	}
 	mem_deref(c.packet);
 	voice_free(&c.voice);
-	ret->ok = !err && ret->calls == calls_wanted(conf) && ret->answered == ret->calls &&
+	ret->ok = !err && ret->calls >= calls_wanted(conf) && ret->answered == ret->calls &&
 		  (conf->listen_hz <= 0 || ret->heard == ret->calls);
 	if (err && !ret_why[0])
 		snprintf(ret_why, 256, "%s", strerror(err));

@@ -29,6 +29,7 @@ struct caller_conf {
 	bool until_heard;         /* hang up as soon as the tone was heard */
 	uint32_t calls;           /* 0: 1 */
 	uint32_t rate;            /* new calls per second; 0: all at once up to 50/s */
+	bool again; /* so many are kept up: a new one for each that ended, until caller_stop() */
 	bool stamp; /* each call's number is t<CLOCK_MONOTONIC in us at its INVITE>, for benches */
 };
 
@@ -46,7 +47,7 @@ enum caller_event_type {
 };
 struct caller_event {
 	enum caller_event_type type;
-	uint32_t call;    /* 0 … calls-1 */
+	uint32_t call;    /* 0 … calls-1; with again: goes on counting */
 	uint32_t at_ms;   /* since that call's INVITE */
 	uint16_t status;  /* ENDED before the answer: SIP status, 408 also for silence */
 	bool by_far_end;  /* ENDED: their BYE */

@@ -22,6 +22,7 @@ enum {
 	GAP_MS = 300, /* a silence that a person takes for a fault */
 	GAP_LASTING_MS = 3000,
 	LATE_MS = 100, /* of a beat of 10 ms */
+	REFUSED_MS = 1000, /* again: a person who was turned away takes a breath */
 };
 /* A steady tone puts all its energy into one bin; codecs and a mixed-in second party take some. */
 #define HEARD_LEVEL 0.5
@@ -86,7 +87,7 @@ struct caller {
 	struct list legs;
 	struct tmr tick, deadline;
 	struct mbuf *packet;
-	uint64_t start_us, ticked_us;
+	uint64_t start_us, ticked_us, again_us; /* again: not before */
 	uint32_t started, live;
 	bool stopping, closing;
 };

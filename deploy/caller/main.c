@@ -29,6 +29,7 @@ static const char help[] =
     "  --name TEXT       the caller's display name\n"
     "  --bind ADDRESS    local IPv4 address; --sip-port N local port (any)\n"
     "  --calls N         how many calls (1), --rate R how many new ones a second\n"
+    "  --again           so many calls are kept up: for each that ended a new one, until Ctrl-C\n"
     "  --stamp           in place of --from: t and the microsecond of the INVITE "
     "(CLOCK_MONOTONIC),\n"
     "                    so that an agent on this machine can tell how long the ring took\n"
@@ -186,6 +187,7 @@ enum option_id {
 	SIP_PORT_,
 	CALLS,
 	RATE_,
+	AGAIN,
 	STAMP,
 	WAV,
 	TONE,
@@ -207,6 +209,7 @@ static const struct option options[] = {
     {"sip-port", required_argument, NULL, SIP_PORT_},
     {"calls", required_argument, NULL, CALLS},
     {"rate", required_argument, NULL, RATE_},
+    {"again", no_argument, NULL, AGAIN},
     {"stamp", no_argument, NULL, STAMP},
     {"wav", required_argument, NULL, WAV},
     {"tone", required_argument, NULL, TONE},
@@ -234,6 +237,7 @@ static void parse(struct caller_conf *c, int argc, char **argv)
 		case SIP_PORT_: c->sip_port = (uint16_t)number(o, optarg, UINT16_MAX); break;
 		case CALLS: c->calls = number(o, optarg, 2000); break;
 		case RATE_: c->rate = number(o, optarg, 1000); break;
+		case AGAIN: c->again = true; break;
 		case STAMP: c->stamp = true; break;
 		case WAV: c->wav = optarg; break;
 		case TONE: c->tone_hz = hertz(o, optarg); break;

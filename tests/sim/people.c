@@ -16,8 +16,8 @@ static void arrive(struct sim *sim)
 		d = (d + 1) % sim->daemons_n;
 	struct rng own = {rng_next(r)};
 	uint32_t turn = sim->arrivals++;
-	if (sim_absent(sim, d) || sim->calls_n == CALLS_MAX ||
-	    (turn < CALLS_MAX && sim->trim.calls[turn / 8] >> turn % 8 & 1))
+	if (sim_absent(sim, d) || sim->calls_n == ARRIVALS_MAX ||
+	    (turn < ARRIVALS_MAX && sim->trim.calls[turn / 8] >> turn % 8 & 1))
 		return;
 	uint32_t n = sim->calls_n++;
 	struct scall *c = &sim->call[n];

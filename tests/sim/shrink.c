@@ -104,7 +104,7 @@ static void try_calls(struct shrinking *s, uint32_t n)
 void shrink(struct sim *sim, uint64_t seed)
 {
 	struct shrinking s = {.sim = sim, .seed = seed};
-	uint32_t calls = sim->arrivals < CALLS_MAX ? sim->arrivals : CALLS_MAX;
+	uint32_t calls = sim->arrivals < ARRIVALS_MAX ? sim->arrivals : ARRIVALS_MAX;
 	uint32_t agents = sim->mix.agents, faults = sim->planned < 64 ? sim->planned : 64;
 
 	rule_of(sim->why, s.rule);

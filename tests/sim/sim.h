@@ -29,7 +29,8 @@ enum {
 	BROKERS_MAX_SIM = 2,
 	DAEMONS_MAX = SITES * (NODES + BROKERS_MAX_SIM),
 	SESSIONS_MAX = 1024, /* of a history; a simulated person has two at most */
-	CALLS_MAX = 600,
+	ARRIVALS_MAX = 600,  /* of a seed */
+	CALLS_MAX = 2400,    /* of a history */
 	OFFERS_MAX = 4096,
 	QUEUES = 4,
 	EVENTS_MAX = 1 << 16,
@@ -81,8 +82,8 @@ enum kind {
 	K_UNDRAIN,  /* n = daemon */
 	K_MISCHIEF, /* n = daemon: a broker lies */
 	K_CALM,
-	K_LOOK,  /* liveness samples */
-	K_HOURS, /* n = queue << 8 | site, id = its weight from now on */
+	K_LOOK,   /* liveness samples */
+	K_HOURS,  /* n = queue << 8 | site, id = its weight from now on */
 	K_RECONF, /* n = daemon, id = which queues */
 	K_SKILLS, /* the queues ask for other skills from now on */
 	K_PAGE,   /* n = person: a second page */
@@ -215,11 +216,11 @@ enum trim_off {
 	OFF_COUNT,
 };
 struct trim {
-	uint32_t off;                     /* bits: enum trim_off */
-	uint64_t faults;                  /* bits: planned faults that do not happen */
-	uint64_t agents;                  /* bits: agents who stay at home */
-	uint64_t calm_ms;                 /* 0: as drawn; faults stop so long after the start */
-	uint8_t calls[CALLS_MAX / 8 + 1]; /* bits: callers who do not call */
+	uint32_t off;                        /* bits: enum trim_off */
+	uint64_t faults;                     /* bits: planned faults that do not happen */
+	uint64_t agents;                     /* bits: agents who stay at home */
+	uint64_t calm_ms;                    /* 0: as drawn; faults stop so long after the start */
+	uint8_t calls[ARRIVALS_MAX / 8 + 1]; /* bits: callers who do not call */
 };
 bool trim_parse(struct trim *ret, const char *text);
 void trim_print(const struct trim *t, FILE *f); /* nothing if nothing is left out */

@@ -317,7 +317,9 @@ static void on_talk(struct agent *a, const json_t *msg)
 	a->accept_us = 0;
 	/* Resumed: the timer ended with the link. */
 	if (stands(a) && !o->until_caller && !tmr_isrunning(&a->act_tmr))
-		tmr_start(&a->act_tmr, o->talk_ms, hangup_now, a);
+		tmr_start(&a->act_tmr,
+			  o->talk_vary ? rand_u32() % (2 * o->talk_ms + 1) : o->talk_ms, hangup_now,
+			  a);
 }
 
 static void on_end(struct agent *a, const json_t *msg)

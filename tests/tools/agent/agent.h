@@ -28,7 +28,7 @@ struct options {
 	const char *site, *name, *pattern, *password_file, *cluster_pub, *script, *ca;
 	struct sa from; /* first source address */
 	uint32_t from_n;
-	bool waves, rest, together;
+	bool waves, rest, together, talk_vary;
 	char password[256];
 	uint32_t agents, first;
 	enum audio audio;

@@ -61,7 +61,8 @@ int audio_start(struct pool *p, char ret_why[256])
 					.port_min = p->o->port_min,
 					.port_max = p->o->port_max,
 					.threads = p->o->media_threads,
-					.legs_max = (uint32_t)p->n + LEGS_SPARE,
+					.legs_max = 2 * (uint32_t)p->n +
+						    LEGS_SPARE, /* closed ones linger */
 					.silent_ms = SILENT_MS,
 					.opus_complexity = 1};
 	p->sink = -1;

@@ -127,6 +127,8 @@ static const struct row {
     {"answer-after", "TIME", DURATION, AT(answer_after_ms), "default 200ms"},
     {"talk", "TIME|caller", OTHER, BY(set_talk),
      "then the agent hangs up; caller: never (default 5s)"},
+    {"talk-vary", NULL, FLAG, AT(talk_vary),
+     "each talk lasts another time, from none to twice that, so that they end one by one"},
     {"wrap", "TIME", DURATION, AT(wrap_ms), "wrap-up until done is said (default 0)"},
     {"disposition", "WORD", TEXT, AT(disposition), "outcome that is noted then (default none)"},
     {"tone", "HZ", NUMBER, AT(tone_hz), "what callers hear from the agent"},

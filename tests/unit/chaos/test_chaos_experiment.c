@@ -90,6 +90,23 @@ static void json_is_read_as_well(void **state)
 	free(out);
 }
 
+static void words_of_a_process_are_a_text_or_a_list(void **state)
+{
+	static const char text[] = HEAD
+	    "method:\n"
+	    "- {type: action, name: k, provider: {type: process, path: a, arguments: b c}}\n"
+	    "- {type: action, name: k, provider: {type: process, path: a, arguments: [\"b c\", "
+	    "$d]}}\n";
+	struct experiment *e = NULL;
+	char *out = NULL;
+	(void)state;
+	assert_int_equal(parse(&e, text, NULL, &out), 0);
+	assert_string_equal(e->method[0].arguments, "b c");
+	assert_string_equal(e->method[1].arguments, "'b c' '$d'");
+	experiment_free(e);
+	free(out);
+}
+
 static void the_command_line_may_change_what_is_configured_and_nothing_else(void **state)
 {
 	static const char text[] = HEAD
@@ -127,6 +144,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 	refused_with(ACTION("func: waiting"), "waiting is a probe, not an action");
 	refused_with(HEAD "method:\n- {type: action, name: k, provider: {type: python}}\n",
 		     "this kind of provider is not supported");
+	refused_with(HEAD "method:\n- {type: action, name: k, provider: {type: process, path: a, "
+			  "arguments: [\"it's\"]}}\n",
+		     "words without '");
 	refused_with(HEAD "secrets: {a: b}\nmethod: []\n", "no key is called 'secrets'");
 	refused_with(HEAD "method: [\n", "x.yaml:");
 	refused_with(HEAD "method: []\nsteady-state-hypothesis: {probes: [{type: probe, name: p, "
@@ -152,7 +172,7 @@ static void every_drill_that_is_shipped_can_be_read(void **state)
 		n++;
 	}
 	closedir(dir);
-	assert_in_range(n, 16, 100);
+	assert_in_range(n, 17, 100);
 }
 
 int main(void)
@@ -160,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_experiment_says_all_it_says),
 	    cmocka_unit_test(json_is_read_as_well),
+	    cmocka_unit_test(words_of_a_process_are_a_text_or_a_list),
 	    cmocka_unit_test(the_command_line_may_change_what_is_configured_and_nothing_else),
 	    cmocka_unit_test(what_is_wrong_is_said_with_its_place),
 	    cmocka_unit_test(every_drill_that_is_shipped_can_be_read),
