@@ -9,8 +9,9 @@
 #include "common/base/base.h"
 
 /* Sound cannot pass a line that is cut. The call's owner suspects after 3.5 s without a KEEP
- * (acd_timers_default()), asked once a second, and tells the caller "one moment". */
-enum { GAP_FAR_MS = 4700 };
+ * (acd_timers_default()), looked at once a second, and tells the caller "one moment"; half a second
+ * as for any other. */
+enum { GAP_FAR_MS = 5000 };
 
 static bool has_kind(const struct figures *f, const char *kind, const char *target)
 {

@@ -8,6 +8,7 @@
 enum {
 	PING_MS = 5000, /* as PROTOCOL.md says; silence of 15 s is a dead link */
 	SILENT_US = 15000000,
+	PROBE_MS = 2500, /* as the page waits for the answer when it doubts */
 	BACKOFF_MIN_MS = 100,
 	/* One process is not ten thousand browsers: with more handshakes under way on a busy
 	 * machine none ends within its time. */
@@ -120,6 +121,7 @@ static void went_down(struct agent *a, const char *why, int code)
 	tmr_cancel(&a->act_tmr);
 	tmr_cancel(&a->ready_tmr);
 	tmr_cancel(&a->ping_tmr);
+	tmr_cancel(&a->doubt_tmr);
 	if (a->quitting) {
 		a->done = true;
 		pool_check_end(a->pool);
@@ -178,6 +180,23 @@ static void ping_now(void *arg)
 	}
 	link_send(a->link, json_pack("{s:s, s:I}", "t", "ping", "n", (json_int_t)a->ping_n++));
 	tmr_start(&a->ping_tmr, PING_MS, ping_now, a);
+}
+
+static void doubt_over(void *arg)
+{
+	struct agent *a = arg;
+	if (!a->link || mono_us() - a->seen_us < PROBE_MS * UINT64_C(1000))
+		return;
+	a->link = link_close(a->link);
+	went_down(a, "deaf", 0);
+}
+
+void agent_doubt(struct agent *a)
+{
+	if (!a->in || tmr_isrunning(&a->doubt_tmr))
+		return;
+	link_send(a->link, json_pack("{s:s, s:I}", "t", "ping", "n", (json_int_t)a->ping_n++));
+	tmr_start(&a->doubt_tmr, PROBE_MS, doubt_over, a);
 }
 
 /* ---- what the node says ------------------------------------------------------------------- */
@@ -358,6 +377,7 @@ static void move_now(void *arg)
 	tmr_cancel(&a->act_tmr);
 	tmr_cancel(&a->ready_tmr);
 	tmr_cancel(&a->ping_tmr);
+	tmr_cancel(&a->doubt_tmr);
 	a->lost_us = mono_us();
 	a->homeless = true;
 	connect_now(a);
@@ -479,6 +499,7 @@ void agent_init(struct agent *a, struct pool *p, const char *name, size_t index)
 	tmr_init(&a->act_tmr);
 	tmr_init(&a->ready_tmr);
 	tmr_init(&a->ping_tmr);
+	tmr_init(&a->doubt_tmr);
 	tmr_init(&a->hear_tmr);
 	tmr_init(&a->step_tmr);
 }
@@ -511,6 +532,7 @@ void agent_stop(struct agent *a)
 	tmr_cancel(&a->act_tmr);
 	tmr_cancel(&a->ready_tmr);
 	tmr_cancel(&a->ping_tmr);
+	tmr_cancel(&a->doubt_tmr);
 	tmr_cancel(&a->hear_tmr);
 	tmr_cancel(&a->step_tmr);
 	audio_close(a);

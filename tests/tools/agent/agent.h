@@ -88,7 +88,7 @@ struct agent {
 	uint64_t other_us; /* since when other nodes than ours are offered; 0: not yet */
 	bool homeless;     /* our node is gone: any other will do */
 	uint64_t connect_us, login_us, welcome_us, accept_us, talk_us, idle_us, lost_us, seen_us;
-	struct tmr connect_tmr, act_tmr, ready_tmr, ping_tmr, hear_tmr, step_tmr;
+	struct tmr connect_tmr, act_tmr, ready_tmr, ping_tmr, hear_tmr, step_tmr, doubt_tmr;
 	/* script */
 	const struct script *script; /* NULL: the standing behaviour */
 	size_t step;
@@ -122,6 +122,9 @@ void agent_do_offer(struct agent *a, const char *verb); /* accept, reject, hangu
 void agent_do_wrap(struct agent *a, const char *disposition);
 void agent_do_mute(struct agent *a, bool on);
 void agent_do_signout(struct agent *a);
+/* Sound has stopped in a talk: is the link still there? Told by a ping of its own, as by the page,
+ * and not by the long silence. */
+void agent_doubt(struct agent *a);
 /* Cuts the socket without a word; it comes back by its ticket. */
 void agent_do_drop(struct agent *a);
 /* Every event goes through here: report, then script. fields is taken over. */

@@ -9,7 +9,7 @@
 enum {
 	HEAR_EVERY_MS = 100, /* the ear looks at 500 ms of sound; a finer grid says no more */
 	LEGS_SPARE = 16,
-	SILENT_MS = 7000,
+	SILENT_MS = 5000, /* about when a browser calls its connection disconnected */
 };
 
 static struct agent *agent_of(struct pool *p, struct media_leg leg)
@@ -33,6 +33,8 @@ static void media_event(const struct media_event *ev, void *arg)
 		a->leg_connected = false;
 		report_count(COUNT_ERRORS);
 		report_event(a->name, "leg_failed", json_pack("{s:s}", "why", ev->why));
+	} else if (ev->type == MEDIA_EV_SILENT && a->talk_us) {
+		agent_doubt(a);
 	}
 }
 
