@@ -307,8 +307,8 @@ enum acd_verdict node_event(struct node *n, struct acd_event *ev)
 }
 
 /* ---- when the core wants to be called again ----
- * A descriptor of our own, not a timer of libre's: those live in one list, which holds a timer for
- * each SIP transaction of the last 32 s, and every new one walks past them. */
+ * A descriptor of our own, not a timer of libre's: those count milliseconds, and setting this one
+ * later costs nothing. */
 
 static void deadline_h(int flags, void *arg)
 {

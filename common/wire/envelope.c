@@ -83,7 +83,6 @@ static int check_body(Envelope *env)
 	case Envelope_task_seen_tag:
 	case Envelope_served_tag:
 	case Envelope_node_status_tag:
-	case Envelope_hold_tag:
 	case Envelope_ping_tag:
 	case Envelope_session_claim_tag:
 	case Envelope_wall_ask_tag:
