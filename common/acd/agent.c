@@ -258,7 +258,11 @@ void agent_timer(struct acd *acd, uint32_t i)
 	struct agent *a = &acd->agents[i];
 
 	switch ((enum acd_agent_state)a->state) {
+#ifndef ACD_MUTATE_RESERVED_FOR_EVER
 	case ACD_AGENT_RESERVED: agent_unreserve(acd, i); return;
+#else
+	case ACD_AGENT_RESERVED: return;
+#endif
 	case ACD_AGENT_RINGING: agent_missed(acd, i); return;
 	case ACD_AGENT_COMMITTED:
 		/* The owner may have bridged already: only its long silence ends this. */

@@ -77,6 +77,9 @@ static void settle(struct acd *acd, uint32_t q)
 		open_abroad += said(acd, q, site_of(acd->peers[p].addr)) > 0;
 	for (unsigned site = 1; site <= ACD_SITES_MAX && shut; site++)
 		shut = !acd->site_no[site] || said(acd, q, (uint8_t)site) == 0;
+#ifdef ACD_MUTATE_CLOSED_HERE_ENDS
+	shut = weight == 0;
+#endif
 	for (uint32_t at = q; at < queue_end(first); at++) {
 		acd->queues[at].open_here = weight;
 		acd->queues[at].open_abroad = open_abroad;
@@ -123,6 +126,9 @@ enum acd_verdict ev_hours(struct acd *acd, const struct acd_event *ev)
 
 bool hours_end_call(const struct acd *acd, uint32_t q)
 {
+#ifdef ACD_MUTATE_CLOSED_WAITS_ON
+	return false;
+#endif
 	return acd->queues[q].shut && acd->queues[q].conf->closed_to != ACD_CLOSED_WAIT;
 }
 

@@ -159,7 +159,9 @@ static enum acd_verdict take_sync_end(struct acd *acd, uint32_t node, const stru
 		return ACD_REFUSED_STALE;
 	/* Incomplete: forget nothing; the next DIGEST differs and asks again. */
 	if (n->sync_seen == m->count) {
+#ifndef ACD_MUTATE_SYNC_FORGETS_NOTHING
 		mirror_forget(acd, node, n->sync_id, n->sync_id);
+#endif
 		synced(acd, n);
 	}
 	n->sync_id = 0;

@@ -42,8 +42,11 @@ static void arrive(struct sim *sim)
 	      sim->queues[c->queue].id.v);
 	enum acd_verdict v = sim_step(sim, d, &ev);
 	if (v != ACD_OK) { /* it never entered */
+		if (v == ACD_REFUSED_CLOSED && !sun_shut(sim, c->queue))
+			sim_fail(sim, "H2: a call is refused, but a site is open for queue %u",
+				 sim->queues[c->queue].id.v);
 		if (v != ACD_REFUSED_DRAINING && v != ACD_REFUSED_LIMIT &&
-		    !(v == ACD_REFUSED_CLOSED && sun_shut(sim, c->queue)))
+		    v != ACD_REFUSED_CLOSED)
 			sim_fail(sim, "a call is refused with verdict %d", (int)v);
 		return;
 	}

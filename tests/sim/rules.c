@@ -1,5 +1,4 @@
-/* The checker: a ledger kept from effects and deeds, and the rules S1–S5, S7, S8, F1, F2 over it.
- */
+/* The checker: a ledger kept from effects and deeds, and the rules S1–S8, F1, F2 over it. */
 #include "tests/sim/sim.h"
 
 #include <string.h>
