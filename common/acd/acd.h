@@ -481,6 +481,7 @@ struct acd_conf {
 
 struct acd;
 
+/* The timers that daemons use; tests and the simulator may shorten them. */
 void acd_timers_default(struct acd_timers *ret);
 
 /* Bytes of memory that this configuration needs; 0 if a limit is exceeded. */
@@ -621,6 +622,8 @@ struct acd_why {
 /* False if this core does not know the call. */
 bool acd_why(const struct acd *acd, struct acd_call_id id, acd_time_us now, struct acd_why *ret);
 
+/* Looks, which change nothing; ages are as of now. _next: one after the other in a stable order, *it 0 at
+ * first; false: no more. _get: false if this core does not hold it. */
 bool acd_call_next(const struct acd *acd, uint32_t *it, acd_time_us now, struct acd_call_view *ret);
 bool acd_call_get(const struct acd *acd, struct acd_call_id id, acd_time_us now,
 		  struct acd_call_view *ret);

@@ -260,6 +260,7 @@ int conf_live(struct conf *new, const struct conf *base, const struct conf *now,
 /* Every option there is, from the table that reads them: key, meaning, what is allowed, default. */
 void conf_options_print(FILE *out);
 
+/* NULL: there is none. They live as long as conf. */
 const struct conf_daemon *conf_daemon_by_name(const struct conf *conf, const char *name);
 const struct conf_daemon *conf_daemon_by_addr(const struct conf *conf, uint16_t addr);
 const struct conf_site *conf_site_by_number(const struct conf *conf, unsigned number);

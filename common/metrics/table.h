@@ -127,8 +127,11 @@ struct metrics_row {
 
 #define METRICS_PREFIX "heliograph_"
 
+/* Asserts that m is a metric. */
 const struct metrics_row *metrics_row(enum metric m);
+/* How many labels a sample of it has. */
 unsigned metrics_labels(const struct metrics_row *row);
+/* As Prometheus calls it: counter, gauge, histogram. */
 const char *metrics_type_name(enum metrics_type type);
 /* The whole table as Markdown, as it stands in METRICS.md. */
 void metrics_table_print(FILE *out);

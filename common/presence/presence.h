@@ -56,6 +56,7 @@ int presence_put(struct presence *p, const struct presence_agent *a);
 /* Signed out, or held elsewhere: conditional, so that a newer login stays. */
 int presence_drop(struct presence *p, const char *name);
 
+/* A Redis answers, and takes writes. */
 bool presence_is_up(const struct presence *p);
 /* What a person must set right (a password, an ACL, a tunnel), in words, each time that it is
  * another trouble than before; NULL: nothing new. For one line in a log; holds no secret. */

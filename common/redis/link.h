@@ -100,8 +100,10 @@ void redis_link_refused(struct redis_link *l, const redisReply *r);
 /* It has worked for a while: there is no trouble. */
 void redis_link_fine(struct redis_link *l);
 
+/* In a reply handler: whose it is. */
 struct redis_link *redis_link_of(const redisAsyncContext *ac);
 
+/* An error reply whose text begins so, such as "NOSCRIPT". */
 bool redis_error_is(const redisReply *r, const char *prefix);
 /* Errors that say something of the server, not of this command: look for another, or wait. */
 bool redis_server_unfit(const redisReply *r);

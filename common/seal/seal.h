@@ -31,6 +31,7 @@ struct seal_keypair {
 	uint8_t pub[SEAL_KEY_LEN];
 	uint8_t key[SEAL_KEY_LEN];
 };
+/* X25519, from the system's random source. */
 void seal_keypair_new(struct seal_keypair *ret);
 
 /* ---- handshake: plain data, no allocation; wiped by the last step or seal_handshake_wipe() ---- */

@@ -96,7 +96,9 @@ void tasks_trouble(struct tasks *t, uint64_t *ret_errors, uint64_t *ret_pending)
  */
 json_t *tasks_query(struct tasks *t, uint32_t limit, uint8_t state, const char *queue);
 
+/* Could it be one of ours? To be asked of what a peer sent, and of what lies on the disk. */
 bool task_valid(const struct task *task);
+/* "unknown" for what is none; texts that stay. */
 const char *task_kind_name(uint8_t kind);
 const char *task_state_name(uint8_t state);
 /* 0: no such name. */
