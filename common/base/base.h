@@ -100,6 +100,12 @@ char *id_format(char buf[static ID_STR_SIZE], uint64_t id, const char *name);
 int id_parse(const char *s, char *ret_name, size_t name_size, uint32_t *ret_boot,
 	     uint32_t *ret_seq);
 
+struct stat;
+/* The whole of a regular file of at most max bytes, NUL added; free() it. ret_st may be NULL.
+ * EFBIG; EISDIR, EINVAL: not a regular file; EIO: it shrank meanwhile; errno. */
+int file_read(const char *path, size_t max, char **ret, size_t *ret_n, struct stat *ret_st);
+/* A new file with just this mode, on the disk when it returns. errno. */
+int file_write(const char *path, const void *bytes, size_t n, unsigned mode);
 /* Makes renames and new names in a folder survive a power cut. errno. */
 int dir_sync(const char *path);
 

@@ -41,41 +41,24 @@ __attribute__((format(printf, 3, 4))) static int fail(struct edit *e, int err, c
 	return err;
 }
 
-static int file_read(struct edit *e)
+static int text_load(struct edit *e)
 {
 	struct stat st;
-	int fd = open(e->path, O_RDONLY | O_CLOEXEC);
+	int err = file_read(e->path, YAML_BYTES_MAX, &e->text, &e->len, &st);
 
 	e->mode = 0600;
-	if (fd < 0 && errno == ENOENT) {
+	if (err == ENOENT) {
 		e->text = strdup("version: 0\nagents:\n");
 		e->len = e->text ? strlen(e->text) : 0;
 		return e->text ? 0 : ENOMEM;
 	}
-	if (fd < 0)
-		return fail(e, errno, "%.180s: %s", e->path, strerror(errno));
-	if (fstat(fd, &st) || st.st_size > YAML_BYTES_MAX || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return fail(e, EINVAL, "%.180s is not a file of ours", e->path);
-	}
-	e->text = malloc((size_t)st.st_size + 1);
-	if (!e->text) {
-		close(fd);
-		return ENOMEM;
-	}
-	while (e->len < (size_t)st.st_size) {
-		ssize_t n = read(fd, e->text + e->len, (size_t)st.st_size - e->len);
-		if (n <= 0)
-			break;
-		e->len += (size_t)n;
-	}
-	close(fd);
-	e->text[e->len] = '\0';
+	if (err)
+		return fail(e, err, "%.180s: %s", e->path, strerror(err));
 	e->exists = true;
 	e->mode = st.st_mode & 07777;
 	e->uid = st.st_uid;
 	e->gid = st.st_gid;
-	return e->len == (size_t)st.st_size ? 0 : EIO;
+	return 0;
 }
 
 /* Where line n (from 1) starts; the end of the text when there are fewer. */
@@ -374,7 +357,7 @@ int conf_agent_put(const char *agents_path, const struct conf_agent *agent, cons
 	int lock = lock_dir(agents_path);
 	if (lock < 0)
 		return fail(&e, errno, "the folder of %.160s: %s", agents_path, strerror(errno));
-	int err = file_read(&e);
+	int err = text_load(&e);
 	if (!err)
 		err = edit_apply(&e, agent, site_name, skills, skills_n);
 	if (err && !*ret_why)

@@ -52,7 +52,7 @@ static struct hours_calendar *calendar_read(struct reader *r, const struct yaml_
 	struct telling t = {r, path};
 	char *text = NULL;
 	size_t len = 0;
-	int err = conf_text_read(path, HOURS_FILE_MAX, &text, &len);
+	int err = file_read(path, HOURS_FILE_MAX, &text, &len, NULL);
 
 	if (err) {
 		bad(r, at, "an iCalendar file (.ics) of at most 1 MiB that this user can read",

@@ -1,7 +1,6 @@
 #include "common/conf/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,57 +12,8 @@
 struct text {
 	char *bytes;
 	size_t len;
-	mode_t mode;
-};
-
-static int text_read(struct text *ret, const char *path, size_t max)
-{
 	struct stat st;
-	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno;
-	if (fstat(fd, &st))
-		err = errno;
-	else if (!S_ISREG(st.st_mode))
-		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-	else if ((uint64_t)st.st_size > max)
-		err = EFBIG;
-	char *bytes = err ? NULL : malloc((size_t)st.st_size + 1);
-	if (!err && !bytes)
-		err = ENOMEM;
-	size_t len = 0;
-	while (!err && len < (size_t)st.st_size) {
-		ssize_t n = read(fd, bytes + len, (size_t)st.st_size - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			err = errno;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	close(fd);
-	if (err) {
-		free(bytes);
-		return err;
-	}
-	bytes[len] = '\0';
-	*ret = (struct text){.bytes = bytes, .len = len, .mode = st.st_mode};
-	return 0;
-}
-
-int conf_text_read(const char *path, size_t max, char **ret_text, size_t *ret_len)
-{
-	struct text t;
-	int err = text_read(&t, path, max);
-
-	if (err)
-		return err;
-	*ret_text = t.bytes;
-	*ret_len = t.len;
-	return 0;
-}
+};
 
 uint64_t conf_hash_bytes(uint64_t h, const char *p, size_t n)
 {
@@ -156,7 +106,8 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 	section_read(r, SECTION_ROOT, r->root, r->root, c);
 	r->problems.name[PROBLEM_AGENTS] = *c->agents_file ? c->agents_file : "agents.yaml";
 	if (!agents && *c->agents_file) {
-		int failed = text_read(&from_disk, c->agents_file, YAML_BYTES_MAX);
+		int failed = file_read(c->agents_file, YAML_BYTES_MAX, &from_disk.bytes,
+				       &from_disk.len, &from_disk.st);
 		if (failed)
 			file_bad(r, PROBLEM_AGENTS, failed);
 		else
@@ -167,7 +118,7 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 	if (err != ENOMEM)
 		check_all(r);
 	if (agents) {
-		agents_mode_check(r, agents->mode);
+		agents_mode_check(r, agents->st.st_mode);
 		c->hash = conf_hash_bytes(
 		    conf_hash_bytes(14695981039346656037u, cluster->bytes, cluster->len),
 		    agents->bytes, agents->len);
@@ -236,7 +187,7 @@ int conf_load_text(struct conf **ret_conf, const char *path, const char *text, s
 int conf_load(struct conf **ret_conf, const char *path, FILE *err)
 {
 	struct text cluster = {0};
-	int rc = text_read(&cluster, path, YAML_BYTES_MAX);
+	int rc = file_read(path, YAML_BYTES_MAX, &cluster.bytes, &cluster.len, NULL);
 
 	if (rc) {
 		if (err)

@@ -154,8 +154,6 @@ void read_holidays(struct reader *r, const struct yaml_node *v, void *base);
 /* Gaps that nobody covers, rules that contradict each other: warnings. */
 void check_hours(struct reader *r);
 void conf_calendars_free(struct conf *c);
-/* The whole of a regular file, *ret_text is the caller's to free(). EFBIG, errno. */
-int conf_text_read(const char *path, size_t max, char **ret_text, size_t *ret_len);
 uint64_t conf_hash_bytes(uint64_t h, const char *p, size_t n);
 void read_agents(struct reader *r, const struct yaml_node *v, void *base);
 void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base);

@@ -1,12 +1,10 @@
 #include "common/directory/directory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/base.h"
 #include "common/conf/conf.h"
@@ -371,54 +369,19 @@ bool directory_fits(const struct directory *d, const char *path, const struct co
 	return true;
 }
 
-static int file_read(const char *path, char **ret_text, size_t *ret_len, struct stamp *ret_stamp)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (fstat(fd, &st))
-		err = errno;
-	else if (!S_ISREG(st.st_mode) || st.st_size > DIRECTORY_BYTES_MAX)
-		err = EFBIG;
-	char *text = err ? NULL : malloc((size_t)st.st_size + 1);
-	size_t n = 0;
-	if (!err && !text)
-		err = ENOMEM;
-	while (!err && n < (size_t)st.st_size) {
-		ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			err = got ? errno : EIO; /* it shrank meanwhile */
-		else
-			n += (size_t)got;
-	}
-	(void)close(fd);
-	if (err) {
-		free(text);
-		return err;
-	}
-	*ret_text = text;
-	*ret_len = n;
-	*ret_stamp = stamp_of(&st);
-	return 0;
-}
-
 int directory_load(struct directory **ret, const char *path, const struct conf *conf, FILE *err_out)
 {
 	char *text = NULL;
 	size_t len = 0;
-	struct stamp stamp;
-	int err = file_read(path, &text, &len, &stamp);
+	struct stat st;
+	int err = file_read(path, DIRECTORY_BYTES_MAX, &text, &len, &st);
 
 	if (err && err_out)
 		fprintf(err_out, "%s: cannot be read: %s\n", path, strerror(err));
 	if (!err)
 		err = directory_parse(ret, path, text, len, conf, err_out);
 	if (!err)
-		(*ret)->stamp = stamp;
+		(*ret)->stamp = stamp_of(&st);
 	free(text);
 	return err;
 }

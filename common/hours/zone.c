@@ -2,12 +2,9 @@
 #include "common/hours/internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/base.h"
 
@@ -151,31 +148,6 @@ static bool name_ok(const char *s)
 		   strlen(s);
 }
 
-static int bytes_read(const char *path, uint8_t buf[static TZIF_MAX], size_t *ret_len)
-{
-	struct stat st;
-	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-
-	if (fd < 0)
-		return errno == ENOTDIR ? ENOENT : errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		err = ENOENT;
-	while (!err && len < TZIF_MAX) {
-		ssize_t n = read(fd, buf + len, TZIF_MAX - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			err = errno;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	close(fd);
-	*ret_len = len;
-	return err;
-}
-
 int hours_zone_load(struct hours_zone **ret, const char *name)
 {
 	char path[256];
@@ -188,10 +160,14 @@ int hours_zone_load(struct hours_zone **ret, const char *name)
 	    snprintf(path, sizeof(path), "%s/%s", dir && *dir ? dir : "/usr/share/zoneinfo", name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return EINVAL;
-	uint8_t *buf = malloc(TZIF_MAX);
+	char *buf = NULL;
 	struct hours_zone *z = calloc(1, sizeof(*z));
-	int err = buf && z ? bytes_read(path, buf, &len) : ENOMEM;
-	if (!err && !parse(z, buf, len))
+	int err = z ? file_read(path, TZIF_MAX, &buf, &len, NULL) : ENOMEM;
+	if (err == ENOTDIR || err == EISDIR)
+		err = ENOENT; /* Europe/Oslo/x, Europe */
+	if (err == EFBIG)
+		err = EINVAL;
+	if (!err && !parse(z, (const uint8_t *)buf, len))
 		err = EINVAL;
 	free(buf);
 	if (err)

@@ -45,7 +45,7 @@ int copies_put(const char *dir, const struct bundle *b)
 	copy_path(fresh, dir, b->sig.version, ".new");
 	copy_path(path, dir, b->sig.version, "");
 	/* It holds password hashes. */
-	int err = file_put(fresh, b->bytes, b->n, 0600);
+	int err = file_write(fresh, b->bytes, b->n, 0600);
 	if (!err && rename(fresh, path))
 		err = errno;
 	if (!err)
@@ -71,7 +71,7 @@ int copies_get(struct bundle **ret, const char *dir, uint32_t version)
 	size_t n;
 
 	copy_path(path, dir, version, "");
-	int err = file_get(path, &bytes, &n);
+	int err = file_read(path, SIGNATURE_FILE_MAX, &bytes, &n, NULL);
 	if (err)
 		return err;
 	err = bundle_parse(&b, bytes, n);

@@ -36,7 +36,7 @@ static int pub_read(uint8_t pub[static 32], const struct conf *c)
 	size_t n;
 
 	snprintf(path, sizeof(path), "%s/cluster.pub", c->keys_dir);
-	int err = file_get(path, &text, &n);
+	int err = file_read(path, SIGNATURE_FILE_MAX, &text, &n, NULL);
 	if (err)
 		return err;
 	text[strcspn(text, "\r\n")] = '\0';
@@ -50,10 +50,10 @@ static int disk_bundle(struct bundle **ret, const struct conf *c, const struct s
 {
 	char *cluster = NULL, *agents = NULL;
 	size_t cluster_n, agents_n;
-	int err = file_get(c->file, &cluster, &cluster_n);
+	int err = file_read(c->file, SIGNATURE_FILE_MAX, &cluster, &cluster_n, NULL);
 
 	if (!err)
-		err = file_get(c->agents_file, &agents, &agents_n);
+		err = file_read(c->agents_file, SIGNATURE_FILE_MAX, &agents, &agents_n, NULL);
 	if (!err)
 		err = bundle_pack(ret, sig, cluster, cluster_n, agents, agents_n);
 	free(cluster);

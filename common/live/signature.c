@@ -1,76 +1,13 @@
 #include "common/live/signature.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/base.h"
-
-int file_get(const char *path, char **ret, size_t *ret_n)
-{
-	struct stat st;
-	size_t n = 0;
-	int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return errno;
-	if (fstat(fd, &st))
-		err = errno;
-	else if (!S_ISREG(st.st_mode))
-		err = EINVAL;
-	else if (st.st_size > SIGNATURE_FILE_MAX)
-		err = EFBIG;
-	char *bytes = err ? NULL : malloc((size_t)st.st_size + 1);
-	if (!err && !bytes)
-		err = ENOMEM;
-	while (!err && n < (size_t)st.st_size) {
-		ssize_t got = read(fd, bytes + n, (size_t)st.st_size - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			err = got ? errno : EIO; /* shorter than it just was */
-		else
-			n += (size_t)got;
-	}
-	close(fd);
-	if (err) {
-		free(bytes);
-		return err;
-	}
-	bytes[n] = '\0';
-	*ret = bytes;
-	*ret_n = n;
-	return 0;
-}
-
-int file_put(const char *path, const void *bytes, size_t n, unsigned mode)
-{
-	const char *p = bytes;
-	int err = 0, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
-
-	if (fd < 0)
-		return errno;
-	while (!err && n) {
-		ssize_t put = write(fd, p, n);
-		if (put < 0 && errno != EINTR)
-			err = errno;
-		if (put > 0) {
-			p += put;
-			n -= (size_t)put;
-		}
-	}
-	if (!err && (fchmod(fd, (mode_t)mode) || fsync(fd)))
-		err = errno;
-	if (close(fd) && !err)
-		err = errno;
-	return err;
-}
 
 int file_beside(char dst[static CONF_PATH_SIZE], const char *path, const char *name)
 {
@@ -85,7 +22,7 @@ static int digest(uint8_t dst[static SIGNATURE_DIGEST_LEN], const char *path)
 {
 	char *bytes;
 	size_t n;
-	int err = file_get(path, &bytes, &n);
+	int err = file_read(path, SIGNATURE_FILE_MAX, &bytes, &n, NULL);
 
 	if (err)
 		return err;
@@ -182,7 +119,7 @@ int signature_read(struct signature *ret, const char *path)
 {
 	char *bytes;
 	size_t n;
-	int err = file_get(path, &bytes, &n);
+	int err = file_read(path, SIGNATURE_FILE_MAX, &bytes, &n, NULL);
 
 	if (err)
 		return err;

@@ -42,10 +42,6 @@ int signature_parse(struct signature *ret, const char *text, size_t n);
 /* ENOENT when there is none; EINVAL when it is not one. */
 int signature_read(struct signature *ret, const char *path);
 
-/* The whole of a file, NUL added; free() it. errno. */
-int file_get(const char *path, char **ret, size_t *ret_n);
-/* A new file, on the disk when it returns. errno. */
-int file_put(const char *path, const void *bytes, size_t n, unsigned mode);
 /* Beside path: "DIR/name". errno. */
 int file_beside(char dst[static CONF_PATH_SIZE], const char *path, const char *name);
 

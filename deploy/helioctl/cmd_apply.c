@@ -124,12 +124,12 @@ static int files_at(const char *dir, const char *file, struct conf **ret, char *
 	size_t cluster_n = 0, agents_n = 0;
 	int err = snprintf(path, sizeof(path), "%s/cluster.yaml", dir) >= (int)sizeof(path)
 		      ? ENAMETOOLONG
-		      : file_get(path, cluster, &cluster_n);
+		      : file_read(path, SIGNATURE_FILE_MAX, cluster, &cluster_n, NULL);
 
 	if (!err)
 		err = snprintf(path, sizeof(path), "%s/agents.yaml", dir) >= (int)sizeof(path)
 			  ? ENAMETOOLONG
-			  : file_get(path, agents, &agents_n);
+			  : file_read(path, SIGNATURE_FILE_MAX, agents, &agents_n, NULL);
 	if (err)
 		return ctl_fail(CTL_UNHEALTHY, NULL, "%s: %s", path, strerror(err));
 	if (conf_load_text(ret, file, *cluster, cluster_n, *agents, agents_n, true, stderr))
@@ -264,10 +264,10 @@ static int file_copy(const struct store *st, const char *from, uint32_t version,
 	int err = store_path(st, to, "config/%u.new/%s", version, name);
 
 	if (!err)
-		err = file_get(from, &bytes, &n);
+		err = file_read(from, SIGNATURE_FILE_MAX, &bytes, &n, NULL);
 	if (err)
 		return err;
-	err = file_put(to, bytes, n, 0640);
+	err = file_write(to, bytes, n, 0640);
 	free(bytes);
 	return err ? err : give(to, 0640);
 }
@@ -279,7 +279,7 @@ static int sig_file(const struct store *st, const struct signature *sig, uint32_
 
 	signature_print(text, sig);
 	if (!err)
-		err = file_put(to, text, strlen(text), 0640);
+		err = file_write(to, text, strlen(text), 0640);
 	return err ? err : give(to, 0640);
 }
 

@@ -140,8 +140,8 @@ static struct conf *placed(const struct conf *old, const struct conf *new)
 	size_t cluster_n, agents_n;
 	struct conf *c = NULL;
 
-	if (!file_get(new->file, &cluster, &cluster_n) &&
-	    !file_get(new->agents_file, &agents, &agents_n))
+	if (!file_read(new->file, SIGNATURE_FILE_MAX, &cluster, &cluster_n, NULL) &&
+	    !file_read(new->agents_file, SIGNATURE_FILE_MAX, &agents, &agents_n, NULL))
 		(void)conf_load_text(&c, old->file, cluster, cluster_n, agents, agents_n, false,
 				     NULL);
 	free(cluster);

@@ -19,9 +19,9 @@ int push_bundle_make(struct bundle **ret, const struct conf *conf, const char *s
 	int err = signature_read(&sig, sig_path);
 
 	if (!err)
-		err = file_get(conf->file, &cluster, &cluster_n);
+		err = file_read(conf->file, SIGNATURE_FILE_MAX, &cluster, &cluster_n, NULL);
 	if (!err)
-		err = file_get(conf->agents_file, &agents, &agents_n);
+		err = file_read(conf->agents_file, SIGNATURE_FILE_MAX, &agents, &agents_n, NULL);
 	if (!err)
 		err = bundle_pack(ret, &sig, cluster, cluster_n, agents, agents_n);
 	free(cluster);

@@ -48,7 +48,7 @@ static const char agents_yaml[] = "version: 1\n"
 				  "  maria: {display: Maria, site: manila, language: en, codec: "
 				  "opus, skills: [lang.en], password: \"!\"}\n";
 
-static void file_write(const char *dir, const char *name, const char *text)
+static void text_write(const char *dir, const char *name, const char *text)
 {
 	char path[256];
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -86,8 +86,8 @@ void cluster_open(struct cluster *c, unsigned port)
 	snprintf(c->file, sizeof(c->file), "%s/cluster.yaml", c->dir);
 	snprintf(text, sizeof(text), yaml, port, port + 1, port + 2, port + 10, port + 19, port + 3,
 		 port + 4, port + 5, port + 20, port + 29);
-	file_write(c->dir, "cluster.yaml", text);
-	file_write(c->dir, "agents.yaml", agents_yaml);
+	text_write(c->dir, "cluster.yaml", text);
+	text_write(c->dir, "agents.yaml", agents_yaml);
 	helio_assert(conf_load(&c->conf, c->file, stderr) == 0);
 	keys_write(c);
 }

@@ -33,7 +33,7 @@ static int teardown(void **state)
 	return rmdir(dir); /* fails if a temporary file was left behind */
 }
 
-static void file_write(const char *s)
+static void text_write(const char *s)
 {
 	FILE *f = fopen(path, "w");
 
@@ -68,7 +68,7 @@ static int put(const char *name)
 static void a_new_agent_comes_last_and_everything_else_stays(void **state)
 {
 	(void)state;
-	file_write("# the whole company\nversion: 41  # grows\nagents:\n  # nights\n"
+	text_write("# the whole company\nversion: 41  # grows\nagents:\n  # nights\n"
 		   "  maria: {site: manila}   # lead\n\n  jose:\n    site: manila\n    # his line\n"
 		   "    codec: pcmu\n\n# the end\n");
 	assert_int_equal(put("ola"), 0);
@@ -82,7 +82,7 @@ static void a_new_agent_comes_last_and_everything_else_stays(void **state)
 static void replacing_an_agent_touches_its_lines_only(void **state)
 {
 	(void)state;
-	file_write("version: 1\nagents:\n  maria: {site: manila}\n  jose:\n    site: manila\n"
+	text_write("version: 1\nagents:\n  maria: {site: manila}\n  jose:\n    site: manila\n"
 		   "    codec: pcmu\n\n  # mornings\n  camila: {site: bogota}\n");
 	assert_int_equal(put("jose"), 0);
 	assert_string_equal(file_text(), "version: 2\nagents:\n  maria: {site: manila}\n" NEW_LINE(
@@ -100,10 +100,10 @@ static void a_file_without_agents_and_no_file_at_all_will_do(void **state)
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	file_write("agents: {}\nversion: 7");
+	text_write("agents: {}\nversion: 7");
 	assert_int_equal(put("ola"), 0);
 	assert_string_equal(file_text(), "agents:\n" NEW_LINE("ola") "version: 7");
-	file_write("agents:\n  maria: {site: oslo}");
+	text_write("agents:\n  maria: {site: oslo}");
 	assert_int_equal(put("ola"), 0);
 	assert_string_equal(file_text(), "agents:\n  maria: {site: oslo}\n" NEW_LINE("ola"));
 }
@@ -115,7 +115,7 @@ static void a_file_that_cannot_be_edited_is_left_alone(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(bad); i++) {
-		file_write(bad[i]);
+		text_write(bad[i]);
 		assert_int_equal(put("ola"), EINVAL);
 		assert_true(strlen(why) > 10);
 		assert_string_equal(file_text(), bad[i]);
@@ -127,7 +127,7 @@ static void the_mode_of_the_file_stays(void **state)
 	struct stat st;
 
 	(void)state;
-	file_write("agents:\n");
+	text_write("agents:\n");
 	chmod(path, 0640);
 	assert_int_equal(put("ola"), 0);
 	assert_int_equal(stat(path, &st), 0);
