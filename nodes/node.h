@@ -89,6 +89,7 @@ struct node {
 	struct node_wall *wall;
 	struct node_route *route;
 	struct node_last *last;
+	struct node_sounds *sounds; /* while what the start left is decoded */
 	struct neighbour *neighbour;
 	struct node_hours *hours;
 	struct node_tasks *tasks;

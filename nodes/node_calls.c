@@ -5,6 +5,7 @@
 #include "nodes/node_guard.h"
 #include "nodes/node_last.h"
 #include "nodes/node_neighbour.h"
+#include "nodes/node_sounds.h"
 #include "nodes/desk/desk.h"
 #include "nodes/node_tasks.h"
 
@@ -15,9 +16,6 @@
 
 enum {
 	RETRY_AFTER_S = 5,
-	/* A node that comes back has callers who wait for it; what is left is read at its first
-	   use. */
-	SOUNDS_AT_START_MS = 300,
 	/* Two thousand re-INVITEs a second: a full node has moved in half a second. */
 	MOVE_BATCH = 20,
 	MOVE_MS = 10,
@@ -86,47 +84,16 @@ static struct call *call_make(struct node *n, struct sip_call *sip, const struct
 	return c;
 }
 
-/* Decoding takes long (a minute of music at 44 kHz: 0.3 s), and nobody is served meanwhile: it is
- * done before the first call, which finds it in the cache. */
-static void sounds_load(struct node *n)
-{
-	char why[256];
-	uint64_t until = mono_us() + SOUNDS_AT_START_MS * 1000u;
-	for (uint32_t i = 0; i < n->conf->queues_n && mono_us() < until; i++) {
-		const struct conf_queue *q = &n->conf->queues[i];
-		const char *path[] = {q->greeting, q->music, q->closed_announcement,
-				      q->task_announcement};
-		for (size_t k = 0; k < HELIO_ARRAY_LEN(path); k++) {
-			struct media_sound s;
-			if (*path[k] && media_sound_load(n->media, &s, path[k], why))
-				log_warn("sound.bad", "queue=%s file=%s why=%s", q->name,
-					 log_quote(path[k]), log_quote(why));
-		}
-	}
-}
-
 /* Once: the call ends after that. Then silence, not music. */
 static void say(struct node *n, struct call *c, const char *file)
 {
-	struct media_sound s = {0}, none = {0};
-	char why[256];
-	if (*file && media_sound_load(n->media, &s, file, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(file), log_quote(why));
-	(void)media_leg_play(n->media, c->leg, s, none);
+	node_sounds_play(n, c->leg, file, "");
 }
 
 /* Music, preceded by the greeting the first time. A queue without files waits in silence. */
 static void music_on(struct node *n, struct call *c, bool greeting)
 {
-	struct media_sound g = {0}, m = {0};
-	char why[256];
-	if (greeting && *c->queue->greeting &&
-	    media_sound_load(n->media, &g, c->queue->greeting, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->greeting),
-			 log_quote(why));
-	if (*c->queue->music && media_sound_load(n->media, &m, c->queue->music, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->music), log_quote(why));
-	(void)media_leg_play(n->media, c->leg, g, m);
+	node_sounds_play(n, c->leg, greeting ? c->queue->greeting : "", c->queue->music);
 }
 
 enum {
@@ -144,15 +111,7 @@ enum {
 static void moment_h(void *arg)
 {
 	struct call *c = arg;
-	struct node *n = c->n;
-	struct media_sound s = {0}, m = {0};
-	char why[256];
-	if (*c->queue->moment && media_sound_load(n->media, &s, c->queue->moment, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->moment),
-			 log_quote(why));
-	if (*c->queue->music && media_sound_load(n->media, &m, c->queue->music, why))
-		log_warn("sound.bad", "file=%s why=%s", log_quote(c->queue->music), log_quote(why));
-	(void)media_leg_play(n->media, c->leg, s, m);
+	node_sounds_play(c->n, c->leg, c->queue->moment, c->queue->music);
 }
 
 static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp)
@@ -440,9 +399,7 @@ int calls_open(struct node *n)
 	int err = hash_alloc(&n->calls, NODE_HASH_BUCKETS);
 	if (!err)
 		err = hash_alloc(&n->offers, NODE_HASH_BUCKETS);
-	if (!err)
-		sounds_load(n);
-	return err;
+	return err ? err : node_sounds_open(n);
 }
 
 void calls_limits(struct node *n)
@@ -451,7 +408,6 @@ void calls_limits(struct node *n)
 	struct sip_limits limits = node_sip_limits(n->conf, trunks);
 	if (n->ua)
 		sip_ua_limits(n->ua, &limits);
-	sounds_load(n); /* new ones, before the first caller who would hear them */
 }
 
 int calls_listen(struct node *n)
@@ -504,6 +460,7 @@ void calls_goodbye(struct node *n)
 
 void calls_close(struct node *n)
 {
+	node_sounds_close(n);
 	tmr_cancel(&n->tmr_moving);
 	hash_flush(n->calls);
 	hash_flush(n->offers);

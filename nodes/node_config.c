@@ -5,6 +5,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/node_guard.h"
+#include "nodes/node_sounds.h"
 #include "nodes/node_tasks.h"
 #include "nodes/desk/desk.h"
 #include "nodes/wall/wall.h"
@@ -86,6 +87,16 @@ static int send_h(void *arg, uint16_t to, Envelope *env, const void *payload, si
 	return node_mesh_send(arg, to, env, payload, len);
 }
 
+static bool ready_h(void *arg, const struct conf *conf)
+{
+	return node_sounds_ready(arg, conf);
+}
+
+static void prepare_h(void *arg, const struct conf *conf, const atomic_bool *stop)
+{
+	node_sounds_prepare(arg, conf, stop);
+}
+
 /* An agent whose name others may still show keeps it, without a password, until a restart. */
 static bool keep_h(uint64_t agent, void *arg)
 {
@@ -125,7 +136,12 @@ int node_config_signals(void)
 
 int node_config_open(struct node *n)
 {
-	const struct live_ops ops = {.send = send_h, .use = use_h, .keep_agent = keep_h, .arg = n};
+	const struct live_ops ops = {.send = send_h,
+				     .use = use_h,
+				     .ready = ready_h,
+				     .prepare = prepare_h,
+				     .keep_agent = keep_h,
+				     .arg = n};
 	tmr_init(&n->tmr_live);
 	live_run(n->live, &ops);
 	tmr_start(&n->tmr_live, LIVE_TICK_MS, tick_h, n);

@@ -18,6 +18,7 @@ struct conf *conf_free(struct conf *conf)
 	free(conf->queues);
 	conf_calendars_free(conf);
 	free(conf->agents);
+	free(conf->files);
 	free(conf);
 	return NULL;
 }

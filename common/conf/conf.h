@@ -27,6 +27,7 @@ enum {
 	CONF_TUNNELS_MAX = 32,     /* a Redis and a Sentinel of each of 16 sites */
 	CONF_USER_SIZE = 32,
 	CONF_CALENDARS_MAX = 256,  /* different ones; queues share them */
+	CONF_FILES_MAX = 2048,     /* sounds, calendars and customers: see common/conf/files.h */
 };
 
 enum conf_role { CONF_NODE, CONF_BROKER, CONF_GATEWAY };
@@ -74,6 +75,14 @@ struct conf_site {
 
 struct hours_calendar;
 struct hours_zone;
+
+/* A file that cluster.yaml names. */
+enum conf_file_kind { CONF_FILE_SOUND, CONF_FILE_CALENDAR, CONF_FILE_CUSTOMERS };
+struct conf_file {
+	enum conf_file_kind kind;
+	char name[CONF_PATH_SIZE];      /* as it is written there */
+	char path[CONF_PATH_SIZE];      /* absolute: where this configuration has it */
+};
 
 /* When a site answers: one calendar of hours, and one of holidays that subtract. */
 struct conf_calendar {
@@ -221,11 +230,14 @@ struct conf {
 	uint64_t calendars_hash;        /* of their bytes; in hash, too */
 	struct conf_calendar *calendars;
 	struct conf_agent *agents;      /* sorted by id */
+	uint32_t files_n;
+	struct conf_file *files;        /* each name once, in order of the file */
 };
 
 /* Loads and checks. On error returns EINVAL (content) or the errno of reading, prints each problem
  * as `file:line:col: key: what; allowed: …; remedy` to err (may be NULL), leaves *ret_conf alone.
- * Relative paths are taken from the folder of the file. Free with conf_free(). */
+ * Relative paths are taken from the folder of the file; but a version that `helioctl apply` put
+ * beside the file that the path leads to has its own (common/conf/files.h). Free with conf_free(). */
 int conf_load(struct conf **ret_conf, const char *path, FILE *err);
 struct conf *conf_free(struct conf *conf);
 
@@ -233,6 +245,13 @@ struct conf *conf_free(struct conf *conf);
  * check_files: sounds must be there. */
 int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
 		   const char *agents_text, size_t agents_len, bool check_files, FILE *err);
+
+/* … where the files that it names lie in `dir`, by their hash, as `files` says: those are taken as
+ * good, whether they are there or not; files that it does not list are where their name says. */
+struct conf_files;
+int conf_load_placed(struct conf **ret_conf, const char *path, const char *text, size_t len,
+		     const char *agents_text, size_t agents_len, const struct conf_files *files,
+		     const char *dir, FILE *err);
 
 /* Of the names of the skills, in order: two configurations with the same mark mean the same by the
  * same bits. Never 0. */

@@ -108,7 +108,7 @@ static bool files_read(struct reader *r, const struct yaml_node *key, const stru
 		       struct conf_calendar *x)
 {
 	static const struct option file = {
-	    .key = "hours", .type = OPT_PATH, .offset = offsetof(struct conf_calendar, file)};
+	    .key = "hours", .type = OPT_CALENDAR, .offset = offsetof(struct conf_calendar, file)};
 	unsigned before = r->problems.errors;
 
 	if (v->kind == YAML_MAP)
@@ -179,7 +179,7 @@ void read_hours(struct reader *r, const struct yaml_node *v, void *base)
 void read_holidays(struct reader *r, const struct yaml_node *v, void *base)
 {
 	static const struct option file = {.key = "holidays",
-					   .type = OPT_PATH,
+					   .type = OPT_CALENDAR,
 					   .offset = offsetof(struct conf_calendar, holidays_file)};
 
 	if (v)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/base.h"
+#include "common/conf/files.h"
 #include "common/conf/options.h"
 
 struct text {
@@ -117,6 +118,9 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 		err = agents_load(r, &y2, agents);
 	if (err != ENOMEM)
 		check_all(r);
+	if (r->too_many_files)
+		bad(r, NULL, NULL, "let queues share them", "more than %d sounds and calendars",
+		    CONF_FILES_MAX);
 	if (agents) {
 		agents_mode_check(r, agents->st.st_mode);
 		c->hash = conf_hash_bytes(
@@ -134,8 +138,15 @@ static int read_both(struct reader *r, const struct text *cluster, const struct 
 	return err ? err : r->problems.errors ? EINVAL : 0;
 }
 
-static int load(struct conf **ret_conf, const char *path, const struct text *cluster,
-		const struct text *agents, bool check_files, FILE *err_out)
+struct source {
+	const char *path;
+	const struct text *cluster, *agents; /* agents NULL: from the disk */
+	bool check_files, files_good;
+	const struct conf_files *files;
+	const char *files_dir;
+};
+
+static int load(struct conf **ret_conf, const struct source *from, FILE *err_out)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	struct conf *c = calloc(1, sizeof(*c));
@@ -143,13 +154,16 @@ static int load(struct conf **ret_conf, const char *path, const struct text *clu
 
 	if (r && c) {
 		r->conf = c;
-		r->check_files = check_files;
-		r->problems.name[PROBLEM_CLUSTER] = path;
-		err = dir_of(path, r->dir);
+		r->check_files = from->check_files;
+		r->files = from->files;
+		r->files_dir = from->files_dir;
+		r->files_good = from->files_good;
+		r->problems.name[PROBLEM_CLUSTER] = from->path;
+		err = dir_of(from->path, r->dir);
 		if (!err)
-			err = str_copy(c->file, sizeof(c->file), path);
+			err = str_copy(c->file, sizeof(c->file), from->path);
 		if (!err)
-			err = read_both(r, cluster, agents);
+			err = read_both(r, from->cluster, from->agents);
 		else
 			file_bad(r, PROBLEM_CLUSTER, err);
 		problems_print(&r->problems, err_out);
@@ -166,8 +180,8 @@ static int load(struct conf **ret_conf, const char *path, const struct text *clu
 	return err;
 }
 
-int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
-		   const char *agents_text, size_t agents_len, bool check_files, FILE *err)
+static int load_copies(struct conf **ret_conf, struct source *from, const char *text, size_t len,
+		       const char *agents_text, size_t agents_len, FILE *err)
 {
 	struct text cluster = {.bytes = malloc(len + 1), .len = len};
 	struct text agents = {.bytes = malloc(agents_len + 1), .len = agents_len};
@@ -177,16 +191,42 @@ int conf_load_text(struct conf **ret_conf, const char *path, const char *text, s
 		memcpy(cluster.bytes, text, len);
 		if (agents_len)
 			memcpy(agents.bytes, agents_text, agents_len);
-		rc = load(ret_conf, path, &cluster, agents_text ? &agents : NULL, check_files, err);
+		from->cluster = &cluster;
+		from->agents = agents_text ? &agents : NULL;
+		rc = load(ret_conf, from, err);
 	}
 	free(cluster.bytes);
 	free(agents.bytes);
 	return rc;
 }
 
+int conf_load_text(struct conf **ret_conf, const char *path, const char *text, size_t len,
+		   const char *agents_text, size_t agents_len, bool check_files, FILE *err)
+{
+	struct source from = {.path = path, .check_files = check_files};
+
+	return load_copies(ret_conf, &from, text, len, agents_text, agents_len, err);
+}
+
+int conf_load_placed(struct conf **ret_conf, const char *path, const char *text, size_t len,
+		     const char *agents_text, size_t agents_len, const struct conf_files *files,
+		     const char *dir, FILE *err)
+{
+	struct source from = {.path = path,
+			      .check_files = true,
+			      .files_good = files != NULL,
+			      .files = files,
+			      .files_dir = dir};
+
+	return load_copies(ret_conf, &from, text, len, agents_text, agents_len, err);
+}
+
 int conf_load(struct conf **ret_conf, const char *path, FILE *err)
 {
 	struct text cluster = {0};
+	struct conf_files *files = NULL;
+	char dir[CONF_PATH_SIZE];
+	struct source from = {.path = path, .cluster = &cluster, .check_files = true};
 	int rc = file_read(path, YAML_BYTES_MAX, &cluster.bytes, &cluster.len, NULL);
 
 	if (rc) {
@@ -194,7 +234,17 @@ int conf_load(struct conf **ret_conf, const char *path, FILE *err)
 			fprintf(err, "%s: cannot be read: %s\n", path, strerror(rc));
 		return rc;
 	}
-	rc = load(ret_conf, path, &cluster, NULL, true, err);
+	rc = conf_files_applied(&files, dir, path);
+	if (rc && rc != ENOENT) {
+		if (err)
+			fprintf(err, "%s: cluster.files beside it: %s\n", path,
+				rc == EINVAL ? "not a list of files" : strerror(rc));
+	} else {
+		from.files = files;
+		from.files_dir = dir;
+		rc = load(ret_conf, &from, err);
+	}
+	free(files);
 	free(cluster.bytes);
 	return rc;
 }

@@ -15,7 +15,7 @@ static const struct option table[] = {
 	/* section       key                   type          default        meaning */
 	{SECTION_ROOT,   "cluster",            OPT_NAME,     NULL,          "name of the cluster; node certificates carry it", AT(struct conf, cluster), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "agents",             OPT_PATH,     "agents.yaml", "the file of those who may sign in", AT(struct conf, agents_file), 0, 0, NULL, NULL},
-	{SECTION_ROOT,   "directory",          OPT_PATH,     "",            "customers, a CSV file on each host: see common/directory; none: every caller is new", AT(struct conf, directory_file), 0, 0, NULL, NULL},
+	{SECTION_ROOT,   "directory",          OPT_CUSTOMERS,     "",            "customers, a CSV file: see common/directory; none: every caller is new", AT(struct conf, directory_file), 0, 0, NULL, NULL},
 	{SECTION_ROOT,   "paths",              OPT_READ,     "",            "folders of this installation", 0, 0, 0, "keys: value", read_paths},
 	{SECTION_ROOT,   "presence",           OPT_READ,     "",            "the shared directory of agents", 0, 0, 0, "redis: [host:port, …]", read_presence},
 	{SECTION_ROOT,   "journal",            OPT_READ,     "",            "how nodes sign in at the journal Redis of their machines", 0, 0, 0, "user: and password_file:", read_journal},
@@ -135,7 +135,7 @@ static const struct option table[] = {
 	{SECTION_OVERFLOW, "above",            OPT_MS,       "0s",          "with when: ewt: a newcomer is likely to wait longer", AT(struct raw_overflow, ewt_above_ms), 0, 86400000, NULL, NULL},
 	{SECTION_OVERFLOW, "to",               OPT_WORD,     NULL,          "where to", AT(struct raw_overflow, to), 0, 0, "any_open, announce, refuse, callback, voicemail", NULL},
 
-	{SECTION_HOURS,  "open",               OPT_PATH,     NULL,          "iCalendar file of the hours", AT(struct conf_calendar, file), 0, 0, NULL, NULL},
+	{SECTION_HOURS,  "open",               OPT_CALENDAR,     NULL,          "iCalendar file of the hours", AT(struct conf_calendar, file), 0, 0, NULL, NULL},
 	{SECTION_HOURS,  "holidays",           OPT_READ,     "",            "iCalendar file whose events are all closed", 0, 0, 0, "a path of at most 255 bytes", read_holidays},
 
 	{SECTION_RELAX,  "after",              OPT_MS,       NULL,          "this long in the queue", AT(struct acd_relax, after_ms), 1, 86400000, NULL, NULL},
@@ -237,6 +237,8 @@ char *option_allowed(const struct option *o, char *buf, size_t size)
 		snprintf(buf, size, "an IPv4 address of one machine, such as 192.0.2.10");
 		break;
 	case OPT_ENDPOINT: snprintf(buf, size, "IPv4:port, such as 127.0.0.1:6401"); break;
+	case OPT_CALENDAR:
+	case OPT_CUSTOMERS:
 	case OPT_PATH: snprintf(buf, size, "a path of at most %d bytes", CONF_PATH_SIZE - 1); break;
 	case OPT_SOUND:
 		snprintf(buf, size, "an audio file that this user can read (WAV, FLAC, Ogg …)");

@@ -34,7 +34,9 @@ enum option_type {
 	OPT_IP,        /* char[CONF_HOST_SIZE] */
 	OPT_ENDPOINT,  /* struct conf_endpoint */
 	OPT_PATH,      /* char[CONF_PATH_SIZE], made absolute */
-	OPT_SOUND,     /* as OPT_PATH, must be readable */
+	OPT_SOUND,     /* as OPT_PATH, must be readable; travels with the configuration */
+	OPT_CALENDAR,  /* as OPT_PATH; travels, too */
+	OPT_CUSTOMERS, /* so */
 	OPT_ZONE,      /* char[48] */
 	OPT_LANGUAGE,  /* char[8] */
 	OPT_CODEC,     /* enum conf_codec */
@@ -89,6 +91,10 @@ struct reader {
 	bool check_files;           /* false for text that did not come from a disk (fuzzing) */
 	bool no_memory;
 	char dir[CONF_PATH_SIZE];   /* relative paths start here */
+	const struct conf_files *files; /* NULL: files are where their names say */
+	const char *files_dir;          /* by hash */
+	bool files_good;                /* not looked at: whoever says where they are knows */
+	bool too_many_files;
 	char path[512];             /* "sites.oslo.nodes.oslo1", for messages */
 	unsigned site;              /* being read */
 	/* conf->daemons, queues, agents with the places they came from */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/base.h"
+#include "common/conf/files.h"
 
 __attribute__((format(printf, 6, 0))) static void report(struct reader *r,
 							 const struct yaml_node *at, bool warning,
@@ -209,6 +210,39 @@ static bool path_make(struct reader *r, const char *s, char dst[CONF_PATH_SIZE])
 	return true;
 }
 
+/* Remembers a file that is named here, and says where it is: by hash, or by its name. */
+static bool file_place(struct reader *r, enum option_type type, const char *s,
+		       char dst[CONF_PATH_SIZE])
+{
+	struct conf *c = r->conf;
+	const struct conf_listed *at = r->files ? conf_files_find(r->files, s) : NULL;
+
+	if (at ? conf_files_path(dst, r->files_dir, at->hash) != 0 : !path_make(r, s, dst))
+		return false;
+	for (uint32_t i = 0; i < c->files_n; i++)
+		if (!strcmp(c->files[i].name, s))
+			return true;
+	r->too_many_files = r->too_many_files || c->files_n == CONF_FILES_MAX;
+	/* Room is made in powers of two. */
+	bool full = !(c->files_n & (c->files_n - 1));
+	struct conf_file *more =
+	    !full || r->too_many_files
+		? c->files
+		: realloc(c->files, (c->files_n ? c->files_n * 2 : 1) * sizeof(*more));
+	if (!more)
+		r->no_memory = r->no_memory || !r->too_many_files;
+	if (!more || r->too_many_files)
+		return true; /* refused as a whole */
+	c->files = more;
+	struct conf_file *f = &more[c->files_n++];
+	f->kind = type == OPT_SOUND      ? CONF_FILE_SOUND
+		  : type == OPT_CALENDAR ? CONF_FILE_CALENDAR
+					 : CONF_FILE_CUSTOMERS;
+	str_copy(f->name, sizeof(f->name), s);
+	str_copy(f->path, sizeof(f->path), dst);
+	return true;
+}
+
 static bool zone_known(struct reader *r, const char *s)
 {
 	char path[128];
@@ -251,11 +285,11 @@ static bool sound_read(struct reader *r, const struct option *o, const struct ya
 		return true;
 	}
 	option_allowed(o, allowed, sizeof(allowed));
-	if (!path_make(r, v->text, path)) {
-		bad(r, v, allowed, NULL, "the path is longer than %d bytes", CONF_PATH_SIZE - 1);
+	if (!text_ok(v->text) || !file_place(r, OPT_SOUND, v->text, path)) {
+		bad(r, v, allowed, NULL, "not a path, or longer than %d bytes", CONF_PATH_SIZE - 1);
 		return false;
 	}
-	if (r->check_files) {
+	if (r->check_files && !r->files_good) {
 		int err = stat(path, &st) || access(path, R_OK) ? errno : 0;
 		if (!err && !S_ISREG(st.st_mode))
 			err = EISDIR;
@@ -407,6 +441,10 @@ static bool simple_parse(struct reader *r, const struct option *o, const char *s
 		memcpy(dst, &endpoint, sizeof(endpoint));
 		return true;
 	case OPT_PATH: return len > 0 && text_ok(s) && path_make(r, s, dst);
+	case OPT_CALENDAR:
+	case OPT_CUSTOMERS:
+		return len > 0 && text_ok(s) && len < CONF_PATH_SIZE &&
+		       file_place(r, o->type, s, dst);
 	case OPT_ZONE: return zone_known(r, s) && !str_copy(dst, 48, s);
 	case OPT_CODEC:
 		if (strcmp(s, "opus") && strcmp(s, "pcmu"))

@@ -15,7 +15,7 @@ enum { COPY_PATH_SIZE = CONF_PATH_SIZE + 40 };
 static void copy_path(char dst[static COPY_PATH_SIZE], const char *dir, uint32_t version,
 		      const char *suffix)
 {
-	snprintf(dst, COPY_PATH_SIZE, "%.255s/config-%" PRIu32 ".bundle%s", dir, version, suffix);
+	snprintf(dst, COPY_PATH_SIZE, "%.255s/config-%" PRIu32 ".%s", dir, version, suffix);
 }
 
 uint32_t copies_below(const char *dir, uint32_t below)
@@ -38,30 +38,63 @@ uint32_t copies_below(const char *dir, uint32_t below)
 	return best;
 }
 
-int copies_put(const char *dir, const struct bundle *b)
+static int put(const char *dir, uint32_t version, const char *suffix, const void *bytes, size_t n)
 {
 	char fresh[COPY_PATH_SIZE], path[COPY_PATH_SIZE];
 
-	copy_path(fresh, dir, b->sig.version, ".new");
-	copy_path(path, dir, b->sig.version, "");
+	copy_path(fresh, dir, version, "new");
+	copy_path(path, dir, version, suffix);
 	/* It holds password hashes. */
-	int err = file_write(fresh, b->bytes, b->n, 0600);
+	int err = file_write(fresh, bytes, n, 0600);
 	if (!err && rename(fresh, path))
 		err = errno;
+	if (err)
+		(void)unlink(fresh);
+	return err;
+}
+
+static int files_put(const char *dir, uint32_t version, const struct conf_files *files)
+{
+	size_t n;
+	char *text = conf_files_print(files, &n);
+	int err = text ? put(dir, version, "files", text, n) : ENOMEM;
+
+	free(text);
+	return err;
+}
+
+int copies_put(const char *dir, const struct bundle *b, const struct conf_files *files)
+{
+	char path[COPY_PATH_SIZE];
+	uint32_t v = b->sig.version;
+	/* The list first: a version that is there has its list. */
+	int err = files ? files_put(dir, v, files) : 0;
+
+	if (!err)
+		err = put(dir, v, "bundle", b->bytes, b->n);
 	if (!err)
 		err = dir_sync(dir);
-	if (err) {
-		(void)unlink(fresh);
+	if (err)
 		return err;
-	}
-	uint32_t v = b->sig.version;
 	for (unsigned kept = 1; (v = copies_below(dir, v)); kept++) {
 		if (kept < COPIES_KEPT)
 			continue;
-		copy_path(path, dir, v, "");
+		copy_path(path, dir, v, "bundle");
+		(void)unlink(path);
+		copy_path(path, dir, v, "files");
 		(void)unlink(path);
 	}
 	return 0;
+}
+
+int copies_files(struct conf_files **ret, const char *dir, uint32_t version)
+{
+	char path[COPY_PATH_SIZE];
+
+	*ret = NULL;
+	copy_path(path, dir, version, "files");
+	int err = conf_files_read(ret, path);
+	return err == ENOENT ? 0 : err;
 }
 
 int copies_get(struct bundle **ret, const char *dir, uint32_t version)
@@ -70,7 +103,7 @@ int copies_get(struct bundle **ret, const char *dir, uint32_t version)
 	struct bundle *b;
 	size_t n;
 
-	copy_path(path, dir, version, "");
+	copy_path(path, dir, version, "bundle");
 	int err = file_read(path, SIGNATURE_FILE_MAX, &bytes, &n, NULL);
 	if (err)
 		return err;

@@ -61,101 +61,158 @@ static int disk_bundle(struct bundle **ret, const struct conf *c, const struct s
 	return err;
 }
 
-/* The configuration at path and, if it is signed, its bundle. errno and why. */
-static int disk_read(const char *path, FILE *err_out, struct conf **ret, struct bundle **ret_b,
-		     char why[256])
+/* The list beside the signature. ENOENT: none, or an older one that somebody's older helioctl left
+ * there. errno and why. */
+static int list_read(const char *sig_at, const struct signature *sig, const uint8_t pub[static 32],
+		     struct conf_files **ret, char why[256])
 {
-	char at[CONF_PATH_SIZE] = "";
+	char at[CONF_PATH_SIZE];
+	struct conf_files *f = NULL;
+	int err = file_beside(at, sig_at, "cluster.files");
+
+	if (!err)
+		err = conf_files_read(&f, at);
+	if (err == ENOENT)
+		return ENOENT;
+	if (!err && f->version < sig->version) {
+		log_warn("config.files_old", "file=%s version=%u list=%u", log_quote(at),
+			 sig->version, f->version);
+		free(f);
+		return ENOENT;
+	}
+	if (!err)
+		err = files_belong(f, sig) ? files_verify(f, pub, sig->cluster) : EBADMSG;
+	if (!err) {
+		*ret = f;
+		return 0;
+	}
+	snprintf(why, 256, "%.100s: %s; sign these files with `helioctl config sign`", at,
+		 err == EINVAL    ? "not a list of files"
+		 : err == EBADMSG ? "it is of another version"
+				  : strerror(err));
+	free(f);
+	return err;
+}
+
+/* The configuration at path, with the files where they lie there. Signed: with its bundle and,
+ * perhaps, its list of files; its bytes were read once and are those of the bundle. errno and why.
+ */
+static int disk_read(const char *path, FILE *err_out, struct live_offer *ret, char why[256])
+{
+	char at[CONF_PATH_SIZE] = "", wrong[256];
 	uint8_t pub[32];
 	struct signature sig;
-	struct conf *c;
-	int err = conf_load(&c, path, err_out);
+	struct live_offer o = {0};
+	int err = conf_load(&o.from, path, err_out);
 
 	if (err) {
 		snprintf(why, 256, "%.120s is wrong; `helioctl config check` says where", path);
 		return err;
 	}
-	*ret_b = NULL;
 	err = sig_path(at, path);
 	if (!err)
 		err = signature_read(&sig, at);
 	if (err == ENOENT) {
-		*ret = c;
+		o.c = o.from;
+		o.from = NULL;
+		*ret = o;
 		return 0;
 	}
 	if (err) {
 		snprintf(why, 256, "%.150s: %s; `helioctl config sign` makes it", at,
 			 err == EINVAL ? "not a signature" : strerror(err));
-	} else if ((err = pub_read(pub, c))) {
-		snprintf(why, 256, "%.150s/cluster.pub: %s; helio-keys makes it", c->keys_dir,
+	} else if ((err = pub_read(pub, o.from))) {
+		snprintf(why, 256, "%.150s/cluster.pub: %s; helio-keys makes it", o.from->keys_dir,
 			 strerror(err));
-	} else if ((err = disk_bundle(ret_b, c, &sig))) {
+	} else if ((err = disk_bundle(&o.b, o.from, &sig))) {
 		snprintf(why, 256, "%.150s: %s", path, strerror(err));
+	} else if ((err = bundle_verify(o.b, pub, o.from->cluster, wrong))) {
+		snprintf(why, 256, "%.100s: %.60s; sign these files with `helioctl config sign`",
+			 at, wrong);
 	} else {
-		char wrong[256];
-		err = bundle_verify(*ret_b, pub, c->cluster, wrong);
-		if (err)
-			snprintf(why, 256,
-				 "%.100s: %.60s; sign these files with `helioctl config sign`", at,
-				 wrong);
+		err = list_read(at, &sig, pub, &o.files, why);
+		err = err == ENOENT ? 0 : err;
 	}
-	conf_free(c);
-	if (err) {
-		free(*ret_b);
-		*ret_b = NULL;
-		return err;
-	}
-	const struct bundle *b = *ret_b;
-	err = conf_load_text(ret, path, (const char *)b->bytes + b->cluster_at, b->cluster_n,
-			     (const char *)b->bytes + b->agents_at, b->agents_n, true, err_out);
-	if (err) {
-		free(*ret_b);
-		*ret_b = NULL;
-		snprintf(why, 256, "%.120s changed while it was read", path);
-	}
+	if (err)
+		live_offer_free(&o);
+	else
+		*ret = o;
 	return err;
 }
 
 /* ---- the start ---- */
 
+/* A copy that can be run on. errno and why. */
+static int copy_read(const struct live *l, uint32_t v, bool gather, struct live_offer *ret,
+		     char why[256])
+{
+	struct live_offer o = {0};
+	int err = copies_get(&o.b, l->state, v);
+
+	if (!err)
+		err = copies_files(&o.files, l->state, v);
+	if (err) {
+		snprintf(why, 256, "%s", strerror(err));
+	} else {
+		err = bundle_verify(o.b, l->pub, l->base->cluster, why);
+		if (!err && o.files &&
+		    (!files_belong(o.files, &o.b->sig) ||
+		     files_verify(o.files, l->pub, l->base->cluster))) {
+			snprintf(why, 256, "config-%u.files is not its list", v);
+			err = EBADMSG;
+		}
+		if (!err && o.files && gather)
+			err = store_gather(l->store, o.files, l->role, l->base, true, NULL, why);
+		if (!err)
+			err = live_text_read(l, o.b, o.files, &o.c, why);
+	}
+	if (err)
+		live_offer_free(&o);
+	else
+		*ret = o;
+	return err;
+}
+
+static void base_set(struct live *l, struct live_offer *o)
+{
+	conf_free(l->base);
+	free(l->bundle);
+	free(l->files);
+	l->base = l->now = o->c;
+	l->bundle = o->b;
+	l->files = o->files;
+	l->mark = files_mark(l->files);
+	o->c = NULL;
+	o->b = NULL;
+	o->files = NULL;
+	live_offer_free(o);
+}
+
 /* A newer version that ran here before; bad copies are named and passed over. */
-static void copies_look(struct live *l, FILE *err_out)
+static void copies_look(struct live *l)
 {
 	uint32_t v = UINT32_MAX;
 
 	while (l->has_pub && (v = copies_below(l->state, v)) > live_version(l)) {
-		struct bundle *b = NULL;
-		struct conf *c = NULL;
+		struct live_offer o = {0};
 		char why[256] = "it cannot be used here";
-		int err = copies_get(&b, l->state, v);
-		if (err)
-			snprintf(why, sizeof(why), "%s", strerror(err));
-		else
-			err = bundle_verify(b, l->pub, l->base->cluster, why);
-		if (!err)
-			err = conf_load_text(&c, l->path, (const char *)b->bytes + b->cluster_at,
-					     b->cluster_n, (const char *)b->bytes + b->agents_at,
-					     b->agents_n, true, err_out);
-		if (!err && !conf_daemon_by_name(c, l->name)) {
+		int err = copy_read(l, v, true, &o, why);
+		if (!err && !conf_daemon_by_name(o.c, l->name)) {
 			snprintf(why, sizeof(why), "%s is not in it", l->name);
-			conf_free(c);
+			live_offer_free(&o);
 			err = ENOENT;
 		}
 		if (err) {
 			log_error("config.copy_bad",
 				  "version=%u why=%s remedy=\"remove config-%u.bundle in %s\"", v,
 				  log_quote(why), v, l->state);
-			free(b);
 			continue;
 		}
 		if (!l->bundle)
 			log_warn("config.unsigned_passed_over",
 				 "file=%s version=%u remedy=\"helioctl config sign, then apply\"",
 				 log_quote(l->path), v);
-		conf_free(l->base);
-		free(l->bundle);
-		l->base = l->now = c;
-		l->bundle = b;
+		base_set(l, &o);
 		return;
 	}
 }
@@ -167,24 +224,26 @@ static void copies_carry(struct live *l)
 	uint32_t v = live_version(l);
 
 	while (v && (v = copies_below(l->state, v))) {
-		struct bundle *b = NULL;
-		struct conf *c = NULL;
+		struct live_offer o = {0};
 		char why[256];
-		int err = copies_get(&b, l->state, v);
-		if (!err)
-			err = bundle_verify(b, l->pub, l->base->cluster, why);
-		if (!err)
-			err = conf_load_text(&c, l->path, (const char *)b->bytes + b->cluster_at,
-					     b->cluster_n, (const char *)b->bytes + b->agents_at,
-					     b->agents_n, true, NULL);
-		if (!err)
-			err = conf_carry(l->base, c);
+		int err = copy_read(l, v, false, &o, why);
+		if (!err && (err = conf_carry(l->base, o.c)))
+			snprintf(why, sizeof(why), "%s", strerror(err));
 		if (err)
-			log_warn("config.copy_unused", "version=%u why=%s", v,
-				 log_quote(strerror(err)));
-		conf_free(c);
-		free(b);
+			log_warn("config.copy_unused", "version=%u why=%s", v, log_quote(why));
+		live_offer_free(&o);
 	}
+}
+
+/* The files of what lies on the disk, kept as those of any version. */
+static int files_start(struct live *l, struct live_offer *o, char why[256])
+{
+	if (o->files) {
+		int err = store_gather(l->store, o->files, l->role, o->from, true, NULL, why);
+		if (err)
+			return err;
+	}
+	return o->c ? 0 : live_text_read(l, o->b, o->files, &o->c, why);
 }
 
 static int start(struct live *l, enum conf_role role, FILE *err_out, char why[256])
@@ -196,16 +255,30 @@ static int start(struct live *l, enum conf_role role, FILE *err_out, char why[25
 		snprintf(why, 256, "libsodium does not start");
 		return EIO;
 	}
-	int err = disk_read(l->path, err_out, &l->base, &l->bundle, why);
+	struct live_offer o = {0};
+	int err = disk_read(l->path, err_out, &o, why);
 	if (err)
 		return err;
-	l->now = l->base;
-	const struct conf_daemon *d = conf_daemon_by_name(l->base, l->name);
+	const struct conf *disk = o.c ? o.c : o.from;
+	const struct conf_daemon *d = conf_daemon_by_name(disk, l->name);
+	bool known =
+	    d && !conf_state_path(disk, d, l->state) &&
+	    snprintf(l->store, sizeof(l->store), "%s/files", l->state) < (int)sizeof(l->store);
+	if (known)
+		err = files_start(l, &o, why);
+	else if (!o.c)
+		err = live_text_read(l, o.b, NULL, &o.c, why);
+	if (err) {
+		live_offer_free(&o);
+		return err;
+	}
+	base_set(l, &o);
 	l->has_pub = !pub_read(l->pub, l->base);
-	if (d && !conf_state_path(l->base, d, l->state)) {
-		copies_look(l, err_out);
+	if (known) {
+		copies_look(l);
 		if (l->has_pub)
 			copies_carry(l);
+		live_sweep(l);
 	}
 	l->self = conf_daemon_by_name(l->base, l->name);
 	if (!l->self || l->self->role != role) {
@@ -229,6 +302,10 @@ int live_start(struct live **ret, const char *path, const char *name, enum conf_
 	char why[256] = "out of memory";
 	int err = l ? 0 : ENOMEM;
 
+	if (l) {
+		l->role = role;
+		l->fetch.fd = -1;
+	}
 	if (!err && (str_copy(l->path, sizeof(l->path), path) ||
 		     str_copy(l->name, sizeof(l->name), name))) {
 		err = ENAMETOOLONG;
@@ -257,12 +334,15 @@ struct live *live_free(struct live *l)
 {
 	if (!l)
 		return NULL;
+	live_taking_end(l);
 	live_fetch_end(l);
 	free(l->put.bytes);
+	free(l->put.list);
 	if (l->now != l->base)
 		conf_free(l->now);
 	conf_free(l->base);
 	free(l->bundle);
+	free(l->files);
 	free(l->rows);
 	free(l);
 	return NULL;
@@ -285,198 +365,82 @@ const struct conf_daemon *live_self(const struct live *l)
 
 void live_run(struct live *l, const struct live_ops *ops)
 {
+	live_taking_end(l);
 	l->ops = *ops;
 }
 
-/* ---- taking ---- */
+/* ---- from the disk, while it runs ---- */
 
-/* The new one in place of what runs. c is consumed. */
-static int use(struct live *l, struct conf *c, char why[256])
+static int reload_unsigned(struct live *l, struct live_offer *o, uint64_t now_us, char why[256])
 {
-	char roll[256] = "";
-	bool needs_roll = conf_needs_roll(l->base, c, l->name, roll);
-	int err = conf_live(c, l->base, l->now, l->ops.keep_agent, l->ops.arg);
-
-	if (err)
-		snprintf(why, 256, "%s",
-			 err == E2BIG ? "too many queues, counting removed ones that are still "
-					"served; roll the daemons first"
-				      : strerror(err));
-	else
-		err = l->ops.use ? l->ops.use(l->ops.arg, c, why) : 0;
-	if (err) {
-		conf_free(c);
-		return EINVAL;
-	}
-	if (l->now != l->base)
-		conf_free(l->now);
-	l->now = c;
-	if (needs_roll && (!l->needs_roll || strcmp(roll, l->roll_why) != 0))
-		log_warn("config.needs_roll", "why=%s remedy=\"deploy/roll\"", log_quote(roll));
-	l->needs_roll = needs_roll;
-	memcpy(l->roll_why, roll, sizeof(roll));
-	l->taken++;
-	return 0;
-}
-
-/* The first problem that conf_load_text() printed. */
-static void first_line(char why[256], const char *said)
-{
-	snprintf(why, 256, "%.*s", (int)(said ? strcspn(said, "\n") : 0), said ? said : "");
-	if (!*why)
-		snprintf(why, 256, "it cannot be used here");
-}
-
-static int text_check(struct live *l, const struct bundle *b, struct conf **ret, char why[256])
-{
-	char *said = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&said, &n);
-	int err = conf_load_text(ret, l->path, (const char *)b->bytes + b->cluster_at, b->cluster_n,
-				 (const char *)b->bytes + b->agents_at, b->agents_n, true, f);
-
-	if (f)
-		fclose(f);
-	if (err)
-		first_line(why, said);
-	free(said);
-	return err ? EINVAL : 0;
-}
-
-static void refuse(struct live *l, const struct bundle *b, uint64_t now_us, const char *why)
-{
-	l->refused.version = b->sig.version;
-	l->refused.at_us = now_us;
-	str_copy(l->refused.why, sizeof(l->refused.why), why);
-	l->refusals++;
-	log_error("config.refused", "version=%u running=%u why=%s", b->sig.version, live_version(l),
-		  log_quote(why));
-}
-
-int live_take(struct live *l, struct bundle *b, uint64_t now_us, char ret_why[256])
-{
-	struct conf *c = NULL;
-	uint32_t before = live_version(l);
+	uint64_t hash = o->c->hash;
 	int err = EINVAL;
 
-	if (!l->has_pub)
-		snprintf(ret_why, 256, "no %.150s/cluster.pub to check it with", l->base->keys_dir);
-	else
-		err = bundle_verify(b, l->pub, l->base->cluster, ret_why);
-	if (!err && b->sig.version <= before) {
-		snprintf(ret_why, 256, "version %u runs already; sign it anew for a higher number",
-			 before);
-		err = EALREADY;
-	}
-	if (!err)
-		err = text_check(l, b, &c, ret_why);
-	if (!err)
-		err = use(l, c, ret_why);
-	if (err) {
-		/* An old one is no news: two ways brought the same. */
-		if (err != EALREADY)
-			refuse(l, b, now_us, ret_why);
-		free(b);
-		return EINVAL;
-	}
-	if (l->fetch.version <= b->sig.version)
-		live_fetch_end(l);
-	/* What was removed from it may still have callers after a restart: copies_carry(). */
-	if (l->bundle && copies_below(l->state, before + 1) != before)
-		(void)copies_put(l->state, l->bundle);
-	free(l->bundle);
-	l->bundle = b;
-	memset(&l->refused, 0, sizeof(l->refused));
-	int unkept = copies_put(l->state, b);
-	if (unkept)
-		log_error("config.not_kept", "version=%u dir=%s err=%s", b->sig.version,
-			  log_quote(l->state), log_quote(strerror(unkept)));
-	log_info("config.taken", "version=%u before=%u hash=%016llx", b->sig.version, before,
-		 (unsigned long long)l->now->hash);
-	live_news_all(l, now_us);
-	return 0;
-}
-
-static int reload_unsigned(struct live *l, struct conf *c, char why[256])
-{
-	uint64_t hash = c->hash;
-
-	if (l->bundle) {
+	if (l->bundle)
 		snprintf(why, 256,
 			 "%.100s is not signed, version %u runs; `helioctl config sign` first",
 			 l->path, live_version(l));
-		conf_free(c);
-		return EINVAL;
-	}
-	if (strcmp(c->cluster, l->base->cluster) != 0) {
-		snprintf(why, 256, "it is of the cluster \"%.30s\"", c->cluster);
-		conf_free(c);
-		return EINVAL;
-	}
-	if (hash == l->now->hash) {
+	else if (strcmp(o->c->cluster, l->base->cluster) != 0)
+		snprintf(why, 256, "it is of the cluster \"%.30s\"", o->c->cluster);
+	else if (hash == l->now->hash) {
 		snprintf(why, 256, "nothing has changed");
-		conf_free(c);
-		return 0;
+		err = 0;
+	} else {
+		err = live_take(l, o, now_us, why);
+		if (!err)
+			snprintf(why, 256, "in use now, unsigned");
 	}
-	int err = use(l, c, why);
-	if (!err) {
-		snprintf(why, 256, "in use now, unsigned");
-		log_info("config.taken", "version=0 hash=%016llx", (unsigned long long)hash);
-	}
+	live_offer_free(o);
 	return err;
 }
 
-static int reload_signed(struct live *l, struct bundle *b, uint64_t hash, uint64_t now_us,
-			 char why[256])
+static int reload_signed(struct live *l, struct live_offer *o, uint64_t now_us, char why[256])
 {
-	if (b->sig.version == live_version(l)) {
-		bool same = hash == l->now->hash;
-		free(b);
-		if (same) {
-			snprintf(why, 256, "nothing has changed");
-			return 0;
-		}
-		l->conflicts++;
+	uint32_t version = o->b->sig.version;
+	/* It may be the same version that came from elsewhere, without the list that is here. */
+	bool more =
+	    version == live_version(l) && o->files && !l->files && o->from->hash == l->now->hash;
+	int err = EINVAL;
+
+	if (version == live_version(l) && !more) {
+		bool same =
+		    o->from->hash == l->now->hash && (!o->files || files_mark(o->files) == l->mark);
+		l->conflicts += !same;
 		snprintf(why, 256,
-			 "version %u runs with other bytes; `helioctl config sign` gives the next",
+			 same ? "nothing has changed"
+			      : "version %u runs with other bytes; `helioctl config sign` gives "
+				"the next",
 			 live_version(l));
-		return EINVAL;
-	}
-	uint32_t version = b->sig.version;
-	if (version < live_version(l)) {
-		free(b);
+		err = same ? 0 : EINVAL;
+	} else if (version < live_version(l)) {
 		snprintf(why, 256, "version %u runs, this is %u; sign it anew to return to it",
 			 live_version(l), version);
-		return EINVAL;
+	} else {
+		err = live_take(l, o, now_us, why);
+		if (!err)
+			snprintf(why, 256, "version %u is in use now", version);
 	}
-	int err = live_take(l, b, now_us, why);
-	if (!err)
-		snprintf(why, 256, "version %u is in use now", version);
+	live_offer_free(o);
 	return err;
 }
 
 int live_reload(struct live *l, uint64_t now_us, char ret_why[256])
 {
-	struct conf *c = NULL;
-	struct bundle *b = NULL;
+	struct live_offer o = {0};
 	char *said = NULL;
 	size_t n = 0;
 	FILE *f = open_memstream(&said, &n);
-	int err = disk_read(l->path, f, &c, &b, ret_why);
+	int err = disk_read(l->path, f, &o, ret_why);
 
 	if (f)
 		fclose(f);
 	if (err && said && *said)
-		first_line(ret_why, said);
+		live_first_line(ret_why, said);
 	free(said);
-	if (!err && b) {
-		uint64_t hash = c->hash;
-		conf_free(c);
-		err = reload_signed(l, b, hash, now_us, ret_why);
-	} else if (!err) {
-		err = reload_unsigned(l, c, ret_why);
-	}
 	if (!err)
+		err = o.b ? reload_signed(l, &o, now_us, ret_why)
+			  : reload_unsigned(l, &o, now_us, ret_why);
+	if (!err || err == EINPROGRESS)
 		return 0;
 	l->refusals++;
 	log_error("config.reload_refused", "file=%s why=%s", log_quote(l->path),

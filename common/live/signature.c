@@ -127,3 +127,60 @@ int signature_read(struct signature *ret, const char *path)
 	free(bytes);
 	return err;
 }
+
+static void sig_digest(uint8_t dst[static CONF_FILE_HASH], const struct signature *sig)
+{
+	char buf[SIGNATURE_TEXT_MAX];
+
+	signature_print(buf, sig);
+	crypto_generichash(dst, CONF_FILE_HASH, (const uint8_t *)buf, strlen(buf), NULL, 0);
+}
+
+void files_sign(struct conf_files *f, const struct signature *sig, const uint8_t secret[static 64])
+{
+	size_t n;
+
+	str_copy(f->cluster, sizeof(f->cluster), sig->cluster);
+	f->version = sig->version;
+	sig_digest(f->of, sig);
+	char *signed_text = conf_files_signed_text(f, &n);
+	helio_assert(signed_text);
+	crypto_sign_detached(f->signature, NULL, (const uint8_t *)signed_text, n, secret);
+	free(signed_text);
+}
+
+int files_verify(const struct conf_files *f, const uint8_t pub[static 32], const char *cluster)
+{
+	size_t n;
+	char *signed_text = conf_files_signed_text(f, &n);
+
+	if (!signed_text)
+		return ENOMEM;
+	int bad = crypto_sign_verify_detached(f->signature, (const uint8_t *)signed_text, n, pub) ||
+		  strcmp(f->cluster, cluster) != 0;
+	free(signed_text);
+	return bad ? EBADMSG : 0;
+}
+
+bool files_belong(const struct conf_files *f, const struct signature *sig)
+{
+	uint8_t of[CONF_FILE_HASH];
+
+	sig_digest(of, sig);
+	return f->version == sig->version && !memcmp(of, f->of, sizeof(of));
+}
+
+uint64_t files_mark(const struct conf_files *f)
+{
+	uint8_t hash[CONF_FILE_HASH];
+	uint64_t mark = 0;
+	size_t n;
+	char *list = f ? conf_files_print(f, &n) : NULL;
+
+	if (!list)
+		return 0;
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)list, n, NULL, 0);
+	free(list);
+	memcpy(&mark, hash, sizeof(mark));
+	return mark ? mark : 1;
+}

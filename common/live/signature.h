@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "common/conf/conf.h"
+#include "common/conf/files.h"
 
 enum { SIGNATURE_DIGEST_LEN = 32, SIGNATURE_TEXT_MAX = 1024, SIGNATURE_FILE_MAX = 40 << 20 };
 
@@ -41,6 +42,17 @@ void signature_print(char dst[static SIGNATURE_TEXT_MAX], const struct signature
 int signature_parse(struct signature *ret, const char *text, size_t n);
 /* ENOENT when there is none; EINVAL when it is not one. */
 int signature_read(struct signature *ret, const char *path);
+
+/* ---- cluster.files, common/conf/files.h: signed, and tied to one cluster.sig --------------------
+ */
+
+void files_sign(struct conf_files *f, const struct signature *sig, const uint8_t secret[static 64]);
+/* EBADMSG: not signed with that key, or of another cluster; ENOMEM. */
+int files_verify(const struct conf_files *f, const uint8_t pub[static 32], const char *cluster);
+/* Is it the list of that version? */
+bool files_belong(const struct conf_files *f, const struct signature *sig);
+/* The start of its hash, for news; never 0. 0: f is NULL, or there is no memory. */
+uint64_t files_mark(const struct conf_files *f);
 
 /* Beside path: "DIR/name". errno. */
 int file_beside(char dst[static CONF_PATH_SIZE], const char *path, const char *name);

@@ -1,16 +1,22 @@
 /*
  * From daemon to daemon. Digests before data: who hears of a newer version asks whoever said so,
- * part after part, and takes it whole.
+ * part after part: for the list of its files, for those that it has not got, then for the bundle.
  *
- *   behind ──ConfigAsk(version, offset, 8)──► ahead
- *          ◄──ConfigPart × 8────────────────
- *          ──ConfigAsk(version, next, 8)────► …          then live_take()
+ *   behind ──ConfigAsk(version, what, offset, 8)──► ahead
+ *          ◄──ConfigPart × 8──────────────────────
+ *          ──ConfigAsk(version, what, next, 8)────► …          then live_take()
+ *
+ * A file goes to the disk as it comes (page cache: nothing waits for the disk); live_take() hashes
+ * and syncs it. What came of an earlier try is not asked for again.
  */
 #include "common/live/live_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/base.h"
 #include "common/log/log.h"
@@ -40,6 +46,7 @@ static void news_fill(const struct live *l, ConfigNews *news)
 	news->hash = l->now->hash;
 	news->flags = own_flags(l);
 	news->refused = l->refused.version;
+	news->files = l->mark;
 }
 
 /* A broker adds what it knows of its own site; in as many messages as it takes. */
@@ -98,7 +105,9 @@ static void row_set(struct live_row *r, uint32_t version, uint64_t hash, uint32_
 {
 	if (r->heard_us > heard_us)
 		return;
-	r->conflict_said = r->conflict_said && r->version == version && r->hash == hash;
+	bool other = r->version != version || r->hash != hash;
+	r->conflict_said = r->conflict_said && !other;
+	r->files = other ? 0 : r->files;
 	r->version = version;
 	r->hash = hash;
 	r->flags = flags;
@@ -111,8 +120,9 @@ static void conflict_look(struct live *l, uint32_t i)
 {
 	struct live_row *r = &l->rows[i];
 
-	if (!r->version || r->version != live_version(l) || r->hash == l->now->hash ||
-	    r->conflict_said)
+	bool same = r->hash == l->now->hash && (!r->files || !l->mark || r->files == l->mark);
+
+	if (!r->version || r->version != live_version(l) || same || r->conflict_said)
 		return;
 	r->conflict_said = true;
 	l->conflicts++;
@@ -127,40 +137,119 @@ static void conflict_look(struct live *l, uint32_t i)
 
 void live_fetch_end(struct live *l)
 {
-	free(l->fetch.bytes);
-	memset(&l->fetch, 0, sizeof(l->fetch));
+	struct live_fetch *f = &l->fetch;
+
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	free(f->bytes);
+	free(f->list);
+	*f = (struct live_fetch){.fd = -1};
+}
+
+static void fetch_refuse(struct live *l, uint64_t now_us, const char *why)
+{
+	struct live_fetch f = l->fetch;
+
+	live_fetch_end(l);
+	live_refuse(l, f.version, f.hash, f.mark, now_us, why);
 }
 
 static void ask(struct live *l, uint64_t now_us)
 {
 	Envelope env = Envelope_init_zero;
+	struct live_fetch *f = &l->fetch;
+	ConfigAsk *a = &env.body.config_ask;
 
 	env.which_body = Envelope_config_ask_tag;
-	env.body.config_ask.version = l->fetch.version;
-	env.body.config_ask.offset = l->fetch.got;
-	env.body.config_ask.parts = LIVE_PARTS_MAX;
-	l->fetch.asked_us = now_us;
-	(void)out(l, l->fetch.from, &env, NULL, 0);
+	a->version = f->version;
+	a->offset = f->got;
+	a->parts = LIVE_PARTS_MAX;
+	a->what = f->what;
+	if (f->what == WHAT_FILE) {
+		a->file.size = CONF_FILE_HASH;
+		memcpy(a->file.bytes, f->list->list[f->file].hash, CONF_FILE_HASH);
+	}
+	f->asked_us = now_us;
+	(void)out(l, f->from, &env, NULL, 0);
 }
 
-static bool refused_lately(const struct live *l, uint32_t version, uint64_t hash, uint64_t now_us)
+/* The next thing to ask for, from its first byte. */
+static void fetch_next(struct live *l, enum live_what what, uint64_t now_us)
 {
-	return l->refused.version == version && (!l->refused.hash || l->refused.hash == hash) &&
+	l->fetch.what = what;
+	free(l->fetch.bytes);
+	l->fetch.bytes = NULL;
+	l->fetch.total = l->fetch.got = 0;
+	ask(l, now_us);
+}
+
+static bool came_before(const struct live *l, const struct conf_listed *f)
+{
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	return store_has(l->store, f) || (!store_path(path, l->store, f->hash, STORE_NEW) &&
+					  !stat(path, &st) && st.st_size == (off_t)f->bytes);
+}
+
+/* From list[at] on: the first file that is missing here, then the bundle. */
+static void fetch_files(struct live *l, uint32_t at, uint64_t now_us)
+{
+	struct live_fetch *f = &l->fetch;
+	char path[STORE_PATH_SIZE];
+
+	while (at < f->list->n && (!store_wants(l->role, f->list->list[at].kind) ||
+				   came_before(l, &f->list->list[at])))
+		at++;
+	if (at == f->list->n) {
+		fetch_next(l, WHAT_BUNDLE, now_us);
+		return;
+	}
+	f->file = at;
+	int err = mkdir(l->store, 0700) && errno != EEXIST ? errno : 0;
+	if (!err)
+		err = store_path(path, l->store, f->list->list[at].hash, STORE_NEW);
+	if (!err && (f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
+		err = errno;
+	if (err) {
+		fetch_refuse(l, now_us, strerror(err));
+		return;
+	}
+	fetch_next(l, WHAT_FILE, now_us);
+}
+
+static bool refused_lately(const struct live *l, const ConfigNews *n, uint64_t now_us)
+{
+	return l->refused.version == n->version &&
+	       (!l->refused.hash || l->refused.hash == n->hash) && l->refused.mark == n->files &&
 	       now_us - l->refused.at_us < LIVE_REFUSED_MS * 1000ull;
+}
+
+/* Newer than what runs, and than what is on its way. Or what runs, with the files that came without
+ * it: from a daemon of before there were lists. */
+static bool is_news(const struct live *l, const ConfigNews *n)
+{
+	if (n->version == live_version(l))
+		return n->version && n->files && !l->files && n->hash == l->now->hash &&
+		       !l->fetch.from;
+	return n->version > live_version(l) && n->version > l->fetch.version;
 }
 
 static void fetch_consider(struct live *l, uint16_t from, const ConfigNews *news, uint64_t now_us)
 {
-	if (news->version <= live_version(l) || news->version <= l->fetch.version ||
-	    refused_lately(l, news->version, news->hash, now_us))
+	/* A gateway keeps no sounds. */
+	if (news->files && addr_is_gateway(from) && l->role != CONF_GATEWAY)
+		return;
+	if (!is_news(l, news) || refused_lately(l, news, now_us) || l->taking.on)
 		return;
 	live_fetch_end(l);
 	l->fetch.from = from;
 	l->fetch.version = news->version;
 	l->fetch.hash = news->hash;
+	l->fetch.mark = news->files;
 	log_info("config.fetch", "version=%u from=%u.%u running=%u", news->version, addr_site(from),
 		 addr_ordinal(from), live_version(l));
-	ask(l, now_us);
+	fetch_next(l, news->files ? WHAT_LIST : WHAT_BUNDLE, now_us);
 }
 
 static void fetch_tick(struct live *l, uint64_t now_us)
@@ -171,37 +260,84 @@ static void fetch_tick(struct live *l, uint64_t now_us)
 		ask(l, now_us);
 		return;
 	}
-	log_warn("config.fetch_stuck", "version=%u from=%u.%u got=%u of=%u", l->fetch.version,
-		 addr_site(l->fetch.from), addr_ordinal(l->fetch.from), l->fetch.got,
-		 l->fetch.total);
+	log_warn("config.fetch_stuck", "version=%u from=%u.%u what=%d got=%u of=%u",
+		 l->fetch.version, addr_site(l->fetch.from), addr_ordinal(l->fetch.from),
+		 l->fetch.what, l->fetch.got, l->fetch.total);
 	live_fetch_end(l);
+}
+
+static void fetched_list(struct live *l, uint64_t now_us)
+{
+	struct live_fetch *f = &l->fetch;
+
+	if (conf_files_parse(&f->list, (const char *)f->bytes, f->total) ||
+	    f->list->version != f->version || !l->has_pub ||
+	    files_verify(f->list, l->pub, l->base->cluster))
+		fetch_refuse(l, now_us, "what came is not its list of files");
+	else
+		fetch_files(l, 0, now_us);
+}
+
+static void fetched_bundle(struct live *l, uint64_t now_us)
+{
+	struct live_fetch *f = &l->fetch;
+	struct live_offer o = {.hash = f->hash, .mark = f->mark};
+	char why[256];
+	int err = bundle_parse(&o.b, f->bytes, f->total);
+
+	if (err || o.b->sig.version != f->version) {
+		live_offer_free(&o);
+		fetch_refuse(l, now_us, "what came is not a configuration");
+		return;
+	}
+	o.files = f->list;
+	f->list = NULL;
+	live_fetch_end(l);
+	(void)live_take(l, &o, now_us, why);
 }
 
 static void fetched(struct live *l, uint64_t now_us)
 {
-	struct bundle *b = NULL;
-	char why[256];
-	uint32_t version = l->fetch.version;
-	uint64_t hash = l->fetch.hash;
-	int err = bundle_parse(&b, l->fetch.bytes, l->fetch.total);
+	struct live_fetch *f = &l->fetch;
 
-	if (!err && b->sig.version != version) {
-		free(b);
-		err = EBADMSG;
+	switch (f->what) {
+	case WHAT_LIST: fetched_list(l, now_us); break;
+	case WHAT_BUNDLE: fetched_bundle(l, now_us); break;
+	case WHAT_FILE:
+		(void)close(f->fd);
+		f->fd = -1;
+		fetch_files(l, f->file + 1, now_us);
+		break;
 	}
-	live_fetch_end(l);
-	if (!err) {
-		if (live_take(l, b, now_us, why) && l->refused.version == version)
-			l->refused.hash = hash;
-		return;
+}
+
+/* Is it a part of what was asked for, and the next one? */
+static bool part_fits(const struct live_fetch *f, uint16_t from, const ConfigPart *p, size_t len)
+{
+	static const uint32_t most[] = {
+	    [WHAT_BUNDLE] = BUNDLE_MAX, [WHAT_LIST] = CONF_FILES_TEXT_MAX};
+
+	if (from != f->from || p->version != f->version || p->what != (uint32_t)f->what || !len ||
+	    p->offset != f->got || !p->total || (f->total && p->total != f->total) ||
+	    p->offset > p->total || len > p->total - p->offset)
+		return false;
+	if (f->what != WHAT_FILE)
+		return p->total <= most[f->what];
+	const struct conf_listed *x = &f->list->list[f->file];
+	return p->total == x->bytes && p->file.size == CONF_FILE_HASH &&
+	       !memcmp(p->file.bytes, x->hash, CONF_FILE_HASH);
+}
+
+static int part_keep(struct live_fetch *f, const void *payload, size_t len)
+{
+	if (f->what == WHAT_FILE) {
+		ssize_t n = write(f->fd, payload, len);
+		return n < 0 ? errno : (size_t)n < len ? ENOSPC : 0;
 	}
-	l->refused.version = version;
-	l->refused.hash = hash;
-	l->refused.at_us = now_us;
-	snprintf(l->refused.why, sizeof(l->refused.why), "what came was not a configuration");
-	l->refusals++;
-	log_error("config.refused", "version=%u running=%u why=\"%s\"", version, live_version(l),
-		  l->refused.why);
+	if (!f->bytes && !(f->bytes = malloc(f->total)))
+		return ENOMEM;
+	memcpy(f->bytes + f->got, payload, len);
+	return 0;
 }
 
 static void got_part(struct live *l, uint16_t from, const ConfigPart *p, const void *payload,
@@ -209,19 +345,14 @@ static void got_part(struct live *l, uint16_t from, const ConfigPart *p, const v
 {
 	struct live_fetch *f = &l->fetch;
 
-	if (from != f->from || p->version != f->version || !len || p->offset != f->got ||
-	    !p->total || p->total > BUNDLE_MAX || (f->bytes && p->total != f->total) ||
-	    len > p->total - p->offset)
+	if (!part_fits(f, from, p, len))
 		return; /* late, doubled, or a hole: asked for again */
-	if (!f->bytes) {
-		f->bytes = malloc(p->total);
-		f->total = p->total;
-	}
-	if (!f->bytes) {
-		live_fetch_end(l);
+	f->total = p->total;
+	int err = part_keep(f, payload, len);
+	if (err) {
+		fetch_refuse(l, now_us, strerror(err));
 		return;
 	}
-	memcpy(f->bytes + f->got, payload, len);
 	f->got += (uint32_t)len;
 	f->tries = 0;
 	if (f->got == f->total)
@@ -232,28 +363,81 @@ static void got_part(struct live *l, uint16_t from, const ConfigPart *p, const v
 
 /* ---- giving ---- */
 
-static void got_ask(struct live *l, uint16_t from, const ConfigAsk *a, uint64_t now_us)
-{
-	const struct bundle *b = l->bundle;
-	uint32_t parts = a->parts < LIVE_PARTS_MAX ? a->parts : LIVE_PARTS_MAX;
+/* What an ask is about: bytes in memory, or a file. */
+struct given {
+	uint8_t *bytes; /* owned: the list; NULL: the bundle, or a file */
+	const uint8_t *from;
+	int fd;
+	size_t n;
+};
 
-	if (!b || a->version != b->sig.version) { /* it has moved on since */
-		news_send(l, from, false, now_us);
-		return;
+static bool given_find(const struct live *l, const ConfigAsk *a, struct given *ret)
+{
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	*ret = (struct given){.fd = -1};
+	switch (a->what) {
+	case WHAT_BUNDLE:
+		ret->from = l->bundle->bytes;
+		ret->n = l->bundle->n;
+		return true;
+	case WHAT_LIST:
+		ret->bytes = l->files ? (uint8_t *)conf_files_print(l->files, &ret->n) : NULL;
+		ret->from = ret->bytes;
+		return ret->bytes != NULL;
+	case WHAT_FILE:
+		for (uint32_t i = 0; l->files && a->file.size == CONF_FILE_HASH && i < l->files->n;
+		     i++)
+			if (!memcmp(l->files->list[i].hash, a->file.bytes, CONF_FILE_HASH) &&
+			    !store_path(path, l->store, a->file.bytes, ""))
+				ret->fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (ret->fd < 0 || fstat(ret->fd, &st))
+			return false;
+		ret->n = (size_t)st.st_size;
+		return true;
+	default: return false;
 	}
-	for (uint32_t at = a->offset; parts && at < b->n && l->parts_left; parts--) {
-		size_t left = b->n - at, len = left < LIVE_PART_BYTES ? left : LIVE_PART_BYTES;
+}
+
+static void give(struct live *l, uint16_t to, const ConfigAsk *a, const struct given *g)
+{
+	uint32_t parts = a->parts < LIVE_PARTS_MAX ? a->parts : LIVE_PARTS_MAX;
+	uint8_t buf[LIVE_PART_BYTES];
+
+	for (size_t at = a->offset; parts && at < g->n && l->parts_left; parts--) {
+		size_t left = g->n - at, len = left < LIVE_PART_BYTES ? left : LIVE_PART_BYTES;
 		Envelope env = Envelope_init_zero;
+		ConfigPart *p = &env.body.config_part;
+		if (g->fd >= 0 && pread(g->fd, buf, len, (off_t)at) != (ssize_t)len)
+			return;
 		env.which_body = Envelope_config_part_tag;
-		env.body.config_part.version = a->version;
-		env.body.config_part.total = (uint32_t)b->n;
-		env.body.config_part.offset = at;
-		if (out(l, from, &env, b->bytes + at, len))
+		p->version = a->version;
+		p->total = (uint32_t)g->n;
+		p->offset = (uint32_t)at;
+		p->what = a->what;
+		memcpy(&p->file, &a->file, sizeof(p->file));
+		if (out(l, to, &env, g->fd >= 0 ? buf : g->from + at, len))
 			return;
 		l->parts_left--;
 		l->parts_sent++;
-		at += (uint32_t)len;
+		at += len;
 	}
+}
+
+static void got_ask(struct live *l, uint16_t from, const ConfigAsk *a, uint64_t now_us)
+{
+	struct given g;
+
+	if (!l->bundle || a->version != live_version(l)) { /* it has moved on since */
+		news_send(l, from, false, now_us);
+		return;
+	}
+	if (given_find(l, a, &g))
+		give(l, from, a, &g);
+	free(g.bytes);
+	if (g.fd >= 0)
+		(void)close(g.fd);
 }
 
 /* ---- what comes ---- */
@@ -265,6 +449,7 @@ static void got_news(struct live *l, uint16_t from, const ConfigNews *news, uint
 	if (i == UINT32_MAX)
 		return;
 	row_set(&l->rows[i], news->version, news->hash, news->flags, news->refused, now_us);
+	l->rows[i].files = news->files;
 	conflict_look(l, i);
 	if (addr_is_broker(from) && addr_site(from) == addr_site(l->self->addr))
 		l->broker_heard_us = now_us;
@@ -284,8 +469,10 @@ static void got_news(struct live *l, uint16_t from, const ConfigNews *news, uint
 	fetch_consider(l, from, news, now_us);
 	/* Told at once what it misses: a daemon that comes back does not wait for the next round.
 	 */
-	if (news->version < live_version(l) && addr_site(from) == addr_site(l->self->addr) &&
-	    l->self->role == CONF_BROKER && !(news->flags & ROW_REFUSED))
+	bool behind = news->version < live_version(l) ||
+		      (news->version == live_version(l) && l->mark && !news->files);
+	if (behind && addr_site(from) == addr_site(l->self->addr) && l->self->role == CONF_BROKER &&
+	    !(news->flags & ROW_REFUSED))
 		news_send(l, from, false, now_us);
 }
 
@@ -294,6 +481,7 @@ bool live_message(struct live *l, const Envelope *env, const void *payload, size
 {
 	uint16_t from = (uint16_t)env->from;
 
+	live_taking_look(l, now_us);
 	switch (env->which_body) {
 	case Envelope_config_news_tag: got_news(l, from, &env->body.config_news, now_us); break;
 	case Envelope_config_ask_tag: got_ask(l, from, &env->body.config_ask, now_us); break;
@@ -308,6 +496,7 @@ bool live_message(struct live *l, const Envelope *env, const void *payload, size
 void live_tick(struct live *l, uint64_t now_us)
 {
 	l->parts_left = LIVE_PARTS_A_TICK;
+	live_taking_look(l, now_us);
 	fetch_tick(l, now_us);
 	news_round(l, l->ticks % LIVE_FAR_EVERY == 0, now_us);
 	l->ticks++;

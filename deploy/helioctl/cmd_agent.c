@@ -165,7 +165,7 @@ static int spread(struct ctl *ctl)
 {
 	char sig_path[CONF_PATH_SIZE];
 	struct signature sig;
-	struct bundle *b = NULL;
+	struct push p = {0};
 	int err = seal_init() ? EIO : file_beside(sig_path, ctl->config, "cluster.sig");
 
 	conf_free(ctl->conf);
@@ -176,12 +176,12 @@ static int spread(struct ctl *ctl)
 		return spread_unsigned(ctl);
 	int code = config_sign(ctl, ctl->conf, sig_path, 0);
 	if (code == CTL_OK)
-		code = push_bundle_make(&b, ctl->conf, sig_path);
+		code = push_make(&p, ctl->conf, sig_path);
 	if (code != CTL_OK)
 		return code;
-	uint32_t version = b->sig.version;
-	code = push_bundle(ctl, b);
-	free(b);
+	uint32_t version = p.bundle->sig.version;
+	code = push_send(ctl, &p);
+	push_free(&p);
 	if (code == CTL_SILENT) {
 		if (!ctl->json)
 			fprintf(ctl->out,

@@ -161,9 +161,12 @@ int plan_make(struct plan *ret, const struct conf *old, const struct conf *new)
 	plan_queues(&p);
 	plan_hours(&p);
 	plan_agents(&p);
+	size_t before = json_array_size(p.changes);
+	plan_files(&p);
+	bool files = json_array_size(p.changes) != before;
 	*ret = p;
 	/* Bytes may differ where the meaning does not: a comment, an order. */
-	return old->hash != new->hash;
+	return old->hash != new->hash || files;
 }
 
 void plan_free(struct plan *p)

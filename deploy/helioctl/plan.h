@@ -14,7 +14,8 @@ struct plan {
 	unsigned verbs[PLAN_CHANGED + 1];
 };
 
-/* Both configurations must outlive the plan. True when the files differ in any byte. */
+/* Both configurations must outlive the plan. True when the files, or those
+ * that they name, differ in any byte. */
 int plan_make(struct plan *ret, const struct conf *old, const struct conf *new);
 void plan_free(struct plan *p);
 /* Told by the daemons' configuration alone: who must be restarted before all of it applies. */
@@ -25,12 +26,13 @@ void plan_change(struct plan *p, const char *kind, const char *name, enum plan_v
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void plan_warn(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* plan_parts.c: one kind of thing each */
+/* plan_parts.c, plan_hours.c, plan_files.c: one kind of thing each */
 void plan_cluster(struct plan *p);
 void plan_sites(struct plan *p);
 void plan_daemons(struct plan *p);
 void plan_queues(struct plan *p);
 void plan_hours(struct plan *p);
 void plan_agents(struct plan *p);
+void plan_files(struct plan *p);
 
 #endif

@@ -158,12 +158,15 @@ static void diff_servers(struct diff *d, const char *kind, const struct conf_end
 }
 
 /* A path as its file says it: two files in two folders may mean the same sound. agents.yaml lies
- * beside the cluster file, and its path is absolute as those of sounds are. */
+ * beside the cluster file, and its path is absolute as those of passwords are. */
 static const char *as_written(const struct conf *c, const char *path)
 {
 	const char *slash = strrchr(c->agents_file, '/');
 	size_t n = slash ? (size_t)(slash - c->agents_file) + 1 : 0;
 
+	for (uint32_t i = 0; i < c->files_n; i++)
+		if (!strcmp(c->files[i].path, path))
+			return c->files[i].name;
 	return n && !strncmp(path, c->agents_file, n) ? path + n : path;
 }
 
@@ -398,6 +401,10 @@ static void queue_compare(struct plan *p, const struct conf_queue *a, const stru
 	diff_text(&d, "greeting", as_written(p->old, a->greeting), as_written(p->new, b->greeting));
 	diff_text(&d, "music", as_written(p->old, a->music), as_written(p->new, b->music));
 	diff_text(&d, "moment", as_written(p->old, a->moment), as_written(p->new, b->moment));
+	diff_text(&d, "closed_announcement", as_written(p->old, a->closed_announcement),
+		  as_written(p->new, b->closed_announcement));
+	diff_text(&d, "task_announcement", as_written(p->old, a->task_announcement),
+		  as_written(p->new, b->task_announcement));
 	if (d.n)
 		plan_change(p, "queues", b->name, PLAN_CHANGED, "%s", d.text);
 }

@@ -248,45 +248,77 @@ int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, st
 
 /* ---- sounds */
 
-static struct media_sound sound_cached(const struct media *m, const char *path, int64_t mtime_ns)
-{
-	for (uint32_t i = 0; i < m->sounds_len; i++)
-		if (m->sounds[i].mtime_ns == mtime_ns && !strcmp(m->sounds[i].path, path))
-			return (struct media_sound){i + 1};
-	return (struct media_sound){0};
-}
-
-int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256])
+static int mtime_of(const char *path, int64_t *ret_ns, char why[256])
 {
 	struct stat st;
 	if (stat(path, &st)) {
 		int err = errno;
-		snprintf(ret_why, 256, "%.180s: %s", path, strerror(err));
+		snprintf(why, 256, "%.180s: %s", path, strerror(err));
 		return err;
 	}
-	int64_t mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	struct media_sound known = sound_cached(m, path, mtime_ns);
+	*ret_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	return 0;
+}
+
+static struct media_sound sound_cached(struct media *m, const char *path, int64_t mtime_ns)
+{
+	struct media_sound found = {0};
+	pthread_mutex_lock(&m->sounds_lock);
+	for (uint32_t i = 0; i < m->sounds_len && !found.v; i++)
+		if (m->sounds[i].mtime_ns == mtime_ns && !strcmp(m->sounds[i].path, path))
+			found.v = i + 1;
+	pthread_mutex_unlock(&m->sounds_lock);
+	return found;
+}
+
+bool media_sound_known(struct media *m, const char *path)
+{
+	char why[256];
+	int64_t mtime_ns = 0;
+	return mtime_of(path, &mtime_ns, why) || sound_cached(m, path, mtime_ns).v;
+}
+
+/* e goes to the table; 0: there is no room. */
+static uint32_t sound_add(struct media *m, const struct sound_entry *e)
+{
+	uint32_t v = 0;
+	pthread_mutex_lock(&m->sounds_lock);
+	if (m->sounds_len < SOUNDS_MAX) {
+		m->sounds[m->sounds_len] = *e; /* never moves: legs point at it */
+		v = ++m->sounds_len;
+	}
+	pthread_mutex_unlock(&m->sounds_lock);
+	return v;
+}
+
+int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256])
+{
+	struct sound_entry e = {0};
+	int err = mtime_of(path, &e.mtime_ns, ret_why);
+	if (err)
+		return err;
+	struct media_sound known = sound_cached(m, path, e.mtime_ns);
 	if (known.v) {
 		*ret = known;
 		return 0;
 	}
-	if (m->sounds_len == SOUNDS_MAX) {
-		snprintf(ret_why, 256, "%.150s: more than %d sounds were loaded", path, SOUNDS_MAX);
-		return ENOSPC;
-	}
-	struct sound_entry e = {.mtime_ns = mtime_ns};
-	int err = sound_decode(path, &e.sound, ret_why);
+	err = sound_decode(path, &e.sound, ret_why);
 	if (err)
 		return err;
 	e.path = strdup(path);
-	if (!e.path) {
-		sound_free(&e.sound);
-		snprintf(ret_why, 256, "not enough memory");
-		return ENOMEM;
+	known.v = e.path ? sound_add(m, &e) : 0;
+	if (known.v) {
+		*ret = known;
+		return 0;
 	}
-	m->sounds[m->sounds_len++] = e; /* never moves: legs point at it */
-	ret->v = m->sounds_len;
-	return 0;
+	sound_free(&e.sound);
+	if (e.path)
+		snprintf(ret_why, 256, "%.150s: more than %d sounds were loaded", path, SOUNDS_MAX);
+	else
+		snprintf(ret_why, 256, "not enough memory");
+	err = e.path ? ENOSPC : ENOMEM;
+	free(e.path);
+	return err;
 }
 
 static const struct sound *sound_get(const struct media *m, struct media_sound s)

@@ -215,8 +215,9 @@ struct media {
 	struct slot *slots; /* [1..legs_max] */
 	uint32_t slot_free;
 	struct dtls_identity *identity;
+	pthread_mutex_t sounds_lock; /* the table grows on a thread that decodes, too */
 	struct sound_entry sounds[SOUNDS_MAX];
-	uint32_t sounds_len;
+	_Atomic uint32_t sounds_len;
 	uint8_t port_used[65536 / 8], port_kept[65536 / 8];
 	/* events */
 	int event_fd;

@@ -307,6 +307,7 @@ int media_start(struct media **ret_media, const struct media_conf *conf, media_e
 	m->event_fd = -1;
 	m->event_tail = &m->event_head;
 	pthread_mutex_init(&m->event_lock, NULL);
+	pthread_mutex_init(&m->sounds_lock, NULL);
 	int err = start(m, conf, ret_why);
 	if (err)
 		media_stop(m);
@@ -341,6 +342,7 @@ struct media *media_stop(struct media *m)
 	}
 	dtls_identity_free(m->identity);
 	pthread_mutex_destroy(&m->event_lock);
+	pthread_mutex_destroy(&m->sounds_lock);
 	free(m->slots);
 	free(m);
 	return NULL;

@@ -90,8 +90,11 @@ void media_hold(struct media *m);
 void media_release(struct media *m);
 
 /* Sounds: any rate and channels libsndfile reads; decoded to 8 kHz mono once, kept as G.711. Shared
- * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread. */
+ * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread; or another one, for a
+ * sound that the control thread does not ask for meanwhile: decoding takes long. */
 int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256]);
+/* Would media_sound_load() answer at once: decoded before, or not there? */
+bool media_sound_known(struct media *m, const char *path);
 
 /* ---- plain RTP (carriers, phones, plain test agents). Ports are bound before it returns, so that
  * SDP can be written. ENOSPC: media_ports are used up; EMFILE. */
