@@ -100,25 +100,28 @@ static const struct ctl_command commands[] = {
 	 "  helioctl config list --json | jq -r '.list[] | select(.role == \"node\").address'",
 	 NULL, 0, 1, false, false, cmd_config_list},
 	{"config sign", "[FILE]", "give a configuration its next version and the cluster's signature",
-	 "Writes cluster.sig beside FILE. Needs cluster.key, so it runs where that is kept and never\n"
-	 "on a host. Files that are signed already keep their version. --files signs older files\n"
-	 "anew, with the number after FILE's, which is how a cluster returns to them.\n\n"
+	 "Writes cluster.sig beside FILE, and cluster.files: the sounds, calendars and customers that\n"
+	 "it names, by their hash; these travel with it. Needs cluster.key, so it runs where that is\n"
+	 "kept and never on a host. What is signed already, to the last sound, keeps its version.\n"
+	 "--files signs older files anew, with the number after FILE's, which is how a cluster returns\n"
+	 "to them.\n\n"
 	 "  helioctl config sign centre/cluster.yaml\n"
 	 "  helioctl config sign centre/cluster.yaml --files kept/6",
 	 cmd_config_sign_options, 0, 1, false, false, cmd_config_sign},
 	{"plan", "FILE", "what FILE would change, in words; changes nothing",
 	 "Compares FILE, with the agents.yaml it names, to the configuration of --config: queues,\n"
-	 "agents, daemons, sites added, changed, removed, and what to take care of. Exit code 1 if\n"
-	 "FILE is not usable.\n\n"
+	 "agents, daemons, sites, sounds and calendars added, changed, removed, and what to take care\n"
+	 "of. Exit code 1 if FILE is not usable.\n\n"
 	 "  helioctl plan new/cluster.yaml\n"
 	 "  helioctl plan new/cluster.yaml --json | jq '.warnings'",
 	 NULL, 1, 1, true, false, cmd_plan},
 	{"apply", "[FILE]", "put a signed configuration in force: on this host, and in the cluster",
-	 "FILE, its agents.yaml and its cluster.sig are checked and refused whole if anything is\n"
-	 "wrong: a key, the signature, a version that is not newer. The difference is shown, and one\n"
-	 "rename puts both files in force on this host; the versions before are kept. Then the\n"
-	 "running daemons take it, from here and from each other, without losing a call or a\n"
-	 "session, and helioctl waits until every daemon of the cluster runs it. What cannot change\n"
+	 "FILE, its agents.yaml, cluster.sig and cluster.files are checked and refused whole if anything\n"
+	 "is wrong: a key, the signature, a sound that is another one, a version that is not newer. The\n"
+	 "difference is shown, and one rename puts all of it in force on this host; the versions before\n"
+	 "are kept. Then the running daemons take it, from here and from each other, with the sounds,\n"
+	 "calendars and customers that it names, without losing a call or a session, and helioctl waits\n"
+	 "until every daemon of the cluster runs it. What cannot change\n"
 	 "while a daemon runs is named: deploy/roll. A daemon that is down catches up by itself.\n"
 	 "Daemons never go back to an older number: --back signs the files of the version before as\n"
 	 "the next one and applies that; it needs cluster.key. On a host, which has none: deploy/roll\n"

@@ -33,23 +33,41 @@ host_config_runs() {
 		sed 's/.* //' | sort -n | tail -n 1 || true
 }
 
-# Its cluster.yaml, agents.yaml and cluster.sig as a tar: as applied here, or as a daemon keeps it.
+# Its cluster.yaml, agents.yaml, cluster.sig, and the files that travel with them, as a tar: as applied
+# here, or as a daemon keeps it.
 host_config_files() { # VERSION
-	local dir=/etc/heliograph/config/$1 bundle lengths
+	local dir=/etc/heliograph/config/$1 names=(cluster.yaml agents.yaml cluster.sig)
 	if [ ! -e "$dir/cluster.sig" ]; then
-		bundle=$(find /var/lib/heliograph -maxdepth 2 -name "config-$1.bundle" -print -quit)
-		[ -n "$bundle" ] || return 1
 		dir=$work/was
-		rm -rf "$dir"
-		install -d -m 0700 "$work" "$dir"
+		host_config_kept "$1" "$dir" || return 1
+	fi
+	if [ -e "$dir/cluster.files" ]; then names+=(cluster.files files); fi
+	tar -c -C "$dir" "${names[@]}"
+}
+# The copy of a daemon, as a folder. A gateway's has no sounds: one that has them all.
+host_config_kept() { # VERSION DIR
+	local bundle state hash whole lengths at i file
+	while read -r bundle; do
+		state=${bundle%/*} whole=yes
+		for hash in $(sed -n 's/^file: [a-z]* \([0-9a-f]*\) .*/\1/p' "$state/config-$1.files" 2>/dev/null); do
+			[ -e "$state/files/$hash" ] || whole=''
+		done
+		[ "$whole" ] || continue
+		rm -rf "$2"
+		install -d -m 0700 "$work" "$2"
 		read -r -a lengths < <(head -n 1 "$bundle")
-		local at=$(($(head -n 1 "$bundle" | wc -c) + 1)) i=2 file
+		at=$(($(head -n 1 "$bundle" | wc -c) + 1)) i=2
 		for file in cluster.sig cluster.yaml agents.yaml; do
-			tail -c "+$at" "$bundle" | head -c "${lengths[$i]}" >"$dir/$file" || [ $? = 141 ]
+			tail -c "+$at" "$bundle" | head -c "${lengths[$i]}" >"$2/$file" || [ $? = 141 ]
 			at=$((at + lengths[i])) i=$((i + 1))
 		done
-	fi
-	tar -c -C "$dir" cluster.yaml agents.yaml cluster.sig
+		if [ -e "$state/config-$1.files" ]; then
+			cp "$state/config-$1.files" "$2/cluster.files"
+			cp -r "$state/files" "$2/files"
+		fi
+		return
+	done < <(find /var/lib/heliograph -maxdepth 2 -name "config-$1.bundle")
+	return 1
 }
 
 # "SHA256 MODE OWNER GROUP PATH" a line on standard input; says new, changed or same of each.

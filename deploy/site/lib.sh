@@ -172,6 +172,20 @@ prune_keys() { # HOST DAEMON-LINES
 }
 
 incoming=/var/lib/heliograph-deploy/config
+# The list of files that travel with a configuration, and these by their hash: where apply finds them.
+stage_listed() { # FOLDER
+	local hash name from
+	[ -e "$1/cluster.files" ] || return 0
+	stage_file 640 root root $incoming/cluster.files "$1/cluster.files"
+	while read -r _ hash _ name; do
+		from=$1/files/$hash
+		if [ ! -e "$from" ]; then
+			case $name in /*) from=$name ;; *) from=$1/$name ;; esac
+		fi
+		grep -q " $incoming/files/$hash$" "$stage/MANIFEST" ||
+			stage_file 640 root root "$incoming/files/$hash" "$from"
+	done < <(sed -n 's/^file: //p' "$1/cluster.files")
+}
 # The configuration waits there whole until `helioctl apply` takes it.
 stage_config() {
 	local file
@@ -179,12 +193,14 @@ stage_config() {
 	stage_file 640 root root $incoming/agents.yaml "$folder/agents.yaml"
 	[ ! -e "$folder/cluster.sig" ] ||
 		stage_file 640 root root $incoming/cluster.sig "$folder/cluster.sig"
+	stage_listed "$folder"
 	# Passwords of nodes: beside the configuration, where it looks for them.
 	for file in "$folder"/presence/password.{node,journal}; do
 		[ -e "$file" ] || continue
 		stage_file 600 root root "$incoming/presence/${file##*/}" "$file"
 		stage_file 600 heliograph heliograph "/etc/heliograph/presence/${file##*/}" "$file"
 	done
+	# In their places, too: a host whose helioctl is of the version before looks for them there.
 	for file in "$folder"/hours/*.ics; do
 		[ -e "$file" ] || continue
 		stage_file 644 root root "$incoming/hours/${file##*/}" "$file"
