@@ -94,7 +94,7 @@ static void every_mistake_is_told_with_its_line(void **arg)
 	refused("number,segment\n123,Key\n", "c.csv:2: segment: 'Key' does not fit");
 }
 
-static void file_write(const char *path, const char *text)
+static void text_write(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
 
@@ -114,7 +114,7 @@ static void an_unchanged_file_is_not_read_again(void **arg)
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
-	file_write(path, "number,owner\n4711,maria\n");
+	text_write(path, "number,owner\n4711,maria\n");
 	assert_int_equal(directory_load(&d, path, &conf, stderr), 0);
 	assert_true(directory_fits(d, path, &conf));
 	assert_true(directory_fits(d, path, &fresh)); /* others may come and go */
@@ -128,7 +128,7 @@ static void an_unchanged_file_is_not_read_again(void **arg)
 	assert_int_equal(directory_load(&again, path, &fresh, NULL), EINVAL);
 	later[0].removed = false;
 
-	file_write(path, "number,owner\n4711,maria\n4712,\n");
+	text_write(path, "number,owner\n4711,maria\n4712,\n");
 	assert_false(directory_fits(d, path, &conf));
 	assert_int_equal(unlink(path), 0);
 	assert_false(directory_fits(d, path, &conf));
