@@ -211,7 +211,8 @@ void plan_cluster(struct plan *p)
 	diff_bool(&d, "allow_plain_agents", p->old->allow_plain_agents, p->new->allow_plain_agents);
 	diff_time(&d, "adopt_after", p->old->adopt_after_ms, p->new->adopt_after_ms);
 	diff_number(&d, "keep_days", p->old->keep_days, p->new->keep_days);
-	diff_text(&d, "directory", p->old->directory_file, p->new->directory_file);
+	diff_text(&d, "directory", as_written(p->old, p->old->directory_file),
+		  as_written(p->new, p->new->directory_file));
 	if (d.n)
 		plan_change(p, "cluster", p->new->cluster, PLAN_CHANGED, "%s", d.text);
 	if (p->new->allow_plain_agents && !p->old->allow_plain_agents)
