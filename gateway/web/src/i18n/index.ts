@@ -66,9 +66,9 @@ export function speaker(lang: Lang): Speaker {
 	const unit = (name: string) =>
 		new Intl.NumberFormat(lang, { style: 'unit', unit: name, unitDisplay: 'short' });
 	const units = { second: unit('second'), minute: unit('minute'), hour: unit('hour') };
-	const time = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit' });
-	const day = new Intl.DateTimeFormat(lang, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
-	const date = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+	const time = new Intl.DateTimeFormat(lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+	const day = new Intl.DateTimeFormat(lang, { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+	const date = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 	const number = (n: number): string => decimal.format(n);
 
 	const find = (key: string, params: Params = {}): string | null => {

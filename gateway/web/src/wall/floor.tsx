@@ -152,12 +152,14 @@ function Card({ q, chosen, onChoose }: { q: Row; chosen: boolean; onChoose: () =
 			<ul class="card-sites">
 				{q.parts.map((p) => (
 					<li key={p.site}>
-						<span class="place">{p.site}</span>
-						{p.hours && (
-							<span class="card-site-hours soft" data-testid={`hours-${q.name}-${p.site}`} data-open={p.hours.open}>
-								{openWords(app, p.hours)}
-							</span>
-						)}
+						<span class="card-site">
+							<span class="place">{p.site}</span>
+							{p.hours && (
+								<span class="card-site-hours soft" data-testid={`hours-${q.name}-${p.site}`} data-open={p.hours.open}>
+									{openWords(app, p.hours)}
+								</span>
+							)}
+						</span>
 						{p.waiting > 0 && (
 							<span class="card-site-waiting"><WaitIcon size={16} /><b>{number(p.waiting)}</b><span class="visually-hidden">{t('wall.waiting')}</span></span>
 						)}
