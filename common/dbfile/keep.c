@@ -1,8 +1,8 @@
 #include "common/dbfile/keep.h"
 #include "common/dbfile/dbfile.h"
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 enum {
 	ROWS = 500,     /* one transaction: some milliseconds of the disk */
@@ -46,7 +46,8 @@ static int remove_some(struct dbfile_keep *k, int *ret_rows)
 	return err;
 }
 
-uint32_t dbfile_keep_step(struct dbfile_keep *k, uint32_t days, int64_t wall_now_ms)
+/* Does what is due; returns in how many milliseconds to come again. */
+static uint32_t step(struct dbfile_keep *k, uint32_t days, int64_t wall_now_ms)
 {
 	int64_t oldest, limit = wall_now_ms - days * day_ms;
 	int rows = 0;
@@ -60,4 +61,36 @@ uint32_t dbfile_keep_step(struct dbfile_keep *k, uint32_t days, int64_t wall_now
 		return AGAIN_MS;
 	k->before_ms = 0;
 	return HOUR_MS;
+}
+
+bool dbfile_keep_days(struct dbfile_keep *k, uint32_t days)
+{
+	bool other = k->days != days;
+
+	k->days = days;
+	if (other)
+		k->due_us = 0;
+	return other;
+}
+
+void dbfile_keep_idle(struct dbfile_keep *k, pthread_mutex_t *lock, pthread_cond_t *wake,
+		      uint64_t mono_now_us, int64_t wall_now_ms)
+{
+	if (!k->days) {
+		pthread_cond_wait(wake, lock);
+		return;
+	}
+	if (mono_now_us < k->due_us) {
+		struct timespec until = {.tv_sec = (time_t)(k->due_us / 1000000),
+					 .tv_nsec = (long)(k->due_us % 1000000) * 1000};
+		(void)pthread_cond_timedwait(wake, lock, &until);
+		return;
+	}
+	uint32_t days = k->days;
+	k->due_us = UINT64_MAX; /* unless other days are set meanwhile */
+	pthread_mutex_unlock(lock);
+	uint64_t due_us = mono_now_us + step(k, days, wall_now_ms) * 1000ull;
+	pthread_mutex_lock(lock);
+	if (due_us < k->due_us)
+		k->due_us = due_us;
 }

@@ -10,7 +10,9 @@
 #ifndef HELIO_DBFILE_KEEP_H
 #define HELIO_DBFILE_KEEP_H
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { DBFILE_KEEP_STATEMENTS = 2 };
@@ -24,10 +26,17 @@ struct dbfile_keep {
 	 * the last one deletes is counted. NULL after the last. */
 	const char *remove[DBFILE_KEEP_STATEMENTS];
 	int64_t before_ms; /* of the day that is under way; 0: none is */
+	/* under the lock of who uses the file */
+	uint32_t days; /* 0: rows are kept for ever */
+	uint64_t due_us;
 };
 
-/* Does what is due; returns in how many milliseconds to call again. days is at least 1. A file that
- * cannot be written now is tried again in an hour. */
-uint32_t dbfile_keep_step(struct dbfile_keep *k, uint32_t days, int64_t wall_now_ms);
+/* With the lock held. True: days are other ones, and the writer is to be woken. */
+bool dbfile_keep_days(struct dbfile_keep *k, uint32_t days);
+/* The writer has nothing to write, and holds the lock (wake counts by CLOCK_MONOTONIC): waits for
+ * what is new; or, without the lock, does what is due. A file that cannot be written is tried again
+ * in an hour. */
+void dbfile_keep_idle(struct dbfile_keep *k, pthread_mutex_t *lock, pthread_cond_t *wake,
+		      uint64_t mono_now_us, int64_t wall_now_ms);
 
 #endif

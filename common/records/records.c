@@ -39,8 +39,6 @@ struct records {
 	struct entry *head, **tail;
 	struct records_counters counters;
 	bool stop;
-	uint32_t keep_days; /* 0: for ever */
-	uint64_t keep_due_us;
 	struct dbfile_keep keep; /* the writer thread's */
 	struct records_db db;    /* likewise */
 	sqlite3 *reader;         /* the caller's */
@@ -96,30 +94,6 @@ static void wait_ms(struct records *r, long ms)
 		;
 }
 
-/* Called with the lock held, when there is nothing to write; ends early for what is new. */
-static void idle(struct records *r)
-{
-	uint64_t now = mono_us();
-
-	if (!r->keep_days) {
-		pthread_cond_wait(&r->wake, &r->lock);
-		return;
-	}
-	if (now < r->keep_due_us) {
-		struct timespec until = {.tv_sec = (time_t)(r->keep_due_us / 1000000),
-					 .tv_nsec = (long)(r->keep_due_us % 1000000) * 1000};
-		(void)pthread_cond_timedwait(&r->wake, &r->lock, &until);
-		return;
-	}
-	uint32_t days = r->keep_days;
-	r->keep_due_us = UINT64_MAX; /* unless it is set meanwhile */
-	pthread_mutex_unlock(&r->lock);
-	uint64_t due = now + dbfile_keep_step(&r->keep, days, wall_ms()) * 1000ull;
-	pthread_mutex_lock(&r->lock);
-	if (due < r->keep_due_us)
-		r->keep_due_us = due;
-}
-
 static unsigned batch_size(const struct records *r)
 {
 	unsigned n = 0;
@@ -138,7 +112,7 @@ static void *writer(void *arg)
 	while (!r->stop || r->head) {
 		unsigned n = batch_size(r);
 		if (!n) {
-			idle(r);
+			dbfile_keep_idle(&r->keep, &r->lock, &r->wake, mono_us(), wall_ms());
 			continue;
 		}
 		if (n < BATCH_MAX && !r->stop) {
@@ -236,11 +210,8 @@ struct records *records_close(struct records *r)
 void records_keep(struct records *r, uint32_t days)
 {
 	pthread_mutex_lock(&r->lock);
-	if (r->keep_days != days) {
-		r->keep_days = days;
-		r->keep_due_us = 0;
+	if (dbfile_keep_days(&r->keep, days))
 		pthread_cond_signal(&r->wake);
-	}
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -53,8 +53,6 @@ struct tasks {
 	pthread_cond_t wake;
 	struct changes waiting, written;
 	uint64_t pending, errors;
-	uint32_t keep_days; /* 0: for ever */
-	uint64_t keep_due_us;
 	bool stop;
 };
 
@@ -213,29 +211,6 @@ static void pause_ms(struct tasks *t, long ms)
 		;
 }
 
-/* With the lock held, when there is nothing to write; ends early for what is new. */
-static void idle(struct tasks *t)
-{
-	uint64_t now = mono_us();
-	if (!t->keep_days) {
-		pthread_cond_wait(&t->wake, &t->lock);
-		return;
-	}
-	if (now < t->keep_due_us) {
-		struct timespec until = {.tv_sec = (time_t)(t->keep_due_us / 1000000),
-					 .tv_nsec = (long)(t->keep_due_us % 1000000) * 1000};
-		(void)pthread_cond_timedwait(&t->wake, &t->lock, &until);
-		return;
-	}
-	uint32_t days = t->keep_days;
-	t->keep_due_us = UINT64_MAX; /* unless it is set meanwhile */
-	pthread_mutex_unlock(&t->lock);
-	uint64_t due = now + dbfile_keep_step(&t->keep, days, wall_ms()) * 1000ull;
-	pthread_mutex_lock(&t->lock);
-	if (due < t->keep_due_us)
-		t->keep_due_us = due;
-}
-
 static void *writer(void *arg)
 {
 	struct tasks *t = arg;
@@ -247,7 +222,7 @@ static void *writer(void *arg)
 		for (const struct change *c = first; c && n < BATCH_MAX; c = c->next)
 			n++;
 		if (!n) {
-			idle(t);
+			dbfile_keep_idle(&t->keep, &t->lock, &t->wake, mono_us(), wall_ms());
 			continue;
 		}
 		pthread_mutex_unlock(&t->lock);
@@ -367,11 +342,8 @@ struct tasks *tasks_close(struct tasks *t)
 void tasks_keep(struct tasks *t, uint32_t days)
 {
 	pthread_mutex_lock(&t->lock);
-	if (t->keep_days != days) {
-		t->keep_days = days;
-		t->keep_due_us = 0;
+	if (dbfile_keep_days(&t->keep, days))
 		pthread_cond_signal(&t->wake);
-	}
 	pthread_mutex_unlock(&t->lock);
 }
 
