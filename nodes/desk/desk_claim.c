@@ -173,8 +173,7 @@ void session_dismiss(struct session *s)
 {
 	if (s->yielded)
 		return;
-	log_info("session.dismissed", "agent=%s why=%s", s->agent->name,
-		 s->agent->removed ? "removed" : "\"another password, or locked\"");
+	log_info("session.dismissed", "agent=%s why=%s", s->agent->name, session_ended_why(s));
 	session_let_go(s);
 }
 

@@ -158,6 +158,8 @@ struct session *session_by_agent(const struct desk *d, uint64_t agent);
 void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc, bool ready);
 void session_link_lost(struct session *s);
 void session_send(struct session *s, json_t *msg);
+/* What an administrator did that ends it: "password", "locked", "removed"; "": nothing. */
+const char *session_ended_why(const struct session *s);
 void session_state_send(struct session *s);
 void sessions_news_h(void *desk);
 void session_media_set(struct session *s, bool up, const char *why);

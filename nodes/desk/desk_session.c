@@ -363,6 +363,13 @@ static uint64_t left_ms(uint64_t until_us)
 	return until_us > now ? (until_us - now) / 1000 : 0;
 }
 
+const char *session_ended_why(const struct session *s)
+{
+	if (!s->dismissed)
+		return "";
+	return s->agent->removed ? "removed" : s->agent->password[0] == '$' ? "password" : "locked";
+}
+
 void session_state_send(struct session *s)
 {
 	char offer[ID_STR_SIZE] = "";
@@ -373,10 +380,11 @@ void session_state_send(struct session *s)
 		conf_id_format(s->desk->n->conf, offer, s->wrap_offer); /* what is noted of */
 	session_send(
 	    s,
-	    json_pack("{ss ss ss sI ss sI}", "t", "state", "state", acd_agent_state_name(s->state),
+	    json_pack("{ss ss ss sI ss sI ss}", "t", "state", "state", acd_agent_state_name(s->state),
 		      "reason", acd_reason_name(s->reason), "since_ms",
 		      (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer, "wrap_ms",
-		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0)));
+		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0), "ended",
+		      s->state == ACD_AGENT_OFF ? session_ended_why(s) : ""));
 }
 
 static void presence_say(struct session *s)

@@ -218,11 +218,11 @@ export class App {
 
 	/** From another tab's desk back to this one. */
 	useHere(): void {
-		this.dispatch({ a: 'signed_out', known: this.state.known });
+		this.dispatch({ a: 'signed_out', known: this.state.known, why: '' });
 		this.signIn({ ticket: true, again: false });
 	}
 
-	private leave(known: State['known']): void {
+	private leave(known: State['known'], why = ''): void {
 		// What was just said must leave before the door shuts: WebSocket.close() sends what is queued.
 		this.link?.close();
 		this.link = null;
@@ -231,7 +231,7 @@ export class App {
 		saveTicket(null);
 		this.credentials = null;
 		this.wall.clear();
-		this.dispatch({ a: 'signed_out', known });
+		this.dispatch({ a: 'signed_out', known, why });
 	}
 
 	private armSignin(): void {
@@ -319,7 +319,8 @@ export class App {
 			this.mic.close();
 			leaveTab();
 		}
-		if (m.t === 'state' && m.state === 'off' && this.state.phase === 'desk') this.leave(null);
+		if (m.t === 'state' && m.state === 'off' && this.state.phase === 'desk')
+			this.leave(null, m.ended && `ended_${m.ended}`);
 	}
 
 	private onWelcome(m: Welcome): void {

@@ -69,6 +69,8 @@ export interface StateInfo {
 	sinceMs: number;
 	offer: string;
 	wrapMs: number;
+	/** At `off`: what an administrator did; else empty. */
+	ended: string;
 }
 export interface QueueInfo { name: string; display: string }
 export interface QueueFigures { name: string; waiting: number; longestMs: number; idle: number }
@@ -174,6 +176,7 @@ function stateOf(m: Fields): StateInfo | null {
 		sinceMs: count(m.since_ms),
 		offer: text(m.offer),
 		wrapMs: count(m.wrap_ms),
+		ended: text(m.ended),
 	};
 }
 function welcomeOf(m: Fields): Welcome | null {
@@ -203,7 +206,7 @@ function welcomeOf(m: Fields): Welcome | null {
 			return name ? { name, display: text(q.display) || name } : null;
 		}),
 		sdp: rtc ? text(rtc.sdp, MESSAGE_MAX) || null : null,
-		state: state ?? { state: 'not_ready', reason: '', sinceMs: 0, offer: '', wrapMs: 0 },
+		state: state ?? { state: 'not_ready', reason: '', sinceMs: 0, offer: '', wrapMs: 0, ended: '' },
 		call: call ? { ...callOf(call), talkMs: count(call.talk_ms) } : null,
 		iceMs: count(m.ice_ms),
 	};

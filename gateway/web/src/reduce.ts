@@ -90,7 +90,7 @@ export function reduce(state: State, action: Timed): State {
 	case 'signed_out':
 		return {
 			...initialState(), phase: 'signin', cluster: state.cluster, known: action.known,
-			mic: state.mic,
+			mic: state.mic, signin: { busy: false, why: action.why, retryAt: 0 },
 		};
 	case 'tick':
 		return onTick(state, at);

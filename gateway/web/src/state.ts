@@ -102,7 +102,7 @@ export type Action =
 	| { a: 'today'; today: Today }
 	| { a: 'notice'; kind: Notice['kind']; key: string }
 	| { a: 'dismiss'; id: number }
-	| { a: 'signed_out'; known: State['known'] }
+	| { a: 'signed_out'; known: State['known']; why: string }
 	| { a: 'tick' };
 export type Timed = Action & { at: number };
 

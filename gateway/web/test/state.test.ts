@@ -196,6 +196,14 @@ test('being denied leads back to the sign-in with the time to wait', () => {
 	assert.deepEqual(d.s.signin, { busy: false, why: 'locked', retryAt: 31000 });
 });
 
+test('who is signed out by another password is told at the sign-in, and anybody else is not', () => {
+	const off = parseFromNode('{"t":"state","state":"off","ended":"password"}');
+	assert.ok(off?.t === 'state' && off.ended === 'password');
+	const told = (why: string) => reduce(initialState(), { a: 'signed_out', known: null, why }, 0).signin.why;
+	assert.equal(told('ended_password'), 'ended_password');
+	assert.equal(told(''), '');
+});
+
 test('another tab takes over: nothing of a call is left here', () => {
 	const d = talking().say({ t: 'taken_over' });
 	assert.equal(pageState(d.s), 'taken_over');

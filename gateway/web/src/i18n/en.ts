@@ -31,6 +31,9 @@ export const en = {
 	'denied.full': 'This site has no room for one more desk at the moment. Try again in a minute.',
 	'denied.draining': 'This server is about to be serviced. Try again: another one will take you.',
 	'denied.link': 'The server cannot be reached. Check your internet connection; then try again.',
+	'denied.ended_password': 'Your password was changed, so you were signed out. Sign in with the new one.',
+	'denied.ended_locked': 'An administrator has locked this name. Ask your supervisor.',
+	'denied.ended_removed': 'This name is not among the agents any more. Ask your supervisor.',
 	'denied.unknown': 'Signing in did not work. Try again; if it happens again, tell your supervisor.',
 
 	'refused.title': 'This desk stays closed',

@@ -30,6 +30,9 @@ export const fr: Texts = {
 	'denied.full': 'Ce site n’a plus de place pour l’instant. Réessayez dans une minute.',
 	'denied.draining': 'Ce serveur va être mis en maintenance. Réessayez : un autre vous accueillera.',
 	'denied.link': 'Le serveur est injoignable. Vérifiez votre connexion Internet, puis réessayez.',
+	'denied.ended_password': 'Votre mot de passe a été changé ; vous avez donc été déconnecté. Connectez-vous avec le nouveau.',
+	'denied.ended_locked': 'Un administrateur a bloqué ce nom. Adressez-vous à votre superviseur.',
+	'denied.ended_removed': 'Ce nom ne figure plus parmi les agents. Adressez-vous à votre superviseur.',
 	'denied.unknown': 'La connexion a échoué. Réessayez ; si cela se répète, prévenez votre superviseur.',
 
 	'refused.title': 'Ce poste reste fermé',

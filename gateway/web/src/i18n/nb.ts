@@ -30,6 +30,9 @@ export const nb: Texts = {
 	'denied.full': 'Dette stedet har ikke plass til flere akkurat nå. Prøv igjen om et minutt.',
 	'denied.draining': 'Denne serveren skal vedlikeholdes. Prøv igjen, så tar en annen imot deg.',
 	'denied.link': 'Får ikke kontakt med serveren. Kontroller nettforbindelsen og prøv igjen.',
+	'denied.ended_password': 'Passordet ditt ble endret, derfor ble du logget ut. Logg inn med det nye.',
+	'denied.ended_locked': 'En administrator har sperret dette navnet. Spør lederen din.',
+	'denied.ended_removed': 'Dette navnet er ikke lenger blant agentene. Spør lederen din.',
 	'denied.unknown': 'Innloggingen mislyktes. Prøv igjen. Skjer det på nytt, si fra til lederen din.',
 
 	'refused.title': 'Arbeidsplassen forblir stengt',

@@ -30,6 +30,9 @@ export const nl: Texts = {
 	'denied.full': 'Deze locatie heeft nu geen plaats voor nog een werkplek. Probeer het over een minuut opnieuw.',
 	'denied.draining': 'Deze server krijgt onderhoud. Probeer het opnieuw: een andere neemt u aan.',
 	'denied.link': 'De server is niet bereikbaar. Controleer uw internetverbinding en probeer het opnieuw.',
+	'denied.ended_password': 'Uw wachtwoord is gewijzigd, daarom bent u afgemeld. Meld u aan met het nieuwe.',
+	'denied.ended_locked': 'Een beheerder heeft deze naam geblokkeerd. Vraag het uw leidinggevende.',
+	'denied.ended_removed': 'Deze naam staat niet meer bij de medewerkers. Vraag het uw leidinggevende.',
 	'denied.unknown': 'Aanmelden is niet gelukt. Probeer het opnieuw; lukt het weer niet, zeg het uw leidinggevende.',
 
 	'refused.title': 'Deze werkplek blijft gesloten',
