@@ -165,8 +165,14 @@ static int worse(int a, int b)
 static void again_if_odd(struct series *s, struct state *st, uint32_t item, uint32_t turn,
 			 int *code)
 {
+	char dir[LAB_PATH_SIZE], odd[LAB_PATH_SIZE + 8];
 	if (*code != EXIT_INCONCLUSIVE || run_stopped())
 		return;
+	run_dir(s, item, turn, dir);
+	snprintf(odd, sizeof(odd), "%s.odd", dir);
+	place_remove(odd);
+	(void)rename(dir,
+		     odd); /* to look into: a step that could not be done may be a fault of ours */
 	st->done[item][turn] = false;
 	st->made--;
 	*code = turn_run(s, st, item, turn);
