@@ -4,24 +4,18 @@
 //   manila.ics  always open          never.ics  was open once, in a year to come
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster, root, until } from '../lib/cluster.mjs'
+import { calendar, shifts, stamp } from '../lib/sun.mjs'
 
 const phase = 12000
 const dir = mkdtempSync(join(tmpdir(), 'helio-hours-'))
-const stamp = (ms) => new Date(ms).toISOString().replace(/[-:]|\.\d+/g, '')
-const calendar = (name, lines) => {
-	const file = join(dir, name)
-	writeFileSync(file, ['BEGIN:VCALENDAR', 'BEGIN:VEVENT', ...lines, 'END:VEVENT', 'END:VCALENDAR', ''].join('\r\n'))
-	return file
-}
 const start = Math.ceil(Date.now() / 1000) * 1000
-const opens = Array.from({ length: 25 }, (_, i) => start + 2 * phase * i)
-const oslo = calendar('oslo.ics', [`DTSTART:${stamp(start)}`, `DURATION:PT${phase / 1000}S`, ...opens.slice(1).map((t) => `RDATE:${stamp(t)}`)])
-const manila = calendar('manila.ics', ['DTSTART;TZID=Asia/Manila;VALUE=DATE:20260101', 'RRULE:FREQ=DAILY'])
-const never = calendar('never.ics', [`DTSTART:${stamp(start + 200 * 86400000)}`, 'DURATION:PT1H'])
+const { file: oslo, opens } = shifts(dir, 'oslo.ics', start, phase)
+const manila = calendar(dir, 'manila.ics', ['DTSTART;TZID=Asia/Manila;VALUE=DATE:20260101', 'RRULE:FREQ=DAILY'])
+const never = calendar(dir, 'never.ics', [`DTSTART:${stamp(start + 200 * 86400000)}`, 'DURATION:PT1H'])
 
 const plain = ['--audio', 'plain', '--answer-after', '0ms', '--talk', 'caller', '--duration', '60s', '--tone', '880']
 const common = 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s'

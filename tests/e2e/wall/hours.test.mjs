@@ -8,21 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Cluster, password, until } from '../lib/cluster.mjs'
+import { calendar, shifts, stamp } from '../lib/sun.mjs'
 import { openBrowser } from '../web/browser.mjs'
 
 const phase = 12000
 const dir = mkdtempSync(join(tmpdir(), 'helio-floor-hours-'))
-const stamp = (ms) => new Date(ms).toISOString().replace(/[-:]|\.\d+/g, '')
-const calendar = (name, lines) => {
-	const file = join(dir, name)
-	writeFileSync(file, ['BEGIN:VCALENDAR', 'BEGIN:VEVENT', ...lines, 'END:VEVENT', 'END:VCALENDAR', ''].join('\r\n'))
-	return file
-}
 const start = Math.ceil(Date.now() / 1000) * 1000
-const opens = Array.from({ length: 25 }, (_, i) => start + 2 * phase * i)
-const oslo = calendar('oslo.ics', [`DTSTART:${stamp(start)}`, `DURATION:PT${phase / 1000}S`, ...opens.slice(1).map((t) => `RDATE:${stamp(t)}`)])
-const manila = calendar('manila.ics', ['DTSTART;TZID=Asia/Manila;VALUE=DATE:20260101', 'RRULE:FREQ=DAILY'])
-const office = calendar('office.ics', [`DTSTART:${stamp(start + 3 * 86400000)}`, 'DURATION:PT1H'])
+const { file: oslo } = shifts(dir, 'oslo.ics', start, phase)
+const manila = calendar(dir, 'manila.ics', ['DTSTART;TZID=Asia/Manila;VALUE=DATE:20260101', 'RRULE:FREQ=DAILY'])
+const office = calendar(dir, 'office.ics', [`DTSTART:${stamp(start + 3 * 86400000)}`, 'DURATION:PT1H'])
 
 class Supervised extends Cluster {
 	// One loopback address a site within one range: 127.0.46.1, .11
