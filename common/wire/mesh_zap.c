@@ -35,8 +35,9 @@
 enum {
 	ZAP_FRAMES = 7,
 	ZAP_FRAME_MAX = 256,
-	PROBE_TIMEOUT_MS =
-	    2000, /* a local thread answers in microseconds; a loaded machine is slow */
+	/* A local thread answers in microseconds; on a machine that boots with all of its daemons at
+	 * once it has been 2 s late, and a daemon that does not start is worse. */
+	PROBE_TIMEOUT_MS = 10000,
 	/* Times a second that an unknown key makes us read all public keys: more than daemons whose
 	 * key was just changed need, less than a flood would like. Beyond it, "try again later". */
 	LOOKS_MAX = 8,

@@ -9,7 +9,7 @@ import { Cluster, until, bin } from '../lib/cluster.mjs'
 let c
 const targets = [['oslo1', 7101], ['oslo-b1', 7001]]
 test.before(async () => {
-	c = await Cluster.start({ sites: ['oslo', 'manila'], base: 150, agents: [{ name: 'a1', site: 'manila' }] })
+	c = await Cluster.start({ sites: ['oslo', 'manila'], base: 236, agents: [{ name: 'a1', site: 'manila' }] })
 })
 test.after(async () => { await c?.stop() })
 

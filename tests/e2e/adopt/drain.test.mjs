@@ -1,7 +1,10 @@
 // Drain: a node, then a whole site, is emptied without a caller or an agent losing anything.
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Cluster, bin, until } from '../lib/cluster.mjs'
 
 let c
 const names = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']
@@ -30,9 +33,14 @@ test('a node is drained: idle agents are free at the other one within seconds, w
 	assert.ok(Date.now() - began < 6000, `${Date.now() - began} ms`)
 	assert.equal(at(from)[0].name, talking.name)
 	assert.equal(c.calls()[0].state, 'bridged', 'the call went on')
-	const wait = new Promise((r) => setTimeout(() => r(drain(from, '--wait', '30s')), 100))
+	const wait = spawn(join(bin, 'helioctl'), ['drain', from, '--wait', '30s', '--config', c.config])
+	const said = []
+	wait.stdout.setEncoding('utf8').on('data', (text) => said.push(text))
+	await once(wait.stdout, 'data') // how far it is
 	await caller.stop()
-	assert.match(await wait, /is empty and may be stopped/)
+	await once(wait, 'close')
+	assert.match(said[0], /, 1 agents talking,/)
+	assert.match(said.join(''), /is empty and may be stopped/)
 	await until('all are at the other node', () => at(to).filter((a) => a.state === 'idle').length === names.length)
 	c.must('helioctl', ['undrain', from, '--config', c.config])
 	assert.equal(c.node(from).draining, false)

@@ -8,8 +8,8 @@ import { Bank } from './bank.mjs'
 const names = ['a1', 'a2', 'a3', 'a4']
 let c, bank
 test.before(async () => {
-	c = await Cluster.start({ base: 206, machines: true, nodes: 2, agents: names.map((name) => ({ name, site: 'oslo' })) })
-	bank = await Bank.open('127.0.206.20')
+	c = await Cluster.start({ base: 230, machines: true, nodes: 2, agents: names.map((name) => ({ name, site: 'oslo' })) })
+	bank = await Bank.open('127.0.230.20')
 	await c.reachable()
 })
 test.after(async () => {

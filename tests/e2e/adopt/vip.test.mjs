@@ -6,10 +6,10 @@ import { Cluster, until } from '../lib/cluster.mjs'
 import { Bank } from './bank.mjs'
 
 let c, bank
-const vip = '127.0.209.100'
+const vip = '127.0.232.100'
 test.before(async () => {
-	c = await Cluster.start({ base: 209, sites: ['oslo'], machines: true, nodes: 2, limits: `, vip: ${vip}` })
-	bank = await Bank.open('127.0.209.20')
+	c = await Cluster.start({ base: 232, sites: ['oslo'], machines: true, nodes: 2, limits: `, vip: ${vip}` })
+	bank = await Bank.open('127.0.232.20')
 })
 test.after(async () => {
 	bank.close()
@@ -19,9 +19,9 @@ test.after(async () => {
 test('callers dial the moving address; the node that has it dies, its neighbour answers there, and has the old callers too', async (t) => {
 	await until('they watch each other', () => [1, 2].every((k) => c.node(`oslo${k}`).neighbour.hears === 1 && c.node(`oslo${k}`).neighbour.journal))
 	const first = await bank.dial(vip, 'support')
-	const x = /127\.0\.209\.([12])/.exec(first.contact)?.[1]
+	const x = /127\.0\.232\.([12])/.exec(first.contact)?.[1]
 	assert.ok(x, `the dialog goes on at the node's own address: ${first.contact}`)
-	assert.match(first.media.ip, new RegExp(`^127\\.0\\.209\\.${x}$`))
+	assert.match(first.media.ip, new RegExp(`^127\\.0\\.232\\.${x}$`))
 	await until('music', () => first.heardFrom(c.ip('oslo', Number(x))) > 10)
 	await until('in the journal', () => c.node(`oslo${x}`).unprotected === 0)
 	const since = performance.now()
@@ -29,7 +29,7 @@ test('callers dial the moving address; the node that has it dies, its neighbour 
 	const second = await bank.dial(vip, 'support', '+4722334466')
 	t.diagnostic(`killed to a new caller being answered at the same address: ${Math.round(performance.now() - since)} ms`)
 	const y = x === '1' ? 2 : 1
-	assert.match(second.contact, new RegExp(`127\\.0\\.209\\.${y}`))
+	assert.match(second.contact, new RegExp(`127\\.0\\.232\\.${y}`))
 	await until('the old caller is there too', () => first.moves > 0 && first.heardFrom(c.ip('oslo', y)) > 5, 5000)
 	for (const l of [first, second]) {
 		assert.equal(l.ended, '')

@@ -6,7 +6,7 @@ import { audio, started } from './signed.mjs'
 
 test('node and broker killed while somebody waits in a removed queue: the caller comes back to it and is served', async (t) => {
 	const c = await started({
-		base: 170, sites: ['oslo'], journal: true, agents: [{ name: 'a1', site: 'oslo', skills: ['lang.nb'] }],
+		base: 238, sites: ['oslo'], journal: true, agents: [{ name: 'a1', site: 'oslo', skills: ['lang.nb'] }],
 		queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s', old: 'skills: [lang.nb], wrap_up: 0s, ring_timeout: 5s' },
 	}, t)
 	const waits = c.caller('oslo', 'old', ['--tone', '440', '--listen', '880', '--seconds', '120'])

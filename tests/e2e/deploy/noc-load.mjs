@@ -20,7 +20,7 @@ const lines = (name) => (existsSync(join(dir, name)) ? readFileSync(join(dir, na
 let stopping = false
 const calls = []
 const desks = new Map()
-const running = new Set()
+const running = new Map() // child: the promise of its end
 
 // A program that prints one JSON object a line.
 function program(name, args, each) {
@@ -32,8 +32,8 @@ function program(name, args, each) {
 		for (const p of parts) try { each(JSON.parse(p)) } catch { /* not for us */ }
 	})
 	child.stderr.setEncoding('utf8').on('data', (t) => (err = (err + t).slice(-2000)))
-	running.add(child)
 	const done = new Promise((resolve) => child.on('close', (code) => { running.delete(child); resolve({ code, err }) }))
+	running.set(child, done)
 	return { child, done }
 }
 
@@ -70,6 +70,7 @@ async function call(site, nodes) {
 }
 
 const lines_busy = new Map()
+const waiting = new Set() // promises of calls
 let turn = 0
 function fill() {
 	if (stopping) return
@@ -77,10 +78,12 @@ function fill() {
 		while ((lines_busy.get(site) ?? 0) < Number(n)) {
 			lines_busy.set(site, (lines_busy.get(site) ?? 0) + 1)
 			const at = turn++ % nodes.length
-			call(site, [...nodes.slice(at), ...nodes.slice(0, at)]).then(() => {
+			const story = call(site, [...nodes.slice(at), ...nodes.slice(0, at)]).then(() => {
+				waiting.delete(story)
 				lines_busy.set(site, lines_busy.get(site) - 1)
 				setTimeout(fill, 100) // the next caller
 			})
+			waiting.add(story)
 		}
 	}
 	for (const [site, pattern, n, ...gateways] of lines('desks')) {
@@ -129,7 +132,11 @@ async function judge() {
 	return lost.length || bad.length || gone.length || !calls.length ? 1 : 0
 }
 
-const sleep = (ms) => new Promise((r) => setTimeout(r, ms))
+// Until all of them are over, at most so long.
+const settled = (promises, ms) => {
+	let timer
+	return Promise.race([Promise.all(promises), new Promise((r) => (timer = setTimeout(r, ms)))]).finally(() => clearTimeout(timer))
+}
 const tick = setInterval(() => {
 	fill()
 	writeFileSync(join(dir, 'now'), JSON.stringify({ calls: calls.length, done: calls.filter((c) => c.took_ms !== undefined).length, lost: calls.filter((c) => c.lost).length + [...desks.values()].filter((d) => d.ended && !stopping).length,
@@ -138,13 +145,11 @@ const tick = setInterval(() => {
 process.on('SIGTERM', async () => {
 	clearInterval(tick)
 	stopping = true
-	const end = Date.now() + 60000
-	while (calls.some((c) => c.took_ms === undefined) && Date.now() < end) await sleep(50)
+	await settled(waiting, 60000)
 	for (const c of calls) if (c.took_ms === undefined) c.lost = 'still waiting a minute after the last call'
 	const code = await judge()
-	for (const child of running) child.kill('SIGTERM')
-	setTimeout(() => process.exit(code), 3000).unref()
-	while (running.size) await sleep(20)
+	for (const child of running.keys()) child.kill('SIGTERM')
+	await settled(running.values(), 3000)
 	process.exit(code)
 })
 fill()

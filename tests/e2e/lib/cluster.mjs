@@ -19,8 +19,12 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 export const bin = process.env.HELIO_BIN ?? join(root, 'build/release/bin')
 export const password = 'quiet-harbour' // of every agent of a test
 
+// How long a test waits where no figure is meant: other clusters run beside it. What is promised has a
+// limit of its own.
+const PATIENCE_MS = 20000
+
 // Asks again until what() is truthy: a wait for a condition, with a deadline that names it.
-export async function until(what, condition, ms = 10000) {
+export async function until(what, condition, ms = PATIENCE_MS) {
 	const end = Date.now() + ms
 	for (;;) {
 		const got = await condition()
@@ -61,7 +65,7 @@ export class Lines {
 		this.waiters = this.waiters.filter((w) => !w.try(event))
 	}
 	// The first event, past or to come, of this type for which filter holds.
-	event(type, ms = 10000, filter = () => true) {
+	event(type, ms = PATIENCE_MS, filter = () => true) {
 		const match = (e) => (e.event ?? e.t ?? e.type) === type && filter(e)
 		const past = this.events.find(match)
 		if (past) return Promise.resolve(past)
@@ -76,7 +80,7 @@ export class Lines {
 		})
 	}
 	// helio-agent: signed in, its audio up, waiting for a call.
-	idle(ms = 10000) {
+	idle(ms = PATIENCE_MS) {
 		return this.event('state', ms, (e) => e.state === 'idle')
 	}
 	async stop(signal = 'SIGTERM') {
@@ -122,7 +126,7 @@ export class Cluster {
 			c.prepare()
 			await c.up()
 		} catch (e) {
-			await c.stop()
+			await c.stop().catch((more) => { e.message += `\n${more.message}` }) // why it did not start comes first
 			throw e
 		}
 		return c
@@ -254,7 +258,7 @@ ${queues.join('\n')}
 		}
 		await this.healthy()
 	}
-	async healthy(ms = 20000) {
+	async healthy(ms = 3 * PATIENCE_MS) {
 		await until('every daemon answers and every gateway sees a node', async () => {
 			for (const [name, e] of this.children)
 				if (e.code !== undefined) throw new Error(`${name} ended with ${e.code ?? e.signal}: ${this.log(name).slice(-3000)}`)

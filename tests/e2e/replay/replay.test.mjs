@@ -22,7 +22,7 @@ const replay = (...args) => {
 
 let c, traces
 test.before(async () => {
-	c = new Traced({ base: 70, agents: [{ name: 'a1', site: 'manila' }, { name: 'a2', site: 'oslo' }] })
+	c = new Traced({ base: 234, agents: [{ name: 'a1', site: 'manila' }, { name: 'a2', site: 'oslo' }] })
 	c.prepare()
 	await c.up()
 	const agents = ['a1', 'a2'].map((n) => c.agent(n, ['--audio', 'plain', '--answer-after', '0ms', '--talk', '300ms']))

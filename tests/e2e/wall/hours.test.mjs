@@ -19,8 +19,8 @@ const manila = calendar(dir, 'manila.ics', ['DTSTART;TZID=Asia/Manila;VALUE=DATE
 const office = calendar(dir, 'office.ics', [`DTSTART:${stamp(start + 3 * 86400000)}`, 'DURATION:PT1H'])
 
 class Supervised extends Cluster {
-	// One loopback address a site within one range: 127.0.46.1, .11
-	ip(site) { return `127.0.46.${1 + 10 * this.sites.indexOf(site)}` }
+	// One loopback address a site within one range: .1, .11
+	ip(site) { return `127.0.${this.base}.${1 + 10 * this.sites.indexOf(site)}` }
 	must(program, args) {
 		if (program === 'helio-keys') {
 			const file = join(this.dir, 'agents.yaml')
@@ -33,7 +33,7 @@ let c, browser, page
 const id = (name) => page.getByTestId(name)
 before(async () => {
 	c = new Supervised({
-		base: 46, sites: ['oslo', 'manila'], agents: [{ name: 'boss', site: 'oslo' }],
+		base: 240, sites: ['oslo', 'manila'], agents: [{ name: 'boss', site: 'oslo' }],
 		queues: {
 			always: 'skills: [lang.en]',
 			shift: `skills: [lang.en], hours: {oslo: ${oslo}}, overflow: [{when: closed_everywhere, to: refuse}]`,
