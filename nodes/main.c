@@ -179,6 +179,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 	*what = "neighbour";
 	if ((err = node_neighbour_open(n, why)))
 		return err;
+	node_silence_open(n);
 	*what = "configuration";
 	if ((err = node_config_open(n))) {
 		snprintf(why, 256, "%s", strerror(err));
@@ -191,6 +192,7 @@ static int node_open(struct node *n, const char **what, char why[256])
 static void node_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_stop);
+	node_silence_close(n);
 	node_hours_close(n);
 	node_config_close(n);
 	node_metrics_close(n);

@@ -98,6 +98,8 @@ struct node {
 	struct hash *calls;  /* struct call by id */
 	struct hash *offers; /* struct offer by id, both sides */
 	uint32_t calls_n;
+	uint32_t silent_now; /* legs that are flagged as silent */
+	struct tmr tmr_silence;
 
 	int deadline_fd;      /* timerfd: when the core wants to be called again */
 	uint64_t deadline_us; /* what it is set to; 0: not set */
@@ -119,9 +121,21 @@ struct node {
 
 	struct {
 		uint64_t entered, ended, answered, abandoned, failed, offers, refused_events,
-		    unprotected, returned;
+		    unprotected, returned, silent_ended;
 	} counters;
 };
+
+/* ---- the media lease: nobody stays in a call for ever (node_silence.c) ---- */
+struct node_silence {
+	uint32_t s; /* seconds in a row without a sign of life */
+	bool flagged;
+};
+void node_silence_open(struct node *n);
+void node_silence_close(struct node *n);
+/* Once a second. True: for too long, it is to be ended. */
+bool node_silence_seen(struct node *n, struct node_silence *s, bool silent);
+/* What it belongs to is gone. */
+void node_silence_forget(struct node *n, struct node_silence *s);
 
 /* ---- the certificate of WebRTC legs over restarts (node_identity.c) ---- */
 enum { NODE_IDENTITY_MAX = 1536 }; /* key and certificate as PEM are 0.8 KiB */
@@ -150,6 +164,7 @@ struct call {
 	uint64_t awaits_us;    /* the agent's side is gone since; 0: it is not */
 	struct tmr tmr_moment; /* … and "one moment" is said a moment later */
 	bool accepted, over;
+	struct node_silence silence;
 	struct le moving_le; /* the caller is to be told where we hear it now */
 	bool fenced;         /* another node owns it now: not a word, not a record */
 	bool told_closed;    /* hears that the queue is closed */
@@ -165,6 +180,8 @@ void calls_limits(struct node *n);
 /* The 200 OK, once the journal has the call or has had its time. */
 void calls_answer(struct node *n, uint64_t id);
 void calls_fenced(struct node *n, uint64_t id);
+/* Its far end or its leg is gone: told to the core. c may be freed by it. */
+void calls_end(struct node *n, struct call *c, enum acd_cause cause);
 /* A call that became a task: its task is safe, it is let go; or it cannot be, and waits on in line.
  */
 void calls_left(struct node *n, const struct acd_fx *fx, bool safe);

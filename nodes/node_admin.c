@@ -172,7 +172,7 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 			masked(caller, t->caller);
 		json_array_append_new(
 		    list,
-		    json_pack("{ss ss ss sI ss ss ss* ss ss}", "call",
+		    json_pack("{ss ss ss sI ss ss ss* ss ss sI}", "call",
 			      conf_id_format(n->conf, id, v.call.v), "queue", q ? q->name : "?",
 			      "state", acd_call_state_name(v.state), "age_ms",
 			      (json_int_t)(v.age_us / 1000), "agent", a ? a->name : "",
@@ -180,7 +180,8 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 			      t                           ? task_kind_name(t->kind)
 			      : c && c->codec == SIP_PCMA ? "pcma"
 							  : "pcmu",
-			      "node", n->self->name));
+			      "node", n->self->name, "silent_ms",
+			      (json_int_t)(c && c->silence.flagged ? c->silence.s * 1000ll : 0)));
 	}
 	return json_pack("{sb so}", "ok", 1, "calls", list);
 }

@@ -41,6 +41,7 @@ static void call_destroy(void *arg)
 {
 	struct call *c = arg;
 	hash_unlink(&c->he);
+	node_silence_forget(c->n, &c->silence);
 	list_unlink(&c->moving_le);
 	mem_deref(c->caller);
 	mem_deref(c->caller_name);
@@ -131,7 +132,7 @@ static void remote_set(struct node *n, struct call *c, const struct sip_sdp *sdp
 		(void)media_leg_remote(n->media, c->leg, &r);
 }
 
-static void call_gone(struct node *n, struct call *c, enum acd_cause cause)
+void calls_end(struct node *n, struct call *c, enum acd_cause cause)
 {
 	struct acd_event ev = {.type = ACD_EV_CALL_GONE, .call = c->id, .cause = (uint8_t)cause};
 	(void)node_event(n, &ev);
@@ -201,7 +202,7 @@ void calls_answer(struct node *n, uint64_t id)
 		log_warn("call.accept", "err=%s", log_quote(strerror(err)));
 		c = node_call_find(n, id);
 		if (c)
-			call_gone(n, c, ACD_CAUSE_MEDIA_FAILED);
+			calls_end(n, c, ACD_CAUSE_MEDIA_FAILED);
 		return;
 	}
 	remote_set(n, c, &sip_call_dialog(c->sip)->remote_sdp);
@@ -376,7 +377,7 @@ static void ended_h(struct sip_call *sip, enum sip_end why, void *arg)
 	/* S7: "abandoned" only after the caller's own CANCEL or BYE. */
 	bool caller = why == SIP_END_CANCEL || why == SIP_END_BYE;
 	c->over = true;
-	call_gone(n, c,
+	calls_end(n, c,
 		  caller ? ACD_CAUSE_CALLER_HUNG_UP
 			 : (why == SIP_END_ERROR ? ACD_CAUSE_MEDIA_FAILED : ACD_CAUSE_TIMEOUT));
 }
@@ -447,7 +448,7 @@ static bool close_one(struct le *le, void *arg)
 {
 	struct node *n = arg;
 	struct call *c = le->data;
-	call_gone(n, c, ACD_CAUSE_DRAINING);
+	calls_end(n, c, ACD_CAUSE_DRAINING);
 	return false;
 }
 

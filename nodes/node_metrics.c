@@ -178,6 +178,8 @@ static void put_states(const struct node *n, struct metrics_out *o, uint64_t now
 		metrics_put1(o, METRIC_CALLS, calls[s], acd_call_state_name(s));
 	metrics_put(o, METRIC_CALLS_MAX, n->self->calls_max);
 	metrics_put(o, METRIC_CALLS_UNPROTECTED, node_journal_unprotected(n));
+	metrics_put(o, METRIC_LEGS_SILENT, n->silent_now);
+	metrics_put(o, METRIC_CALLS_SILENT_ENDED, n->counters.silent_ended);
 	for (uint8_t s = ACD_AGENT_NOT_READY; s <= ACD_AGENT_GRACE; s++)
 		metrics_put1(o, METRIC_SESSIONS, agents[s], acd_agent_state_name(s));
 	metrics_put(o, METRIC_SESSIONS_MAX, n->self->sessions_max);

@@ -217,6 +217,8 @@ struct conf {
 	uint32_t trunks_n;
 	struct conf_sip_limits sip_limits;
 	struct conf_login journal_login; /* at every journal Redis */
+	/* A far end that sends no media at all, nor keep-alives: is flagged; is ended (0: never). */
+	uint32_t media_silent_flag_ms, media_silent_end_ms;
 	uint32_t adopt_after_ms;        /* silence after which a node's neighbour takes over */
 	uint32_t keep_days;             /* of records and tasks that are over; 0: for ever */
 	bool allow_plain_agents;        /* test and load tools only: audio without WebRTC */

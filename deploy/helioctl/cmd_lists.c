@@ -294,7 +294,13 @@ static void calls_table(struct ctl *ctl, const json_t *list)
 
 		table_cell(t, STYLE_NONE, "%s", json_text(o, "call"));
 		table_cell(t, STYLE_NONE, "%s", json_text(o, "queue"));
-		table_cell(t, s, "%s", state);
+		long long silent_ms = json_number(o, "silent_ms");
+
+		if (silent_ms)
+			table_cell(t, STYLE_BAD, "%s, silent %s", state,
+				   duration_text(age, silent_ms));
+		else
+			table_cell(t, s, "%s", state);
 		table_cell(t, STYLE_NONE, "%s", duration_text(age, json_number(o, "age_ms")));
 		table_cell(t, STYLE_NONE, "%s%s%s%s", json_text(o, "agent"), *at ? " (" : "", at,
 			   *at ? ")" : "");

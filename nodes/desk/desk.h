@@ -73,6 +73,8 @@ void desk_drain(struct desk *desk, bool on);
 uint32_t desk_to_move(const struct desk *desk);
 /* Every page is told to connect again (close code 1012): another node may have its session by now.
  */
+/* Once a second: talks whose browser is silent are flagged, and released in the end. */
+void desk_silence(struct desk *d);
 void desk_move_all(struct desk *desk);
 
 /* At which site the agent is signed in, as far as is known; 0: nowhere. */

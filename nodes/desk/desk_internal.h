@@ -66,6 +66,7 @@ struct session {
 	struct link *link;            /* NULL: GRACE */
 	struct media_leg leg;
 	bool plain, media_up, muted;
+	struct node_silence silence;
 	bool ready_again; /* was ready when its leg went; is so again when it comes back soon */
 	uint64_t media_lost_us;
 	/* mirror of the agent register, for the page */

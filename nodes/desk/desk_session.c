@@ -40,6 +40,7 @@ static void session_destroy(void *arg)
 	struct session *s = arg;
 	hash_unlink(&s->he);
 	hash_unlink(&s->leg_he);
+	node_silence_forget(s->desk->n, &s->silence);
 	list_unlink(&s->news_le);
 	list_unlink(&s->tell_le);
 	json_decref(s->ring);

@@ -424,6 +424,17 @@ int media_leg_stats_get(struct media *m, struct media_leg leg, struct media_stat
 	return 0;
 }
 
+int media_leg_silent_us(struct media *m, struct media_leg leg, uint64_t *ret_us)
+{
+	struct leg *l = media_find(m, leg);
+	uint64_t now = mono_us();
+	if (!l)
+		return ENOENT;
+	uint64_t at = atomic_load_explicit(&m->slots[l->slot].heard_us, memory_order_relaxed);
+	*ret_us = at && at < now ? now - at : 0; /* 0: its thread has not seen it yet */
+	return 0;
+}
+
 void media_leg_close(struct media *m, struct media_leg leg)
 {
 	struct leg *l = media_find(m, leg);

@@ -194,6 +194,7 @@ struct slot {
 	_Atomic uint64_t rx_packets, tx_packets, rx_bytes, rx_lost, rx_bad;
 	_Atomic uint32_t jitter_us, rtt_us, loss_permille, heard_permille;
 	_Atomic uint32_t out_seq, out_ts;
+	_Atomic uint64_t heard_us; /* of mono_us() */
 	uint32_t ssrc; /* never changes */
 };
 

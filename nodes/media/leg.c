@@ -130,12 +130,15 @@ void leg_heard(struct thread *t, struct leg *leg, uint8_t *buf, size_t len)
 {
 	enum { PT_COMFORT_NOISE = 13 };
 	struct rtp_packet p;
-	if (rtp_parse(&p, buf, len) ||
-	    (p.pt != leg->pt && p.pt != leg->dtmf_pt && p.pt != PT_COMFORT_NOISE)) {
+	if (rtp_parse(&p, buf, len)) {
 		leg->count.rx_bad++;
 		return;
 	}
 	leg_heard_anything(t, leg);
+	if (p.pt != leg->pt && p.pt != leg->dtmf_pt && p.pt != PT_COMFORT_NOISE) {
+		leg->count.rx_bad++; /* or it only keeps the way open: RFC 6263 §4.6 */
+		return;
+	}
 	leg->count.rx_packets++;
 	leg->count.rx_bytes += len;
 	rtp_in_update(&leg->in, &p, leg_rate(leg), t->now_us);
@@ -261,6 +264,7 @@ static void publish(struct leg *leg)
 	atomic_store_explicit(&s->loss_permille, st.loss_permille, memory_order_relaxed);
 	atomic_store_explicit(&s->out_seq, (uint16_t)leg->out.top, memory_order_relaxed);
 	atomic_store_explicit(&s->out_ts, leg->out.ts, memory_order_relaxed);
+	atomic_store_explicit(&s->heard_us, leg->heard_us, memory_order_relaxed);
 }
 
 static void sweep_silence(struct thread *t, struct leg *leg)

@@ -183,6 +183,9 @@ uint32_t media_leg_heard_permille(struct media *m, struct media_leg leg);
 int media_leg_stats(struct media *m, struct media_leg leg, bool every_second);
 /* Last counters seen, without waiting. ENOENT. */
 int media_leg_stats_get(struct media *m, struct media_leg leg, struct media_stats *ret);
+/* For how long nothing of the far end has come (RTP of any payload, RTCP, an ICE check), as of up to
+ * 0.2 s ago; counted from when it was told where to send, if nothing came yet. ENOENT. */
+int media_leg_silent_us(struct media *m, struct media_leg leg, uint64_t *ret_us);
 void media_leg_close(struct media *m, struct media_leg leg);
 
 /* How much of the configured room is taken, closing legs included. */

@@ -14,6 +14,7 @@ void report_heard(struct thread *t, struct leg *leg, const uint8_t *buf, size_t 
 		leg->count.rx_bad++;
 		return;
 	}
+	leg_heard_anything(t, leg);
 	if (h.sr) {
 		leg->last_sr = h.sr_ntp;
 		leg->last_sr_us = t->now_us;

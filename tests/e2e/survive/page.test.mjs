@@ -11,7 +11,7 @@ const PROMISE_MS = 3000
 let c, browser, desk, phone
 test.before(async () => {
 	;[c, browser] = await Promise.all([
-		Cluster.start({ base: 45, sites: ['oslo'], nodes: 2, journal: true, agents: [{ name: 'ada' }] }),
+		Cluster.start({ base: 45, sites: ['oslo'], nodes: 2, journal: true, agents: [{ name: 'ada' }], queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 20s' } }),
 		openBrowser(),
 	])
 	await c.reachable()

@@ -53,7 +53,7 @@ class Line {
 		if (carries(m.subarray(12, 172), this.trunk.listen)) this.tone.push(performance.now())
 	}
 	speak() {
-		if (!this.media || this.ended) return
+		if (!this.media || this.ended || this.quiet) return
 		const p = Buffer.alloc(172)
 		p[0] = 128
 		p.writeUInt16BE(this.seq++ & 0xffff, 2)
@@ -81,6 +81,7 @@ class Line {
 			if (Number(answer[1]) >= 300) { this.ended ||= answer[1]; return }
 			this.toTag = /;tag=([^;\s>]+)/.exec(header(text, 'To'))?.[1]
 			this.contact = /<([^>]+)>/.exec(header(text, 'Contact'))?.[1]
+			this.invited = Number(header(text, 'CSeq').split(' ')[0])
 			this.media = { ip: /^c=IN IP4 (\S+)/m.exec(text)?.[1], port: Number(/^m=audio (\d+)/m.exec(text)?.[1]) }
 			this.say(this.head('ACK', Number(header(text, 'CSeq').split(' ')[0])))
 			return
@@ -97,6 +98,26 @@ class Line {
 	gap(from, to = performance.now()) {
 		const at = [from, ...this.tone.filter((t) => t > from && t < to), to]
 		return Math.max(...at.slice(1).map((t, i) => t - at[i]))
+	}
+	// An empty receiver report (RFC 3550 §6.4.2), as one who is muted goes on sending.
+	report() {
+		const p = Buffer.alloc(8)
+		p[0] = 128
+		p[1] = 201
+		p.writeUInt16BE(1, 2)
+		p.writeUInt32BE(this.ssrc, 4)
+		this.rtp.send(p, this.media.port + 1, this.media.ip)
+	}
+	// Puts the node on hold (RFC 3264 §8.4): it is told so, and nothing is sent from then on.
+	async hold() {
+		const seq = ++this.cseq
+		this.quiet = true
+		this.say(this.head('INVITE', seq), this.sdp('inactive', 2))
+		await until('the hold is answered', () => this.invited === seq)
+	}
+	sdp(direction, version) {
+		return ['v=0', `o=- 1 ${version} IN IP4 ${this.trunk.ip}`, 's=-', `c=IN IP4 ${this.trunk.ip}`, 't=0 0', `m=audio ${this.rtp.address().port} RTP/AVP 0`,
+			'a=rtpmap:0 PCMU/8000', 'a=ptime:20', `a=${direction}`, ''].join('\r\n')
 	}
 	async hangup() {
 		if (this.ended) return
@@ -129,8 +150,7 @@ export class Trunk {
 		const line = new Line(this, uri, number)
 		this.lines.push(line)
 		await once(line.rtp, 'listening')
-		const sdp = ['v=0', `o=- 1 1 IN IP4 ${this.ip}`, 's=-', `c=IN IP4 ${this.ip}`, 't=0 0', `m=audio ${line.rtp.address().port} RTP/AVP 0`,
-			'a=rtpmap:0 PCMU/8000', 'a=ptime:20', 'a=sendrecv', ''].join('\r\n')
+		const sdp = line.sdp('sendrecv', 1)
 		let sent = 0
 		await until('the call is answered', () => {
 			if (performance.now() > sent + 500) { line.say(line.head('INVITE'), sdp); sent = performance.now() }
