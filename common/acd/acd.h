@@ -266,8 +266,8 @@ enum acd_event_type {
 	ACD_EV_AGENT_WRAP_DONE,   /* session: wrap-up finished early */
 	ACD_EV_SESSION_LOST,      /* session: its socket is gone; GRACE while it may come back */
 	ACD_EV_SESSION_RESUMED,   /* session */
-	ACD_EV_MEDIA_FAILED,      /* offer: its leg cannot be set up, or is silent for good; with call: at the
-				   * owner's side, without: at the agent's */
+	ACD_EV_MEDIA_FAILED,      /* offer: its leg cannot be set up, or is silent for good;
+				   * with call: at the owner's side, without: at the agent's */
 	/* both */
 	ACD_EV_DRAIN,             /* on */
 	/* node, from a supervisor; last, so that old traces mean the same */

@@ -211,6 +211,10 @@ void plan_cluster(struct plan *p)
 	diff_bool(&d, "allow_plain_agents", p->old->allow_plain_agents, p->new->allow_plain_agents);
 	diff_time(&d, "adopt_after", p->old->adopt_after_ms, p->new->adopt_after_ms);
 	diff_number(&d, "keep_days", p->old->keep_days, p->new->keep_days);
+	diff_time(&d, "media_silent_flag", p->old->media_silent_flag_ms,
+		  p->new->media_silent_flag_ms);
+	diff_time(&d, "media_silent_end", p->old->media_silent_end_ms,
+		  p->new->media_silent_end_ms);
 	diff_text(&d, "directory", as_written(p->old, p->old->directory_file),
 		  as_written(p->new, p->new->directory_file));
 	if (d.n)
