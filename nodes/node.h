@@ -201,7 +201,8 @@ struct call_back {
 	bool moved; /* it was another node's: other address, other ports */
 };
 int calls_return(struct node *n, const struct call_back *back);
-/* It cannot come back (its dialog was not confirmed, no port, no memory): its one record (S4). */
+/* It cannot come back (its dialog was not confirmed, no port, no memory, its queue is gone): its one
+ * record (S4), and a BYE, so that the caller does not listen to silence. */
 void calls_not_returned(struct node *n, const struct call_back *back);
 /* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered.
  */

@@ -341,7 +341,6 @@ int calls_return(struct node *n, const struct call_back *back)
 	if (!back->offer)
 		music_on(n, c, false);
 	if (call_adopt(n, c, back) != ACD_OK) {
-		(void)sip_call_hangup(c->sip, "Service Unavailable");
 		call_free(n, c);
 		return ENOSPC;
 	}
@@ -513,8 +512,10 @@ static void record_write(struct node *n, const struct call *c, const struct acd_
 
 void calls_not_returned(struct node *n, const struct call_back *back)
 {
+	/* Its queue was taken out of the configuration while nobody had the call. */
+	static const struct conf_queue removed = {.name = "?"};
 	struct call c = {.id = {back->id},
-			 .queue = back->queue,
+			 .queue = back->queue ? back->queue : &removed,
 			 .entered_us = mono_us() - back->age_us,
 			 .entered_ms = back->entered_ms,
 			 .answered_ms = back->answered_ms,
@@ -531,6 +532,12 @@ void calls_not_returned(struct node *n, const struct call_back *back)
 	c.caller = caller;
 	c.answered_us = back->answered_ms ? c.entered_us + back->wait_us : 0;
 	record_write(n, &c, &fx);
+	int err = back->dialog.callid[0]
+		      ? sip_dialog_bye(n->ua, &back->dialog, (uint32_t)back->cepoch,
+				       "Service Unavailable")
+		      : ENOENT;
+	if (err)
+		log_warn("call.no_bye", "err=%s", log_quote(strerror(err)));
 }
 
 static void call_finish(struct node *n, struct call *c, const struct acd_fx *fx)

@@ -156,13 +156,14 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 	}
 	get_text(r, &at, b->caller);
 	get_text(r, &at, b->caller_name);
-	b->id = r->id;
+	if (at > r->len)
+		return EBADMSG;
+	b->id = r->id; /* from here on enough is known for a record */
 	b->cepoch = r->cepoch_new;
 	b->cepoch_before = r->cepoch;
 	b->moved = r->of != n->self;
-	if (at > r->len || !b->queue)
-		return EBADMSG;
-	return sip_dialog_decode(&b->dialog, r->data + at, r->len - at);
+	int err = sip_dialog_decode(&b->dialog, r->data + at, r->len - at);
+	return err || b->queue ? err : ENOENT;
 }
 
 /* ---- putting ----------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ static void claimed_h(enum journal_kind kind, uint64_t id, enum journal_verdict 
 		err = calls_return(n, back);
 	if (err) {
 		log_warn("call.not_returned", "err=%s", log_quote(strerror(err)));
-		if (verdict == JOURNAL_WON && back && back->queue)
+		if (verdict == JOURNAL_WON && back && back->id)
 			calls_not_returned(n, back);
 		node_journal_del(n, r->id);
 	}

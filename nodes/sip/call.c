@@ -188,6 +188,22 @@ int sip_call_adopt(struct sip_ua *ua, struct sip_call **ret, const struct sip_di
 	return 0;
 }
 
+int sip_dialog_bye(struct sip_ua *ua, const struct sip_dialog *d, uint32_t cepoch,
+		   const char *reason)
+{
+	struct sip_call *call = sip_call_new(ua, d->routes_n);
+	if (!call)
+		return ENOMEM;
+	sip_dialog_copy(&call->dlg, d);
+	/* Where the epoch has wrapped the last number of the old one must do: BYE takes the next.
+	 */
+	if (sip_dialog_cseq_base(cepoch) > d->local_cseq)
+		call->dlg.local_cseq = sip_dialog_cseq_base(cepoch);
+	int err = sip_inside_bye(call, reason);
+	mem_deref(call); /* never linked: it is over */
+	return err;
+}
+
 const struct sip_dialog *sip_call_dialog(const struct sip_call *call)
 {
 	return &call->dlg;

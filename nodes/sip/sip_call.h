@@ -165,6 +165,11 @@ int sip_call_reinvite(struct sip_call *call, uint16_t rtp_port);
  * is taken modulo 2048, and an adoption that would make CSeq fall is refused with ERANGE. */
 int sip_call_adopt(struct sip_ua *ua, struct sip_call **ret, const struct sip_dialog *d,
 		   uint32_t cepoch, void *user_data);
+/* BYE in a dialog that no call of ours stands for: read from the journal, but it cannot be adopted.
+ * Also where the ACK was never seen: who sent it hears us, who never got our 200 answers 481.
+ * ENOMEM, EOVERFLOW; errors of sending. */
+int sip_dialog_bye(struct sip_ua *ua, const struct sip_dialog *d, uint32_t cepoch,
+		   const char *reason);
 /* Valid until the call is freed; changes as the call goes on. */
 const struct sip_dialog *sip_call_dialog(const struct sip_call *call);
 void sip_call_user_set(struct sip_call *call, void *user_data);

@@ -119,3 +119,16 @@ test('the agent hangs up while the node is dead: the call is over, and not put b
 	await agent.stop()
 	assert.equal(agent.events.filter((e) => e.event === 'ring').length, 1)
 })
+
+test('a call that cannot come back, for its ACK was never heard: one record, and the caller gets a BYE', async () => {
+	const line = await trunk.dial(c.queueUri('oslo', 'support'), undefined, { mute: true })
+	const call = await until('the call is seen', () => c.calls()[0]?.call)
+	await until('it is in the journal', () => c.node('oslo1').unprotected === 0)
+	await c.kill('oslo1')
+	c.daemon('node', 'oslo1')
+	await until('the caller was told', () => line.ended === 'BYE', 5000)
+	assert.ok(line.lastCseq > 64 << 20, `of the new epoch: CSeq ${line.lastCseq}`)
+	const record = await until('its record', () => c.healthy().then(() => c.records().find((r) => r.call === call)), 15000)
+	assert.equal(record.outcome, 'failed')
+	assert.equal(c.calls().length, 0)
+})

@@ -83,11 +83,12 @@ class Line {
 			this.contact = /<([^>]+)>/.exec(header(text, 'Contact'))?.[1]
 			this.invited = Number(header(text, 'CSeq').split(' ')[0])
 			this.media = { ip: /^c=IN IP4 (\S+)/m.exec(text)?.[1], port: Number(/^m=audio (\d+)/m.exec(text)?.[1]) }
-			this.say(this.head('ACK', Number(header(text, 'CSeq').split(' ')[0])))
+			if (!this.mute) this.say(this.head('ACK', Number(header(text, 'CSeq').split(' ')[0])))
 			return
 		}
 		const method = text.split(' ')[0]
 		if (method === 'ACK') return
+		this.lastCseq = Number(header(text, 'CSeq').split(' ')[0])
 		if (method === 'BYE') this.ended ||= 'BYE'
 		const keep = text.split('\r\n').filter((l) => /^(via|from|to|call-id|cseq):/i.test(l))
 		this.trunk.sip.send(['SIP/2.0 200 OK', ...keep, 'Content-Length: 0', '', ''].join('\r\n'), from.port, from.address)
@@ -146,8 +147,8 @@ export class Trunk {
 	say(hz) {
 		this.frame = Buffer.from(Array.from({ length: 160 }, (_, i) => mulaw(Math.round(8000 * Math.sin(2 * Math.PI * hz * i / 8000)))))
 	}
-	async dial(uri, number = '+4722334455') {
-		const line = new Line(this, uri, number)
+	async dial(uri, number = '+4722334455', { mute = false } = {}) {
+		const line = Object.assign(new Line(this, uri, number), { mute }) // mute: its ACKs are lost
 		this.lines.push(line)
 		await once(line.rtp, 'listening')
 		const sdp = line.sdp('sendrecv', 1)
