@@ -104,6 +104,11 @@ static int life_open(struct life *l, const char *path)
 		return 1;
 	}
 	const struct acd_conf *conf = trace_reader_conf(l->reader);
+	if (conf->queues_n > QUEUES) {
+		fprintf(stderr, "%s: %u queues; the checker of a history knows at most %u\n", path,
+			(unsigned)conf->queues_n, (unsigned)QUEUES);
+		return 1;
+	}
 	size_t size = acd_size(conf);
 	l->mem = size ? calloc(1, size) : NULL;
 	l->slot = slot_of(conf->self);
@@ -113,7 +118,7 @@ static int life_open(struct life *l, const char *path)
 		return 1;
 	}
 	l->acd = acd_init(l->mem, conf);
-	for (uint32_t i = 0; i < conf->queues_n && i < QUEUES; i++)
+	for (uint32_t i = 0; i < conf->queues_n; i++)
 		h.sim->queues[i] = conf->queues[i];
 	return 0;
 }
