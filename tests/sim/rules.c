@@ -333,6 +333,9 @@ static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 								 : "");
 	if (a->state != fx->agent_state)
 		a->state_at = sim->now;
+	/* An EWT or a length let a call out that looked as if nobody could serve it: go on. */
+	if (a->state != fx->agent_state && fx->agent_state == ACD_AGENT_RESERVED)
+		sim->moved_at = sim->now;
 	a->state = fx->agent_state;
 	if (fx->agent_state == ACD_AGENT_COMMITTED && fx->offer.v != a->offer)
 		recalled(sim, a, fx);

@@ -268,7 +268,7 @@ struct sim {
 	uint32_t offers_n;
 	uint32_t talks;
 	bool calm, settled;
-	acd_time_us drained_at, moved_at; /* moved_at: the last change of any call */
+	acd_time_us drained_at, moved_at; /* moved_at: a call changed, an agent was reserved */
 
 	/* verdict */
 	jmp_buf out;
