@@ -2,17 +2,23 @@
 #include "common/base/base.h"
 #include "common/log/ring.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2048, QUOTE_BYTES = 512, QUOTE_BUFFERS = 4 };
+enum { LINE_MAX_BYTES = 2048, QUOTE_BYTES = 512, QUOTE_BUFFERS = 4, BURST_WAIT_MS = 20 };
 
 static char daemon_name[32] = "helio";
 static enum log_level min_level = LOG_LEVEL_INFO;
 static _Thread_local char quote_buf[QUOTE_BUFFERS][QUOTE_BYTES];
 static _Thread_local unsigned quote_next;
+static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER; /* held for what never waits */
+static uint64_t dropped, dropped_untold;
 
 void log_init(const char *daemon, enum log_level min)
 {
@@ -23,6 +29,61 @@ void log_init(const char *daemon, enum log_level min)
 enum log_level log_level_get(void)
 {
 	return min_level;
+}
+
+/*
+ * Whole, or not at all: calls do not wait for whoever reads standard error. A socket (journald's)
+ * is asked not to block; a pipe that is ready takes a page, and a line is half of one.
+ */
+static bool try_line(const char *line, size_t len)
+{
+	ssize_t n = send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno == ENOTSOCK) {
+		struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+		if (poll(&p, 1, 0) == 0)
+			return false;
+		n = write(STDERR_FILENO, line, len);
+	}
+	return n >= 0 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK); /* other errors: nothing to do */
+}
+
+static bool put_line(const char *line, size_t len)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	if (try_line(line, len))
+		return true;
+	/* A reader that is there needs a moment after a burst; one that is not costs it once. */
+	return !dropped_untold && poll(&p, 1, BURST_WAIT_MS) == 1 && try_line(line, len);
+}
+
+static void out(const char *line, size_t len)
+{
+	char told[160];
+	pthread_mutex_lock(&out_lock);
+	bool room = true;
+	if (dropped_untold) {
+		int n = snprintf(told, sizeof(told),
+				 "level=warn daemon=%s event=log.dropped lines=%llu "
+				 "why=\"standard error was not read\"\n",
+				 daemon_name, (unsigned long long)dropped_untold);
+		room = put_line(told, (size_t)n);
+		if (room)
+			dropped_untold = 0;
+	}
+	if (!room || !put_line(line, len)) {
+		dropped++;
+		dropped_untold++;
+	}
+	pthread_mutex_unlock(&out_lock);
+}
+
+uint64_t log_dropped(void)
+{
+	pthread_mutex_lock(&out_lock);
+	uint64_t n = dropped;
+	pthread_mutex_unlock(&out_lock);
+	return n;
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
@@ -45,9 +106,7 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 		end--;
 	log_ring_add(level, line, end);
 	line[len++] = '\n';
-	/* One write a line, so that lines of several threads do not mix. Nothing to do on error. */
-	ssize_t ignored = write(STDERR_FILENO, line, len);
-	(void)ignored;
+	out(line, len);
 }
 
 const char *log_quote(const char *s)

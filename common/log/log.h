@@ -2,7 +2,7 @@
  * logfmt to standard error, one event a line:
  *   level=info daemon=oslo1 event=offer.sent call=oslo1-2f-91 agent=maria
  * Libraries return errors; shells (daemons) log. Never log a secret, a password, or a caller's
- * number in full at info level: use log_number() for numbers.
+ * number in full at info level: use log_number() for numbers. A line does not wait for a reader that has stalled.
  */
 #ifndef HELIO_LOG_H
 #define HELIO_LOG_H
@@ -22,6 +22,9 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 
 /* Lines logged at this level since the process started. */
 uint64_t log_count(enum log_level level);
+/* Lines that standard error did not take because nobody read it; they are in the ring (ring.h) all
+ * the same, and the next line that passes is preceded by one that counts them. */
+uint64_t log_dropped(void);
 
 /* Escapes s for logfmt into a rotating thread-local buffer (4 of 512 bytes): control characters,
  * quotes, non-ASCII kept; always quoted. What peers send goes through it, so that no log line can

@@ -5,7 +5,11 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <setjmp.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { THREADS = 4, EACH = 500 };
@@ -107,12 +111,59 @@ static void a_line_that_is_no_utf8_does_not_break_the_answer(void **state)
 	json_decref(all);
 }
 
+/* fd[1] becomes standard error, and nobody reads fd[0]: what is logged goes on, is counted, and
+ * told once there is room. (Before, the daemon stood still; then the test's time limit speaks.) */
+static void stalled(int fd[2])
+{
+	char buf[4096], want[64];
+	uint64_t before = log_dropped();
+	ssize_t n;
+	int was = dup(STDERR_FILENO);
+	assert_true(was >= 0 && dup2(fd[1], STDERR_FILENO) == STDERR_FILENO);
+	for (int i = 0; i < 10000; i++)
+		log_info("test.stalled", "i=%d text=%s", i,
+			 "forty bytes that fill a pipe by and by...");
+	uint64_t dropped = log_dropped() - before;
+	assert_int_equal(fcntl(fd[0], F_SETFL, O_NONBLOCK), 0);
+	while (read(fd[0], buf, sizeof(buf)) > 0)
+		;
+	log_info("test.again", "%s", "");
+	n = read(fd[0], buf, sizeof(buf) - 1);
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	close(was);
+	close(fd[0]);
+	close(fd[1]);
+	assert_true(dropped > 0 && n > 0);
+	buf[n] = '\0';
+	snprintf(want, sizeof(want), "event=log.dropped lines=%llu ", (unsigned long long)dropped);
+	assert_non_null(strstr(buf, want));
+	assert_int_equal(log_dropped() - before, dropped);
+}
+
+static void who_does_not_read_a_pipe_holds_nobody_up(void **state)
+{
+	int fd[2];
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	stalled(fd);
+}
+
+static void nor_who_does_not_read_a_socket(void **state)
+{
+	int fd[2];
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	stalled(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_logged_can_be_asked_for_after_a_number),
 	    cmocka_unit_test(a_thousand_are_kept_from_any_thread_and_the_rest_is_known_to_be_gone),
 	    cmocka_unit_test(a_line_that_is_no_utf8_does_not_break_the_answer),
+	    cmocka_unit_test(who_does_not_read_a_pipe_holds_nobody_up),
+	    cmocka_unit_test(nor_who_does_not_read_a_socket),
 	};
 	log_init("ringtest", LOG_LEVEL_INFO);
 	return cmocka_run_group_tests(tests, NULL, NULL);
