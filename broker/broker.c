@@ -146,6 +146,10 @@ static int broker_open(struct broker *b, const char *trace_path, const char **re
 	err = broker_admin_open(b, why);
 	if (err)
 		return err;
+	*ret_what = "ports";
+	err = conf_ports_free(b->self, why);
+	if (err)
+		return err;
 	*ret_what = "state";
 	err = boot_open(b, why);
 	if (err)

@@ -208,22 +208,25 @@ static int start(struct gateway *gw, const struct options *o, char why[256])
 		snprintf(why, 256, "%.60s is no gateway of this cluster", o->name);
 		return ENOENT;
 	}
-	int err = conf_state_path(gw->conf, gw->self, state);
+	if (o->dump && !(gw->dump = fopen(o->dump, "ab"))) {
+		snprintf(why, 256, "%.200s: %s", o->dump, strerror(errno));
+		return errno;
+	}
+	int err = gw_loop_new(&gw->loop);
+	if (!err)
+		err = gw_http_prepare(gw, why);
+	if (!err) /* whatever is wrong so far has cost no boot number */
+		err = conf_ports_free(gw->self, why);
+	if (err)
+		return err;
+	err = conf_state_path(gw->conf, gw->self, state);
 	if (!err)
 		err = boot_next(state, &gw->boot);
 	if (err) {
 		snprintf(why, 256, "the state folder %.180s: %s", state, strerror(err));
 		return err;
 	}
-	if (o->dump && !(gw->dump = fopen(o->dump, "ab"))) {
-		snprintf(why, 256, "%.200s: %s", o->dump, strerror(errno));
-		return errno;
-	}
-	err = gw_loop_new(&gw->loop);
-	if (!err)
-		err = gw_http_prepare(gw, why);
-	if (!err)
-		err = gw_link_open(gw, why);
+	err = gw_link_open(gw, why);
 	if (!err)
 		err = gw_metrics_open(gw, why);
 	if (!err)

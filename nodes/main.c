@@ -143,6 +143,9 @@ static int node_open(struct node *n, const char **what, char why[256])
 		return err;
 	/* What goes wrong before costs no number: there are a million of them, and a node that
 	 * cannot start is started again five times a second. */
+	*what = "ports";
+	if ((err = conf_ports_free(n->self, why)))
+		return err;
 	*what = "state";
 	if ((err = boot_next(state, &n->boot)))
 		return state_bad(state, err, why);

@@ -298,6 +298,10 @@ const struct conf_agent *conf_agent_by_id(const struct conf *conf, uint64_t id);
 char *conf_id_format(const struct conf *conf, char *buf, uint64_t id);
 int conf_id_parse(const struct conf *conf, const char *s, uint64_t *ret_id);
 
+/* Can the daemon bind its ports? To be asked before boot_next(): one that cannot start is started
+ * again many times a second, and there are a million boot numbers. errno; ret_why names the port. */
+int conf_ports_free(const struct conf_daemon *d, char ret_why[256]);
+
 /* Folder of this daemon's state (created 0700 if missing): <state_dir>/<name>. errno. */
 int conf_state_path(const struct conf *conf, const struct conf_daemon *d,
 		    char ret_path[CONF_PATH_SIZE]);

@@ -11,13 +11,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 2048, QUOTE_BYTES = 512, QUOTE_BUFFERS = 4, BURST_WAIT_MS = 20 };
+enum {
+	LINE_MAX_BYTES = 2048,
+	QUOTE_BYTES = 512,
+	QUOTE_BUFFERS = 4,
+	BURST_WAIT_MS = 20,
+	BURST_EVERY_MS = 1000
+};
 
 static char daemon_name[32] = "helio";
 static enum log_level min_level = LOG_LEVEL_INFO;
 static _Thread_local char quote_buf[QUOTE_BUFFERS][QUOTE_BYTES];
 static _Thread_local unsigned quote_next;
-static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER; /* held for what never waits */
+static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t waited_us;
 static uint64_t dropped, dropped_untold;
 
 void log_init(const char *daemon, enum log_level min)
@@ -53,8 +60,13 @@ static bool put_line(const char *line, size_t len)
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 	if (try_line(line, len))
 		return true;
-	/* A reader that is there needs a moment after a burst; one that is not costs it once. */
-	return !dropped_untold && poll(&p, 1, BURST_WAIT_MS) == 1 && try_line(line, len);
+	/* A reader that is there needs a moment after a burst. One that is not, or is too slow,
+	 * costs no more than this. */
+	uint64_t now = mono_us();
+	if (waited_us && now - waited_us < BURST_EVERY_MS * 1000ull)
+		return false;
+	waited_us = now;
+	return poll(&p, 1, BURST_WAIT_MS) == 1 && try_line(line, len);
 }
 
 static void out(const char *line, size_t len)
