@@ -151,7 +151,7 @@ struct acd {
 	/* steps: none without a queue whose callers may ask */
 	bool wants;
 	struct table own_by_agent;  /* agent -> first mcall that wants it */
-	struct table free_by_agent; /* agent -> its magent, while free */
+	struct table free_by_agent; /* agent -> its magents that are free, the latest; see also_free */
 	struct dirty_list asked;    /* magents to look at */
 	struct dirty_list dirty_needs, dirty_classes;
 	uint32_t peers_n;

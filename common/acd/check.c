@@ -120,8 +120,12 @@ static void check_wanted(const struct acd *acd, uint32_t i)
 {
 	const struct magent *a = &acd->magents[i];
 
-	if (!acd->wants || !a->free || a->asked || !acd->unheld ||
-	    table_get(&acd->free_by_agent, a->id.v) != i)
+	if (!acd->wants || !a->free)
+		return;
+	uint32_t first = table_get(&acd->free_by_agent, a->id.v);
+	for (uint32_t s = first; s != i; s = acd->magents_cold[s].also_free)
+		helio_assert(s != NIL);
+	if (a->asked || !acd->unheld || first != i)
 		return;
 	helio_assert(want_best(acd, a->id, acd->classes[a->cls].has, NIL) == NIL);
 }

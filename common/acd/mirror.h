@@ -38,6 +38,7 @@ struct magent {
 /* Apart: its neighbours in the list are touched, too. */
 struct magent_cold {
 	uint32_t prev, next; /* list of its mnode */
+	uint32_t also_free;  /* while free: another session of this agent that is, NIL: none */
 	uint64_t mark, talk_us;
 	int64_t turn_at;
 };

@@ -97,14 +97,17 @@ void want_call_out(struct acd *acd, uint32_t i)
 	c->own_prev = c->own_next = NIL;
 }
 
-/* Two sessions of one agent: the later one counts. */
+/* An agent with two sessions is asked in the one that was free last; when that one is not any more,
+ * in the other. */
 void want_agent_in(struct acd *acd, uint32_t i)
 {
 	struct magent *a = &acd->magents[i];
 
 	if (!acd->wants)
 		return;
-	if (table_get(&acd->free_by_agent, a->id.v) != NIL)
+	uint32_t first = table_get(&acd->free_by_agent, a->id.v);
+	acd->magents_cold[i].also_free = first;
+	if (first != NIL)
 		table_del(&acd->free_by_agent, a->id.v);
 	table_put(&acd->free_by_agent, a->id.v, i);
 	if (table_get(&acd->own_by_agent, a->id.v) != NIL)
@@ -113,11 +116,25 @@ void want_agent_in(struct acd *acd, uint32_t i)
 
 void want_agent_out(struct acd *acd, uint32_t i)
 {
+	struct magent_cold *cold = acd->magents_cold;
+	struct acd_agent_id id = acd->magents[i].id;
+
 	if (!acd->wants)
 		return;
 	unask(acd, i);
-	if (table_get(&acd->free_by_agent, acd->magents[i].id.v) == i)
-		table_del(&acd->free_by_agent, acd->magents[i].id.v);
+	uint32_t first = table_get(&acd->free_by_agent, id.v);
+	if (first == i) {
+		table_del(&acd->free_by_agent, id.v);
+		if (cold[i].also_free == NIL)
+			return;
+		table_put(&acd->free_by_agent, id.v, cold[i].also_free);
+		if (table_get(&acd->own_by_agent, id.v) != NIL)
+			ask(acd, cold[i].also_free);
+		return;
+	}
+	while (cold[first].also_free != i)
+		first = cold[first].also_free;
+	cold[first].also_free = cold[i].also_free;
 }
 
 uint32_t want_best(const struct acd *acd, struct acd_agent_id agent, struct able has,
