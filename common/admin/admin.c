@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct admin {
 	zsock_t *sock[SOCKETS]; /* ipc; TCP or NULL */
 	zactor_t *auth;
 	int epoll, lock;
+	int again; /* an eventfd: a step has left something */
 	admin_request_h *request_h;
 	void *arg;
 	char path[CONF_PATH_SIZE + CONF_NAME_SIZE + 16];
@@ -102,7 +104,9 @@ static void one_request(struct admin *a, zsock_t *sock, zmsg_t *msg)
 void admin_step(struct admin *a)
 {
 	unsigned n = 0;
+	uint64_t one = 1, seen;
 
+	(void)!read(a->again, &seen, sizeof(seen));
 	for (int i = 0; i < SOCKETS; i++)
 		while (a->sock[i] && n < STEP_MAX && zsock_events(a->sock[i]) & ZMQ_POLLIN) {
 			zmsg_t *msg = zmsg_recv_nowait(a->sock[i]);
@@ -112,6 +116,9 @@ void admin_step(struct admin *a)
 			zmsg_destroy(&msg);
 			n++;
 		}
+	/* ZeroMQ says once that something has come, not that something is left. */
+	if (n == STEP_MAX)
+		(void)!write(a->again, &one, sizeof(one));
 }
 
 int admin_fd(const struct admin *a)
@@ -169,11 +176,11 @@ static zsock_t *router_new(void)
 	return s;
 }
 
-static int watch(struct admin *a, zsock_t *s)
+static int watch(struct admin *a, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 
-	return epoll_ctl(a->epoll, EPOLL_CTL_ADD, zsock_fd(s), &ev) ? errno : 0;
+	return epoll_ctl(a->epoll, EPOLL_CTL_ADD, fd, &ev) ? errno : 0;
 }
 
 static int ipc_open(struct admin *a, char why[256])
@@ -188,7 +195,7 @@ static int ipc_open(struct admin *a, char why[256])
 	umask(old);
 	if (rc == -1)
 		return fail(why, err, "%.180s: %s", a->path, zmq_strerror(err));
-	return watch(a, a->sock[0]);
+	return watch(a, zsock_fd(a->sock[0]));
 }
 
 /* ZAP runs before the bind; this context has no other (the mesh has a context of its own). */
@@ -227,7 +234,7 @@ static int tcp_open(struct admin *a, const struct conf *conf, const struct conf_
 	if (zsock_bind(a->sock[1], "tcp://%s:%u", self->bind, self->admin_port) == -1)
 		return fail(why, zmq_errno(), "%s:%u (admin): %s", self->bind, self->admin_port,
 			    zmq_strerror(zmq_errno()));
-	return watch(a, a->sock[1]);
+	return watch(a, zsock_fd(a->sock[1]));
 }
 
 int admin_open(struct admin **ret, const struct conf *conf, const struct conf_daemon *self,
@@ -238,14 +245,20 @@ int admin_open(struct admin **ret, const struct conf *conf, const struct conf_da
 	ret_why[0] = '\0';
 	if (!a)
 		return ENOMEM;
-	a->lock = -1;
+	a->lock = a->again = -1;
 	a->request_h = request_h;
 	a->arg = arg;
 	/* Signals belong to the daemon's loop, not to czmq. */
 	zsys_init();
 	zsys_handler_set(NULL);
 	a->epoll = epoll_create1(EPOLL_CLOEXEC);
-	int err = a->epoll < 0 ? errno : run_dir_take(a, conf, self, ret_why);
+	int err = a->epoll < 0 ? errno : 0;
+	if (!err) {
+		a->again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = a->again < 0 ? errno : watch(a, a->again);
+	}
+	if (!err)
+		err = run_dir_take(a, conf, self, ret_why);
 	if (!err)
 		err = ipc_open(a, ret_why);
 	if (!err && self->admin_port)
@@ -270,6 +283,8 @@ struct admin *admin_close(struct admin *a)
 	zactor_destroy(&a->auth);
 	if (a->epoll >= 0)
 		close(a->epoll);
+	if (a->again >= 0)
+		close(a->again);
 	if (a->lock >= 0)
 		close(a->lock);
 	free(a);

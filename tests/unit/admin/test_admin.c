@@ -183,6 +183,57 @@ static void who_does_not_read_does_not_hold_up_the_others(void **state)
 	zsock_destroy(&s);
 }
 
+/* ZeroMQ's one thread looks at all connections in turn: when it has carried so many messages to and
+ * fro, it has also carried what was sent before them. */
+static void all_arrive(void)
+{
+	zsock_t *a = zsock_new(ZMQ_PAIR), *b = zsock_new(ZMQ_PAIR);
+
+	zsock_set_rcvtimeo(a, 5000);
+	zsock_set_rcvtimeo(b, 5000);
+	assert_true(zsock_bind(a, "ipc://%s/turns", dir) >= 0);
+	assert_int_equal(zsock_connect(b, "ipc://%s/turns", dir), 0);
+	for (int i = 0; i < 500; i++) {
+		zstr_send(b, "x");
+		char *there = zstr_recv(a);
+		assert_non_null(there);
+		zstr_free(&there);
+		zstr_send(a, "x");
+		char *back = zstr_recv(b);
+		assert_non_null(back);
+		zstr_free(&back);
+	}
+	zsock_destroy(&a);
+	zsock_destroy(&b);
+}
+
+/* A daemon's loop steps when the descriptor says so, and at no other time. */
+static void what_one_step_leaves_is_taken_by_the_next_one(void **state)
+{
+	enum { ASKERS = 30, EACH = 50 };
+	zsock_t *s[ASKERS];
+	unsigned answered = 0;
+
+	(void)state;
+	for (int i = 0; i < ASKERS; i++) {
+		s[i] = asker_new(ZMQ_DEALER);
+		for (int k = 0; k < EACH; k++)
+			zstr_send(s[i], "{\"cmd\": \"echo\", \"say\": \"x\"}");
+	}
+	all_arrive();
+	struct pollfd fd = {.fd = admin_fd(admin), .events = POLLIN};
+	while (handled < ASKERS * EACH && poll(&fd, 1, 3000) == 1)
+		admin_step(admin);
+	assert_int_equal(handled, ASKERS * EACH);
+	for (int i = 0; i < ASKERS; i++) {
+		zsock_set_rcvtimeo(s[i], 1000);
+		for (char *text; answered < ASKERS * EACH && (text = zstr_recv(s[i])); answered++)
+			zstr_free(&text);
+		zsock_destroy(&s[i]);
+	}
+	assert_int_equal(answered, ASKERS * EACH);
+}
+
 static void the_socket_is_the_owners_alone(void **state)
 {
 	struct stat st;
@@ -292,6 +343,7 @@ int main(void)
 	    T(what_is_no_request_is_answered_with_an_error),
 	    T(a_request_of_more_than_64_kib_is_refused_in_words),
 	    T(who_does_not_read_does_not_hold_up_the_others),
+	    T(what_one_step_leaves_is_taken_by_the_next_one),
 	    T(the_socket_is_the_owners_alone),
 	    T(a_second_daemon_of_that_name_is_refused),
 	    T(over_tcp_only_an_operators_key_is_let_in),
