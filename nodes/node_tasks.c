@@ -266,8 +266,8 @@ static void attempt_record(struct node *n, const struct task_work *w, const stru
 	const struct conf_site *site = conf_site_by_number(n->conf, addr_site(w->agent_node));
 	char id[ID_STR_SIZE];
 	conf_id_format(n->conf, r.call, w->call);
-	snprintf(r.sip_callid, sizeof(r.sip_callid), "%s:%s", task_kind_name(t->kind),
-		 conf_id_format(n->conf, id, t->id));
+	task_attempt_name(r.sip_callid, sizeof(r.sip_callid), t->kind,
+			  conf_id_format(n->conf, id, t->id));
 	(void)str_copy(r.queue, sizeof(r.queue), t->queue);
 	(void)str_copy(r.site, sizeof(r.site), n->site->name);
 	(void)str_copy(r.node, sizeof(r.node), n->self->name);

@@ -6,6 +6,7 @@
  */
 #include "nodes/node.h"
 #include "nodes/wall/wall.h"
+#include "common/tasks/tasks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +47,8 @@ static void count_record(const struct record *r, void *arg)
 	const struct conf_queue *q = conf_queue_by_name(conf, r->queue);
 	if (!q)
 		return; /* a queue that is no more */
+	if (task_is_attempt(r->sip_callid))
+		return; /* its caller was counted with the call that left the task */
 	uint32_t i = (uint32_t)(q - conf->queues);
 	wall_day_entered(&w->day, i, r->entered_ms);
 	if (r->answered_ms)

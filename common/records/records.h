@@ -48,7 +48,7 @@ int records_wrap(struct records *r, const char *call, const char *disposition, c
 json_t *records_query(struct records *r, uint32_t limit, const char *queue, const char *agent,
 		      const char *call, int64_t after_ms);
 /* Each record that entered at or after after_ms, the newest `limit` of them, newest first, filled in
- * as far as a node at its start needs it: queue, caller, agent, outcome and the five times. In the
+ * as far as a node at its start needs it: SIP Call-ID, queue, caller, agent, outcome and the five times. In the
  * caller's thread, about a microsecond each. errno. */
 typedef void(records_each_h)(const struct record *rec, void *arg);
 int records_each(struct records *r, int64_t after_ms, uint32_t limit, records_each_h *h, void *arg);

@@ -203,7 +203,8 @@ int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_e
 {
 	static const char sql[] =
 	    "SELECT queue, outcome, entered_ms, answered_ms, ended_ms, wait_ms, talk_ms, caller,"
-	    " agent FROM records WHERE entered_ms >= ?1 ORDER BY entered_ms DESC LIMIT ?2";
+	    " agent, sip_callid FROM records WHERE entered_ms >= ?1 ORDER BY entered_ms DESC LIMIT "
+	    "?2";
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
 
@@ -223,6 +224,8 @@ int records_reader_each(sqlite3 *db, int64_t after_ms, uint32_t limit, records_e
 			str_copy(r.caller, sizeof(r.caller),
 				 (const char *)sqlite3_column_text(s, 7));
 			str_copy(r.agent, sizeof(r.agent), (const char *)sqlite3_column_text(s, 8));
+			str_copy(r.sip_callid, sizeof(r.sip_callid),
+				 (const char *)sqlite3_column_text(s, 9));
 			h(&r, arg);
 		}
 	}

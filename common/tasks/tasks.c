@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -63,6 +64,22 @@ const char *task_kind_name(uint8_t kind)
 	return kind == TASK_CALLBACK    ? "callback"
 	       : kind == TASK_VOICEMAIL ? "voicemail"
 					: "unknown";
+}
+
+void task_attempt_name(char *dst, size_t size, uint8_t kind, const char *id)
+{
+	snprintf(dst, size, "%s:%s", task_kind_name(kind), id);
+}
+
+bool task_is_attempt(const char *sip_callid)
+{
+	for (uint8_t kind = TASK_CALLBACK; kind <= TASK_VOICEMAIL; kind++) {
+		const char *name = task_kind_name(kind);
+		size_t n = strlen(name);
+		if (strncmp(sip_callid, name, n) == 0 && sip_callid[n] == ':')
+			return true;
+	}
+	return false;
 }
 
 static const char *const state_names[] = {

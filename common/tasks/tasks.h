@@ -98,6 +98,10 @@ json_t *tasks_query(struct tasks *t, uint32_t limit, uint8_t state, const char *
 
 /* Could it be one of ours? To be asked of what a peer sent, and of what lies on the disk. */
 bool task_valid(const struct task *task);
+/* What the record of an attempt says in place of a SIP Call-ID: "callback:oslo1-2f-91". And: is this
+ * one? */
+void task_attempt_name(char *dst, size_t size, uint8_t kind, const char *id);
+bool task_is_attempt(const char *sip_callid);
 /* "unknown" for what is none; texts that stay. */
 const char *task_kind_name(uint8_t kind);
 const char *task_state_name(uint8_t state);

@@ -1,6 +1,7 @@
 // A real cluster of two sites, and a supervisor's page in Chromium at one of them: what happens at the
 // other is on the page within a second; brokers may die, and the presence Redis may freeze.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -143,11 +144,15 @@ test('a node that stands still is called old, and is right again afterwards', as
 	await id('silent-manila').waitFor({ state: 'detached' })
 })
 
-test('today survives the restart of a node: it reads its records', async () => {
+test('today survives the restart of a node: it reads its records, and the attempt at a task counts nobody twice', async () => {
 	await until('all records are written', () => c.records().length === 5)
 	const was = await id('card-support').locator('.card-small').textContent()
 	assert.match(was, /Answered ?2/)
+	const call = c.records().find((r) => r.outcome === 'answered')
 	await c.kill('oslo1', 'SIGTERM')
+	const attempt = spawnSync('sqlite3', [join(c.dir, 'state/oslo1/records.db'), `CREATE TEMP TABLE t AS SELECT * FROM records WHERE call = '${call.call}';
+		UPDATE t SET call = call || 'f', sip_callid = 'callback:' || call; INSERT INTO records SELECT * FROM t;`], { encoding: 'utf8' })
+	assert.equal(attempt.status, 0, attempt.stderr)
 	c.daemon('node', 'oslo1')
 	await page.locator('html[data-link="open"]').waitFor({ state: 'attached', timeout: 30000 })
 	await until('the page says the same of today', async () =>
