@@ -252,8 +252,8 @@ struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side
 void offer_drop(struct node *n, uint64_t id, enum offer_side side);
 /* Does media travel with this message? */
 bool offer_carries(enum acd_msg_type type);
-/* Fills media (and the caller's name) into an outgoing GRANT or RINGING, OWNER, RECALL or HOLD;
- * makes the leg on first use, and a new one for a new owner. errno when no leg can be had. */
+/* Fills media (and the caller's name) into an outgoing GRANT, RINGING or COMMIT, OWNER, RECALL or
+ * HOLD; makes the leg on first use, and a new one for a new owner. errno when no leg can be had. */
 int offer_attach(struct node *n, const struct acd_msg *msg, uint16_t to, Acd *pb);
 /* Notes what such a message carries, before the core sees it. */
 void offer_note_end(struct node *n, uint64_t offer); /* after the core has seen OWNER */

@@ -1,8 +1,10 @@
 /*
- * Offers: what travels beside GRANT and RINGING, and beside OWNER, RECALL and HOLD, which set the
- * same trunk up anew. The core decides who talks to whom; here live the
- * SRTP trunk between the two nodes and the caller's name for the page, keyed by offer and side
- * (when owner and agent share a node there is no trunk and no offer).
+ * Offers: what travels beside GRANT, RINGING and COMMIT, and beside OWNER, RECALL and HOLD, which
+ * set the same trunk up anew. COMMIT says again what RINGING said: on a bad line RINGING can be
+ * lost, and the core bridges on COMMIT alone; a talk without the agent's key is dead air. The core
+ * decides who talks to whom; here live the SRTP trunk between the two nodes and the caller's name
+ * for the page, keyed by offer and side (when owner and agent share a node there is no trunk and no
+ * offer).
  */
 #include "nodes/node.h"
 #include "nodes/node_tasks.h"
@@ -106,8 +108,8 @@ static int media_from_pb(struct media_trunk *t, const Media *pb)
 
 bool offer_carries(enum acd_msg_type type)
 {
-	return type == ACD_MSG_GRANT || type == ACD_MSG_RINGING || type == ACD_MSG_OWNER ||
-	       type == ACD_MSG_RECALL || type == ACD_MSG_HOLD;
+	return type == ACD_MSG_GRANT || type == ACD_MSG_RINGING || type == ACD_MSG_COMMIT ||
+	       type == ACD_MSG_OWNER || type == ACD_MSG_RECALL || type == ACD_MSG_HOLD;
 }
 
 static bool from_owner(const struct acd_msg *msg)
