@@ -13,10 +13,13 @@ enum {
 	 * is worth nothing, but a snapshot of a full node (by default 1,000 calls, 500
 	 * sessions) must fit, twice over, or it would be asked for again for ever. */
 	HWM = 4096,
-	/* Loss of a link must be seen in 2 s (island mode, DESIGN §10); one lost ping is not a loss
-	 * and TCP needs up to a second to repeat it on a long line. */
+	/* When a connection is given up for a new one. Nothing is decided by that: who is silent
+	 * the core, the brokers and neighbours see by messages, with timers of their own. A bad line
+	 * (600 ms there and back, 5 % lost) keeps an answer for 2 s often enough: TCP repeats after
+	 * 1 to 2 s. A new connection costs five round trips there, which lose packets as well. Less
+	 * than the 5 s of healing (DESIGN §10). */
 	HEARTBEAT_MS = 500,
-	HEARTBEAT_TIMEOUT_MS = 2000,
+	HEARTBEAT_TIMEOUT_MS = 4000,
 	/* A node that was held up for some seconds must find what its pages sent meanwhile, and so
 	 * a gateway. Whether the other is dead they judge by other signs (gateway/nodes.h), before
 	 * this. The end that only receives is patient as well: nothing is decided there. */
@@ -28,9 +31,10 @@ enum {
 	RECONNECT_MAX_MS = 500,
 	/* SYNs into a cut line: healing has 5 s, the kernel alone would wait a minute or more. */
 	CONNECT_TIMEOUT_MS = 2000,
-	/* CURVE takes four round trips; 300 ms each between continents. libzmq gives 30 s, which is
-	 * long for a stranger to hold a socket. */
-	HANDSHAKE_MS = 3000,
+	/* CURVE takes four round trips; 300 ms each between continents, 700 ms on a bad line, where
+	 * two of the dozen packets may have to come again after 1 to 2 s each. libzmq gives 30 s,
+	 * which is long for a stranger to hold a socket. */
+	HANDSHAKE_MS = 8000,
 	/* Daemons of the whole cluster may reconnect at once after a site's router rebooted. */
 	BACKLOG = 512,
 	/* A frame beyond our largest (payload and its CURVE box) ends the connection. */
