@@ -62,6 +62,8 @@ struct player {
 	uint32_t frame;
 	bool fresh;  /* the next frame begins a talk spurt */
 	uint32_t hz; /* tone instead of a sound */
+	/* Bridged while it played: on until the other leg is heard, or then; 0: until told. */
+	uint64_t fill_until_us;
 	double phase;
 };
 
@@ -296,6 +298,7 @@ void report_heard(struct thread *t, struct leg *leg, const uint8_t *buf, size_t 
 void report_sweep(struct thread *t, struct leg *leg);
 
 /* play.c */
+void play_fill(struct thread *t, struct leg *leg); /* its bridge is made: see struct player */
 void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,
 	      const struct sound *music);
 void play_tone(struct thread *t, struct leg *leg, uint32_t hz);

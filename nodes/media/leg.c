@@ -145,8 +145,12 @@ void leg_heard(struct thread *t, struct leg *leg, uint8_t *buf, size_t len)
 	if (p.pt == PT_COMFORT_NOISE && p.pt != leg->pt)
 		return;
 	struct leg *to = leg->peer;
+	if (to && (leg->muted || !leg->recv || !leg_may_send(to)))
+		to = NULL;
+	if (to && to->play.fill_until_us && p.pt == leg->pt)
+		play_set(t, to, NULL, NULL); /* here is what it waited for */
 	/* a leg that plays hears that instead (music while its call is on hold) */
-	if (to && (leg->muted || !leg->recv || !leg_may_send(to) || to->play_index >= 0))
+	if (to && to->play_index >= 0)
 		to = NULL;
 	/* where Opus is decoded for the relay anyway, the ear listens there */
 	bool decoded = to && leg->codec == MEDIA_OPUS && to->codec != MEDIA_OPUS;

@@ -167,8 +167,9 @@ int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, st
 int media_leg_play(struct media *m, struct media_leg leg, struct media_sound greeting,
 		   struct media_sound music);
 int media_leg_quiet(struct media *m, struct media_leg leg);
-/* Both ways between a and b; stops playing on both. A leg has at most one bridge: an older one is
- * undone. Legs of different threads: b is moved to a's thread first, nothing is lost. */
+/* Both ways between a and b; what plays on one ends with the first sound of the other, or after 2 s.
+ * A leg has at most one bridge: an older one is undone. Legs of different threads: b is moved to a's
+ * thread first, nothing is lost. */
 int media_bridge(struct media *m, struct media_leg a, struct media_leg b);
 /* Undoes a's bridge (both ends fall silent). */
 int media_unbridge(struct media *m, struct media_leg a);

@@ -19,6 +19,16 @@ void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,
 	thread_set_playing(t, leg, wants_ticks(leg));
 }
 
+/* The first sound of an agent far away comes a round trip after the bridge, and later where
+ * messages are lost: music until then, not silence. Not for ever: an agent who is muted is no
+ * music. */
+void play_fill(struct thread *t, struct leg *leg)
+{
+	enum { FILL_US = 2000000 };
+	if (leg->play_index >= 0)
+		leg->play.fill_until_us = t->now_us + FILL_US;
+}
+
 void play_tone(struct thread *t, struct leg *leg, uint32_t hz)
 {
 	leg->play = (struct player){.hz = hz, .fresh = true};
@@ -90,6 +100,10 @@ void play_tick(struct thread *t, struct leg *leg)
 	uint8_t *dst = t->tx + RTP_HEADER_LEN;
 	uint32_t frames = leg->codec == MEDIA_OPUS ? 1 : leg->play_frames, rate = leg_rate(leg);
 	size_t len = 0;
+	if (leg->play.fill_until_us && t->now_us >= leg->play.fill_until_us) {
+		play_set(t, leg, NULL, NULL);
+		return;
+	}
 	/* longer packets: each leg at its own one of every `frames` ticks, so that the load is even
 	 */
 	if ((t->tick + leg->slot) % frames)

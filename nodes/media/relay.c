@@ -13,16 +13,25 @@ void relay_bridge(struct thread *t, struct leg *a, struct leg *b)
 		return;
 	relay_unbridge(a);
 	relay_unbridge(b);
-	play_set(t, a, NULL, NULL);
-	play_set(t, b, NULL, NULL);
+	play_fill(t, a);
+	play_fill(t, b);
 	a->peer = b;
 	b->peer = a;
+}
+
+/* What fills the wait for the other's first sound ends at the next tick. */
+static void unfill(struct leg *leg)
+{
+	if (leg->play.fill_until_us)
+		leg->play.fill_until_us = 1;
 }
 
 void relay_unbridge(struct leg *a)
 {
 	if (!a->peer)
 		return;
+	unfill(a);
+	unfill(a->peer);
 	a->peer->peer = NULL;
 	a->peer = NULL;
 }

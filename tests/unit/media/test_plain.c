@@ -224,6 +224,54 @@ static void music_on_hold_goes_over_the_bridge_and_ends(void **state)
 	call_stop(&c);
 }
 
+/* The agent's first sound comes a round trip after the bridge: music until then, not silence. */
+static void music_fills_the_wait_for_the_first_sound(void **state)
+{
+	struct call c;
+	struct media_sound music = {0};
+	(void)state;
+	call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 1);
+	load_tone(&c.node, &music, "fill", 8000, 1, 0.5, 1200);
+	media_leg_tone(c.phones.m, c.phone_a, 0); /* says nothing yet */
+	media_leg_listen(c.phones.m, c.phone_b, 1200);
+	media_leg_play(c.node.m, c.b, (struct media_sound){0}, music);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+	media_bridge(c.node.m, c.a, c.b);
+	run_for(700); /* more than the ear remembers */
+	assert_true(media_leg_heard_permille(c.phones.m, c.phone_b) > 900);
+	media_leg_listen(c.phones.m, c.phone_b, 440);
+	media_leg_tone(c.phones.m, c.phone_a, 440);
+	assert_true(wait_heard(&c.phones, c.phone_b, 900, 1000));
+	call_stop(&c);
+}
+
+/* Nobody says anything: it ends by itself. And at once when the bridge goes. */
+static void music_does_not_fill_for_ever(void **state)
+{
+	struct call c;
+	struct media_sound music = {0};
+	(void)state;
+	for (int undone = 0; undone < 2; undone++) {
+		struct media_stats was = {0}, is = {0};
+		call_start(&c, MEDIA_PCMU, MEDIA_PCMU, 1);
+		load_tone(&c.node, &music, "end", 8000, 1, 0.5, 1200);
+		media_leg_tone(c.phones.m, c.phone_a, 0);
+		media_leg_listen(c.phones.m, c.phone_b, 1200);
+		media_leg_play(c.node.m, c.b, (struct media_sound){0}, music);
+		assert_true(wait_heard(&c.phones, c.phone_b, 900, 4000));
+		media_bridge(c.node.m, c.a, c.b);
+		if (undone)
+			media_unbridge(c.node.m, c.a);
+		run_for(undone ? 300 : 2300);
+		media_leg_stats_get(c.phones.m, c.phone_b, &was);
+		run_for(400);
+		media_leg_stats_get(c.phones.m, c.phone_b, &is);
+		assert_int_equal(is.rx_packets, was.rx_packets);
+		assert_true(is.rx_packets > 0);
+		call_stop(&c);
+	}
+}
+
 /* ---- sounds */
 
 static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
@@ -544,6 +592,8 @@ int main(void)
 	    cmocka_unit_test(statistics_come_every_second),
 	    cmocka_unit_test(a_leg_that_comes_straight_back_keeps_its_last_bridge),
 	    cmocka_unit_test(music_on_hold_goes_over_the_bridge_and_ends),
+	    cmocka_unit_test(music_fills_the_wait_for_the_first_sound),
+	    cmocka_unit_test(music_does_not_fill_for_ever),
 	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
 	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
 	    cmocka_unit_test(numbering_goes_on_from_greeting_to_music_to_agent),
