@@ -61,6 +61,7 @@ struct drill_call {
 	uint32_t gap_ms;
 	uint64_t gap_began_us;
 	uint32_t agent_site; /* and 1: of whoever talked to it last; 0: nobody yet */
+	uint32_t rung_site;  /* the same of whoever it rang at last */
 	uint64_t crossed_us; /* when an agent of another site had it last; 0: never */
 };
 

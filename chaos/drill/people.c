@@ -232,7 +232,8 @@ static void gap_note(struct drill *d, struct drill_call *c, const json_t *o, con
 	uint32_t ms = (uint32_t)micro(o, "gap_ms");
 	bool lasting = json_is_true(json_object_get(o, "lasting"));
 	/* The agent may be another one by the time that sound is back. */
-	bool far = crosses(d, c) || micro(o, "gap_began_us") < c->crossed_us;
+	bool far = crosses(d, c) || micro(o, "gap_began_us") < c->crossed_us ||
+		   (!c->agent_site && c->rung_site && c->rung_site - 1 != site_of(d, c));
 	uint32_t *part = far ? &d->far_gap_ms : &d->near_gap_ms;
 	*part = ms > *part ? ms : *part;
 	if (ms > d->gap_ms)
@@ -337,6 +338,10 @@ static void agent_call(struct drill *d, uint32_t i, const char *what, const json
 	if (strcmp(what, "ring") == 0) {
 		d->agent[i].rung = call_find(d, json_string_value(json_object_get(o, "caller")),
 					     json_string_value(json_object_get(o, "call")));
+		/* The caller may be silent before this agent's "talk" comes to us. */
+		if (d->agent[i].rung)
+			d->call[d->agent[i].rung - 1].rung_site =
+			    lab_agent_site(&d->lab_conf, i) + 1;
 	} else if (strcmp(what, "talk") == 0) {
 		d->agent[i].call = d->agent[i].rung;
 	} else if (strcmp(what, "end") == 0 || strcmp(what, "hangup") == 0) {
