@@ -13,6 +13,7 @@
 #ifndef HELIO_GATEWAY_GATEWAY_H
 #define HELIO_GATEWAY_GATEWAY_H
 
+#include <jansson.h>
 #include <libwebsockets.h>
 #include <stdio.h>
 
@@ -114,6 +115,14 @@ void gw_loop_once(struct gw_loop *loop);
 void gw_loop_wake(struct gateway *gw);
 struct gw_loop *gw_loop_free(struct gw_loop *loop);
 
+/* doors.c: where browsers reach the gateways of this cluster */
+/* "http(s)://address[:port]" of one of them. */
+void gw_door_origin(const struct conf_daemon *d, char ret[GW_ORIGIN_MAX]);
+/* Is it a gateway of this cluster that served the page? Without regard to case; NULL is not. */
+bool gw_door_known(const struct conf *conf, const char *origin);
+/* Those of the others, those of our site first: ["wss://…"], a new reference. */
+json_t *gw_doors(const struct conf *conf, const struct conf_daemon *self);
+
 /* tls.c */
 bool gw_tls_wanted(const struct gateway *gw);
 /* Checks the files and fills info. EINVAL, with the file and what is wrong with it. */
@@ -131,7 +140,8 @@ int gw_desk_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 size_t gw_desk_session_size(void);
 /* Tells every browser to go elsewhere (1001). */
 void gw_desk_close_all(struct gateway *gw);
-/* Handshakes that take too long, pages that must be asked whether they live, those that do not say so. */
+/* Handshakes that take too long, pages that must be asked whether they live, those that do not say
+ * so. */
 void gw_desk_sweep(struct gateway *gw);
 int gw_desk_send(struct gw_conn *conn, const void *frame, size_t len, void *arg);
 void gw_desk_close(struct gw_conn *conn, unsigned code, const char *why, void *arg);

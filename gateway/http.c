@@ -13,6 +13,7 @@
 
 enum {
 	HEADERS_MAX = 4096,
+	CSP_DOORS_MAX = 1400, /* of gateway.csp */
 	CHUNK_BYTES = 16384,
 	/* A browser that stops reading a file holds memory for this long. */
 	WRITE_TIMEOUT_S = 20,
@@ -236,7 +237,7 @@ static unsigned upgrade_refusal(struct gateway *gw, struct lws *wsi, const char 
 		return 400;
 	*ret_why = "this origin may not\n";
 	if (lws_hdr_copy(wsi, value, (int)sizeof(value), WSI_TOKEN_ORIGIN) <= 0 ||
-	    !gw_origin_allowed(&gw->origins, value))
+	    (!gw_origin_allowed(&gw->origins, value) && !gw_door_known(gw->conf, value)))
 		return 403;
 	*ret_why = "too many\n";
 	const struct gw_peer *peer = lws_get_opaque_user_data(wsi);
@@ -354,11 +355,7 @@ int gw_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 static int add_origins(struct gateway *gw, char why[256])
 {
 	char own[GW_ORIGIN_MAX];
-	bool tls = gw_tls_wanted(gw);
-	snprintf(own, sizeof(own), "http%s://%s:%u", tls ? "s" : "", gw->self->mesh.host,
-		 gw->self->http_port);
-	if (gw->self->http_port == (tls ? 443 : 80))
-		*strrchr(own, ':') = '\0'; /* as a browser writes it */
+	gw_door_origin(gw->self, own);
 	int err = gw_origins_add(&gw->origins, own);
 	for (uint32_t i = 0; !err && i < gw->self->origins_n; i++) {
 		err = gw_origins_add(&gw->origins, gw->self->origins[i]);
@@ -369,20 +366,31 @@ static int add_origins(struct gateway *gw, char why[256])
 	return err;
 }
 
-/* connect-src names the WebSocket of each origin: 'self' does not cover ws: in every browser. */
+/* connect-src names the WebSocket of each origin: 'self' does not cover ws: in every browser. And
+ * the other gateways, as far as they fit. */
 static void make_csp(struct gateway *gw)
 {
-	char ws[GW_ORIGINS_MAX * (GW_ORIGIN_MAX + 2)] = "";
+	char ws[CSP_DOORS_MAX + GW_ORIGIN_MAX + 2] = "";
+	json_t *doors = gw_doors(gw->conf, gw->self);
 	for (size_t i = 0; i < gw->origins.n; i++) {
 		const char *origin = gw->origins.v[i];
 		size_t at = strlen(ws);
+		if (at > CSP_DOORS_MAX)
+			break;
 		/* http://… → ws://…, https://… → wss://… */
 		if (strncmp(origin, "http", 4) == 0)
 			snprintf(ws + at, sizeof(ws) - at, " ws%s", origin + 4);
 	}
+	for (size_t i = 0; i < json_array_size(doors); i++) {
+		const char *url = json_string_value(json_array_get(doors, i));
+		size_t at = strlen(ws);
+		if (at + strlen(url) < CSP_DOORS_MAX)
+			snprintf(ws + at, sizeof(ws) - at, " %s", url);
+	}
+	json_decref(doors);
 	snprintf(gw->csp, sizeof(gw->csp),
 		 "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-		 "img-src 'self' data:; connect-src 'self'%.1400s; media-src 'self' blob:; "
+		 "img-src 'self' data:; connect-src 'self'%s; media-src 'self' blob:; "
 		 "manifest-src 'self'; base-uri 'none'; form-action 'none'; "
 		 "frame-ancestors 'none'",
 		 ws);
@@ -418,9 +426,10 @@ static int make_cluster_json(struct gateway *gw, char why[256])
 		json_array_append_new(sites,
 				      json_pack("{s:s, s:i}", "name", gw->conf->sites[i].name,
 						"number", (int)gw->conf->sites[i].number));
-	json_t *o = json_pack(
-	    "{s:s, s:s, s:s, s:o}", "cluster", gw->conf->cluster, "sign_pub", hex, "site",
-	    conf_site_by_number(gw->conf, addr_site(gw->self->addr))->name, "sites", sites);
+	json_t *o =
+	    json_pack("{s:s, s:s, s:s, s:o, s:o}", "cluster", gw->conf->cluster, "sign_pub", hex,
+		      "site", conf_site_by_number(gw->conf, addr_site(gw->self->addr))->name,
+		      "sites", sites, "gateways", gw_doors(gw->conf, gw->self));
 	gw->cluster_json = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	helio_assert(!gw->cluster_json || strlen(gw->cluster_json) <= HEADERS_MAX);

@@ -7,6 +7,7 @@ import { Link } from './link/link';
 import { Leg, type LegCounters, type LegFigures } from './media/leg';
 import { Microphone } from './media/mic';
 import { LevelMeter, Ringer } from './media/sound';
+import { StallWatch } from './media/stall';
 import { Notifier } from './notify';
 import {
 	leaveTab, loadCallAge, loadPrefs, loadTicket, loadToday, saveCallStart, savePrefs, saveTicket, saveToday,
@@ -26,6 +27,7 @@ type Credentials = { name: string; password: string } | { ticket: true; again: b
 /** Signing in: the handshake over a bad line, a queue of Argon2id runs, then it is a failure. */
 const SIGNIN_MAX_MS = 20_000;
 const FIGURES_MS = 5000;
+const STALL_LOOK_MS = 250;
 const SILENT_AFTER_MS = 8000;  // longer than anybody keeps a live microphone at digital zero
 const SILENT_PEAK = 1e-5;
 /** A leg that failed is asked for anew by resuming; not more often than this. */
@@ -44,6 +46,7 @@ export class App {
 	readonly wall = new WallStore((m) => void this.link?.send(m));
 	readonly wrapUp = new WrapUp(this, (m) => this.link?.send(m) ?? false);
 	private readonly leg: Leg;
+	private readonly stall = new StallWatch();
 	private readonly notifier = new Notifier();
 	private readonly listeners = new Set<() => void>();
 	private foundCluster: Cluster | null = null;
@@ -81,6 +84,7 @@ export class App {
 		this.ringer.volume = this.prefs.volume;
 		setInterval(() => this.onSecond(), 1000);
 		setInterval(() => void this.onFigures(), FIGURES_MS);
+		setInterval(() => void this.onStall(), STALL_LOOK_MS);
 		for (const kind of ['online', 'offline'] as const)
 			addEventListener(kind, () => this.link?.hurry());
 		document.addEventListener('visibilitychange', () => {
@@ -489,6 +493,13 @@ export class App {
 		} else if (now - this.silentSince > SILENT_AFTER_MS) {
 			this.dispatch({ a: 'mic_silent', on: true });
 		}
+	}
+
+	/** Talking, and nothing comes: the line is asked at once, and another door tried if it does not answer. */
+	private async onStall(): Promise<void> {
+		const talks = this.state.call !== null && this.state.link.status === 'open';
+		const packets = talks ? await this.leg.received().catch(() => null) : null;
+		if (this.stall.stalled(packets, this.now())) this.link?.probe(true);
 	}
 
 	private async onFigures(): Promise<void> {

@@ -199,7 +199,7 @@ test('being denied leads back to the sign-in with the time to wait', () => {
 test('who is signed out by another password is told at the sign-in, and anybody else is not', () => {
 	const off = parseFromNode('{"t":"state","state":"off","ended":"password"}');
 	assert.ok(off?.t === 'state' && off.ended === 'password');
-	const told = (why: string) => reduce(initialState(), { a: 'signed_out', known: null, why }, 0).signin.why;
+	const told = (why: string) => reduce(initialState(), { a: 'signed_out', known: null, why, at: 0 }).signin.why;
 	assert.equal(told('ended_password'), 'ended_password');
 	assert.equal(told(''), '');
 });

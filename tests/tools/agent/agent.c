@@ -8,7 +8,7 @@
 enum {
 	PING_MS = 5000, /* as PROTOCOL.md says; silence of 15 s is a dead link */
 	SILENT_US = 15000000,
-	PROBE_MS = 2500, /* as the page waits for the answer when it doubts */
+	PROBE_MS = 1000, /* as the page waits for the answer when a talk's sound stands still */
 	BACKOFF_MIN_MS = 100,
 	/* One process is not ten thousand browsers: with more handshakes under way on a busy
 	 * machine none ends within its time. */
@@ -93,8 +93,6 @@ void agent_do_signout(struct agent *a)
 
 static void reconnect_later(struct agent *a, const char *why)
 {
-	if (strcmp(why, LINK_NODE_LOST) == 0)
-		a->homeless = true;
 	if (strcmp(why, LINK_OTHER_NODE) == 0) {
 		if (!a->other_us)
 			a->other_us = mono_us();
@@ -102,7 +100,10 @@ static void reconnect_later(struct agent *a, const char *why)
 		return;
 	}
 
-	a->gateway++;
+	if (strcmp(why, LINK_NODE_LOST) == 0)
+		a->homeless = true; /* and this gateway lives: it has just said so */
+	else
+		a->gateway++;
 	tmr_start(&a->connect_tmr, a->backoff_ms, connect_now, a);
 	a->backoff_ms = a->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : a->backoff_ms * 2;
 }
@@ -188,6 +189,7 @@ static void doubt_over(void *arg)
 	if (!a->link || mono_us() - a->seen_us < PROBE_MS * UINT64_C(1000))
 		return;
 	a->link = link_close(a->link);
+	a->other_us = 1; /* sound and link: our node is gone, or we are; whoever takes us will do */
 	went_down(a, "deaf", 0);
 }
 
@@ -502,6 +504,7 @@ void agent_init(struct agent *a, struct pool *p, const char *name, size_t index)
 	tmr_init(&a->doubt_tmr);
 	tmr_init(&a->hear_tmr);
 	tmr_init(&a->step_tmr);
+	tmr_init(&a->stall_tmr);
 }
 
 void agent_start(struct agent *a)

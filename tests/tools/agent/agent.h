@@ -88,7 +88,8 @@ struct agent {
 	uint64_t other_us; /* since when other nodes than ours are offered; 0: not yet */
 	bool homeless;     /* our node is gone: any other will do */
 	uint64_t connect_us, login_us, welcome_us, accept_us, talk_us, idle_us, lost_us, seen_us;
-	struct tmr connect_tmr, act_tmr, ready_tmr, ping_tmr, hear_tmr, step_tmr, doubt_tmr;
+	struct tmr connect_tmr, act_tmr, ready_tmr, ping_tmr, hear_tmr, step_tmr, doubt_tmr,
+	    stall_tmr;
 	/* script */
 	const struct script *script; /* NULL: the standing behaviour */
 	size_t step;

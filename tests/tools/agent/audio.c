@@ -9,7 +9,9 @@
 enum {
 	HEAR_EVERY_MS = 100, /* the ear looks at 500 ms of sound; a finer grid says no more */
 	LEGS_SPARE = 16,
-	SILENT_MS = 5000, /* about when a browser calls its connection disconnected */
+	/* As the page (gateway/web/src/media/stall.ts): in a talk a node always sends. */
+	STALL_MS = 600,
+	STALL_LOOK_MS = 250,
 };
 
 static struct agent *agent_of(struct pool *p, struct media_leg leg)
@@ -33,8 +35,6 @@ static void media_event(const struct media_event *ev, void *arg)
 		a->leg_connected = false;
 		report_count(COUNT_ERRORS);
 		report_event(a->name, "leg_failed", json_pack("{s:s}", "why", ev->why));
-	} else if (ev->type == MEDIA_EV_SILENT && a->talk_us) {
-		agent_doubt(a);
 	}
 }
 
@@ -65,7 +65,6 @@ int audio_start(struct pool *p, char ret_why[256])
 					.threads = p->o->media_threads,
 					.legs_max = 2 * (uint32_t)p->n +
 						    LEGS_SPARE, /* closed ones linger */
-					.silent_ms = SILENT_MS,
 					.opus_complexity = 1};
 	p->sink = -1;
 	if (p->o->audio == AUDIO_NONE)
@@ -84,6 +83,7 @@ void audio_stop(struct pool *p)
 void audio_close(struct agent *a)
 {
 	tmr_cancel(&a->hear_tmr);
+	tmr_cancel(&a->stall_tmr);
 	if (a->leg.v && a->pool->media)
 		media_leg_close(a->pool->media, a->leg);
 	a->leg.v = 0;
@@ -189,6 +189,17 @@ static void hear(void *arg)
 	tmr_start(&a->hear_tmr, HEAR_EVERY_MS, hear, a);
 }
 
+/* Nothing at all has come for a moment: no sound, no report, no check of the connection. */
+static void stall_look(void *arg)
+{
+	struct agent *a = arg;
+	uint64_t silent_us = 0;
+	tmr_start(&a->stall_tmr, STALL_LOOK_MS, stall_look, a);
+	if (media_leg_silent_us(a->pool->media, a->leg, &silent_us) == 0 &&
+	    silent_us > STALL_MS * UINT64_C(1000))
+		agent_doubt(a);
+}
+
 void audio_talk(struct agent *a, bool on)
 {
 	struct media *m = a->pool->media;
@@ -196,6 +207,9 @@ void audio_talk(struct agent *a, bool on)
 	if (!m || !a->leg.v)
 		return;
 	tmr_cancel(&a->hear_tmr);
+	tmr_cancel(&a->stall_tmr);
+	if (on)
+		tmr_start(&a->stall_tmr, STALL_LOOK_MS, stall_look, a);
 	if (!on && a->listen_hz && !a->heard && !a->heard_once && a->talk_us)
 		say_heard(a, false);
 	if (o->tone_hz)

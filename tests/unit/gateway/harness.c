@@ -90,11 +90,14 @@ static void write_conf(const struct fixture *f, unsigned base)
 	    "    nodes:\n"
 	    "      manila1: {ordinal: 1, address: 127.0.0.1, mesh: %u, sip: %u, media_ports: "
 	    "%u-%u}\n"
+	    "    gateways:\n"
+	    "      manila-g1: {ordinal: 96, address: 127.0.0.1, mesh: %u, http: %u}\n"
 	    "skills: [lang.en]\n"
 	    "queues:\n"
 	    "  support: {display: Support, skills: [lang.en]}\n",
 	    base + 9, base, base + 10, base + 40, base + 47, base + 1, base + 11, base + 48,
-	    base + 55, base + 2, base + 3, base + 4, base + 12, base + 56, base + 63);
+	    base + 55, base + 2, base + 3, base + 4, base + 12, base + 56, base + 63, base + 13,
+	    base + 14);
 	write_text(f, "cluster.yaml", text);
 	write_text(f, "agents.yaml", "version: 1\nagents: {}\n");
 }

@@ -12,7 +12,8 @@ static struct http_answer a;
 
 static const char csp[] =
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self' ws://127.0.0.1:47003 wss://desk.example; "
+    "img-src 'self' data:; connect-src 'self' ws://127.0.0.1:47003 wss://desk.example "
+    "ws://127.0.0.1:47014; "
     "media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
@@ -165,7 +166,8 @@ static void the_cluster_is_described(void **state)
 	hex_encode(hex, pub, sizeof(pub));
 	snprintf(want, sizeof(want),
 		 "{\"cluster\":\"testline\",\"sign_pub\":\"%s\",\"site\":\"oslo\",\"sites\":"
-		 "[{\"name\":\"oslo\",\"number\":1},{\"name\":\"manila\",\"number\":2}]}",
+		 "[{\"name\":\"oslo\",\"number\":1},{\"name\":\"manila\",\"number\":2}],"
+		 "\"gateways\":[\"ws://127.0.0.1:47014\"]}",
 		 hex);
 	http_get(fx, "GET", "/cluster.json", "", &a);
 	assert_int_equal(a.status, 200);

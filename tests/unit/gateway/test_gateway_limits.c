@@ -111,6 +111,8 @@ static void strangers_are_refused_before_the_upgrade(void **state)
 	assert_int_equal(status_of("?site=%0d%0aX", fx->origin, ok, NULL), 400);
 	assert_int_equal(status_of("top", fx->origin, ok, NULL), 404);
 	assert_int_equal(status_of("", fx->origin, ok, NULL), 101);
+	assert_int_equal(status_of("", "http://127.0.0.1:47214", ok, NULL), 101); /* manila-g1's */
+	assert_int_equal(status_of("", "http://127.0.0.1:47215", ok, NULL), 403);
 	assert_int_equal(status_of("", "https://desk.example", "chat, heliograph.1", NULL), 101);
 }
 

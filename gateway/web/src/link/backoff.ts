@@ -28,3 +28,10 @@ const DOOR_MS = 2500; // four round trips of a bad line; a machine that lost its
 export function openMaxMs(attempt: number, doors: number, opened: boolean): number {
 	return opened || doors <= 1 || attempt > doors ? OPEN_MS : DOOR_MS;
 }
+
+/** How long the answer to a ping may take that doubts the link: some round trips, so that a lost packet
+ * is sent again in time. torn: sound stands still too, which a person hears; then it is left early. */
+export function probeMaxMs(rttMs: number, torn: boolean): number {
+	const [least, most] = torn ? [1000, 2500] : [2500, 5000];
+	return Math.min(most, Math.max(least, 6 * rttMs));
+}

@@ -9,7 +9,7 @@ import {
 	Bye, Frame, Handshake, makeFrame, openCert, prologueFor, readFrame, SealError,
 	type KeyPair, type Session,
 } from '../seal';
-import { backoffMs, doorFor, openMaxMs } from './backoff';
+import { backoffMs, doorFor, openMaxMs, probeMaxMs } from './backoff';
 
 export type LinkPhase = 'idle' | 'connecting' | 'sealed' | 'lost';
 export interface LinkEvents {
@@ -35,7 +35,6 @@ export interface LinkOptions {
 }
 
 const PING_MS = 5000;        // PROTOCOL.md
-const SILENCE_MAX_MS = 15000;
 /** How long we insist on the node of our session while a gateway offers another, from its first offer
  * on. It gives us the one we ask for, if it knows it; one that has just come back, however long it was
  * away, hears of its nodes one after the other. A node that is dead must not cost more than this. */
@@ -44,8 +43,6 @@ const HOME_RETRY_MS = 150;
 /** Timers that come this late mean that the machine slept: the node has given the link up. */
 const ASLEEP_MS = 20000;
 const TICK_MS = 1000;
-/** The network changed, or the lid opened: a live link answers within this, over a bad line too. */
-const PROBE_MS = 2500;
 
 export class Link {
 	phase: LinkPhase = 'idle';
@@ -55,12 +52,16 @@ export class Link {
 	private session: Session | null = null;
 	private attempt = 0;
 	private insistUntil: number | null = null; // null: no other node was offered yet
-	private heardAt = 0;
 	private startedAt = 0;
 	private pingAt = 0;
 	private pings = new Map<number, number>();
 	private pingN = 0;
-	private probeUntil = 0;
+	private probing: ReturnType<typeof setTimeout> | null = null;
+	private torn = false; // what the probe is for: sound has stopped in a talk
+	private rttMs = 0;
+	/** Where a try begins: the door that opened last, or the next one when that was deaf. */
+	private firstDoor = 0;
+	private door = 0;
 	private tickAt = 0;
 	private ticker: ReturnType<typeof setInterval> | null = null;
 	private retry: ReturnType<typeof setTimeout> | null = null;
@@ -95,11 +96,26 @@ export class Link {
 		else this.probe();
 	}
 
-	/** Is it still there? Told by a ping of its own, instead of by the long silence. */
-	probe(): void {
-		if (this.phase !== 'sealed' || this.probeUntil) return;
-		this.probeUntil = Date.now() + PROBE_MS;
+	/** Is it still there? Told by a ping of its own, instead of by the long silence. torn: a talk's sound
+	 * stands still, so it is left sooner; and then for any node, as ours is gone if its gateway is not. */
+	probe(torn = false): void {
+		if (this.phase !== 'sealed' || (this.probing && (this.torn || !torn))) return;
+		this.answered();
+		this.torn = torn;
+		this.probing = setTimeout(() => this.deaf(), probeMaxMs(this.rttMs, torn));
 		this.ping();
+	}
+
+	private answered(): void {
+		if (this.probing) clearTimeout(this.probing);
+		this.probing = null;
+	}
+
+	private deaf(): void {
+		const { torn } = this;
+		this.firstDoor = (this.door + 1) % Math.max(1, this.o.doors.length);
+		this.lost();
+		if (torn) this.insistUntil = 0;
 	}
 
 	/** False: there is no sealed session, and nothing was sent. */
@@ -114,7 +130,9 @@ export class Link {
 
 	private connect(): void {
 		this.drop();
-		const door = this.o.doors[doorFor(this.attempt, this.o.doors.length)] ?? '';
+		const doors = this.o.doors.length;
+		this.door = (this.firstDoor + doorFor(this.attempt, doors)) % Math.max(1, doors);
+		const door = this.o.doors[this.door] ?? '';
 		const query = new URLSearchParams();
 		if (this.o.site()) query.set('site', this.o.site());
 		if (this.o.home()) query.set('node', this.o.home());
@@ -134,8 +152,7 @@ export class Link {
 		let handshake: Handshake | null = null;
 		ws.onmessage = (event: MessageEvent<unknown>) => {
 			if (ws !== this.ws || !(event.data instanceof ArrayBuffer)) return;
-			this.heardAt = Date.now();
-			this.probeUntil = 0;
+			this.answered();
 			try {
 				handshake = this.onFrame(new Uint8Array(event.data), handshake);
 			} catch (e) {
@@ -183,6 +200,7 @@ export class Link {
 			handshake.read(body);
 			this.session = handshake.session;
 			this.attempt = 0;
+			this.firstDoor = this.door;
 			this.say('sealed', 0);
 			this.ping(); // how far the node is, from the first second on
 			return null;
@@ -208,7 +226,8 @@ export class Link {
 		const sentAt = this.pings.get(n);
 		if (sentAt === undefined) return;
 		this.pings.clear();
-		this.o.events.rtt(Math.max(0, Math.round(performance.now() - sentAt)));
+		this.rttMs = Math.max(0, Math.round(performance.now() - sentAt));
+		this.o.events.rtt(this.rttMs);
 	}
 
 	private tick(): void {
@@ -223,12 +242,8 @@ export class Link {
 			return;
 		}
 		if (this.phase !== 'sealed') return;
-		const deaf = this.probeUntil > 0 && now > this.probeUntil;
-		if (slept || deaf || now - this.heardAt > SILENCE_MAX_MS) {
-			this.lost();
-			return;
-		}
-		if (now - this.pingAt >= PING_MS) this.ping();
+		if (slept) this.lost();
+		else if (now - this.pingAt >= PING_MS) this.probe();
 	}
 
 	private ping(): void {
@@ -252,7 +267,7 @@ export class Link {
 		if (this.retry) clearTimeout(this.retry);
 		if (this.ticker) clearInterval(this.ticker);
 		this.retry = this.ticker = null;
-		this.probeUntil = 0;
+		this.answered();
 		this.pings.clear();
 		this.session?.close();
 		this.session = null;

@@ -92,6 +92,19 @@ export class Leg {
 		}
 	}
 
+	/** Packets of sound heard on this leg so far; null: it is not up. */
+	async received(): Promise<number | null> {
+		const pc = this.pc;
+		const receiver = pc?.getReceivers()[0];
+		if (!receiver || pc?.connectionState === 'connecting' || pc?.connectionState === 'new') return null;
+		let packets = 0;
+		(await receiver.getStats()).forEach((entry: Record<string, unknown>) => {
+			if (entry.type === 'inbound-rtp' && typeof entry.packetsReceived === 'number')
+				packets += entry.packetsReceived;
+		});
+		return packets;
+	}
+
 	/** What arrives here, since the last time it was asked; null: no connection. */
 	async figures(): Promise<LegFigures | null> {
 		if (!this.pc) return null;
