@@ -100,6 +100,8 @@ struct node {
 	uint32_t calls_n;
 	uint32_t silent_now; /* legs that are flagged as silent */
 	struct tmr tmr_silence;
+	uint64_t *claimed_us; /* as conf->daemons: the last claim that may be unanswered; 0: none */
+	struct tmr tmr_claims;
 
 	int deadline_fd;      /* timerfd: when the core wants to be called again */
 	uint64_t deadline_us; /* what it is set to; 0: not set */
@@ -277,6 +279,13 @@ int node_mesh_open(struct node *n, char ret_why[256]);
 void node_mesh_close(struct node *n);
 /* Sends and sees to it that the edge-triggered descriptor is drained afterwards. */
 int node_mesh_send(struct node *n, uint16_t to, Envelope *env, const void *payload, size_t len);
+
+/* ---- claims in flight (node_claims.c) ---- */
+int node_claims_open(struct node *n);
+void node_claims_close(struct node *n);
+/* A CLAIM was handed to the mesh (err 0), or refused by it. The core is told when the link to that
+ * broker is down. */
+void node_claim_sent(struct node *n, uint16_t to, int err);
 
 /* ---- what supervisors see of this node, and gather here (node_wall.c) ---- */
 struct wall_agent;

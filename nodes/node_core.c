@@ -202,7 +202,9 @@ static void fx_send(struct node *n, const struct acd_fx *fx)
 			return;
 		}
 	}
-	(void)node_mesh_send(n, fx->to.v, &env, NULL, 0);
+	int err = node_mesh_send(n, fx->to.v, &env, NULL, 0);
+	if (msg->type == ACD_MSG_CLAIM)
+		node_claim_sent(n, fx->to.v, err);
 }
 
 static void fx_apply(struct node *n, const struct acd_fx *fx)

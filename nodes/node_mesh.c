@@ -209,7 +209,7 @@ int node_mesh_open(struct node *n, char ret_why[256])
 	tmr_init(&n->tmr_mesh);
 	tmr_init(&n->tmr_status);
 	n->queue_stats = calloc(n->conf->queues_n + 1u, sizeof(*n->queue_stats));
-	if (!n->queue_stats) {
+	if (!n->queue_stats || node_claims_open(n)) {
 		snprintf(ret_why, 256, "out of memory");
 		return ENOMEM;
 	}
@@ -228,6 +228,7 @@ void node_mesh_close(struct node *n)
 {
 	tmr_cancel(&n->tmr_mesh);
 	tmr_cancel(&n->tmr_status);
+	node_claims_close(n);
 	if (n->mesh)
 		fd_close(mesh_fd(n->mesh));
 	n->mesh = mesh_free(n->mesh);

@@ -313,7 +313,9 @@ enum acd_event_type {
 				   * event after waking; off when it is known who owns the calls. */
 	/* Its neighbour found this node dead (from, from_boot), sooner than silence would tell.
 	 * Broker: what it announced in this life is forgotten. Node: calls that are granted to its
-	 * agents go back to their queues, those bridged to them await them elsewhere. */
+	 * agents go back to their queues, those bridged to them await them elsewhere.
+	 * Node: the link to this broker is down. Who was reserved to claim there is idle again, instead
+	 * of after claim_ms. */
 	ACD_EV_NODE_GONE,
 	ACD_EV_TYPE_COUNT,
 };

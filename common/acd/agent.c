@@ -92,7 +92,7 @@ static void agent_free_again(struct acd *acd, uint32_t i)
 		agent_set(acd, i, ACD_AGENT_NOT_READY, ACD_REASON_FORCED);
 	else
 #endif
-	if (a->out_after)
+	    if (a->out_after)
 		agent_off(acd, i);
 	else if (a->ready_after)
 		agent_set(acd, i, ACD_AGENT_IDLE, ACD_REASON_NONE);
@@ -148,6 +148,16 @@ void agent_unreserve(struct acd *acd, uint32_t i)
 		    ACD_CAUSE_TIMEOUT, false);
 	clear_offer(acd, a);
 	agent_free_again(acd, i);
+}
+
+/* If it gave a call before it went, that GRANT is refused now and the caller keeps the place. */
+void agents_broker_gone(struct acd *acd, struct acd_addr broker)
+{
+	for (uint32_t i = 0; i < acd->agent_free.max; i++) {
+		const struct agent *a = &acd->agents[i];
+		if (a->state == ACD_AGENT_RESERVED && !a->bound && same_addr(a->claimed, broker))
+			agent_unreserve(acd, i);
+	}
 }
 
 void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from,

@@ -58,6 +58,8 @@ bool agent_holds(const struct agent *a, const struct acd_msg *m, struct acd_addr
 void agent_set(struct acd *acd, uint32_t i, enum acd_agent_state state, enum acd_reason reason);
 void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_t queue);
 void agent_unreserve(struct acd *acd, uint32_t i);
+/* Nobody answers what was claimed of this broker. */
+void agents_broker_gone(struct acd *acd, struct acd_addr broker);
 void agent_bind(struct acd *acd, uint32_t i, const struct acd_msg *m, struct acd_addr from,
 		uint32_t queue);
 void agent_talk(struct acd *acd, uint32_t i);

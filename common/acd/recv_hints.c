@@ -23,8 +23,8 @@ static bool meet(struct acd *acd, uint32_t node, uint32_t boot)
 	return true;
 }
 
-/* Nothing of it can be matched, but nothing is wrong either: its next DIGEST differs, and it says all
- * again. Calls and agents of a node that is dead would be tried first, for ever. */
+/* Nothing of it can be matched, but nothing is wrong either: its next DIGEST differs, and it says
+ * all again. Calls and agents of a node that is dead would be tried first, for ever. */
 static void lose(struct acd *acd, uint32_t node)
 {
 	mirror_forget(acd, node, UINT64_MAX, UINT64_MAX);
@@ -35,6 +35,10 @@ enum acd_verdict mirror_node_gone(struct acd *acd, struct acd_addr addr, uint32_
 {
 	uint32_t node = mnode_find(acd, addr);
 
+	if (acd->role == ACD_ROLE_NODE && addr_is_broker(addr.v)) {
+		agents_broker_gone(acd, addr);
+		return ACD_OK;
+	}
 	if (!addr_is_node(addr.v) || same_addr(addr, acd->self))
 		return ACD_REFUSED_INVALID;
 	if (acd->role == ACD_ROLE_NODE) {

@@ -1,7 +1,8 @@
 /*
  * The mesh: every daemon binds one ROUTER that only receives and connects one DEALER per peer that
  * only sends. CURVE on every link, ZAP before bind; a key belongs to one daemon of one site
- * (certificate metadata `addr`), and an envelope whose `from` differs from it is dropped and counted.
+ * (certificate metadata `addr`), and an envelope whose `from` differs from it is dropped and
+ * counted.
  *
  *      daemon A                         daemon B
  *   DEALER -> B  ───── CURVE ─────►  ROUTER (bound)     user-id = A's address, from A's certificate
@@ -30,7 +31,7 @@ enum { MESH_PAYLOAD_MAX = 65536, MESH_PROTOCOL_VERSION = 1 };
 
 struct mesh_counters {
 	uint64_t sent, received, send_dropped, bad_decode, bad_sender, bad_version, stale_boot,
-		too_big, gaps;
+	    too_big, gaps;
 	uint64_t refused;    /* handshakes with a key that is not in the configuration */
 	uint16_t stale_from; /* who sent the last one that stale_boot counted */
 };
@@ -57,6 +58,10 @@ int mesh_recv(struct mesh *mesh, Envelope *ret_env, const uint8_t **ret_payload,
  * EMSGSIZE. */
 int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload,
 	      size_t payload_len);
+
+/* Can it be sent to now? False: its link is down (a process that was killed: one way later; a
+ * machine that was: by heartbeats, 2 s), or what waits for it fills the queue. */
+bool mesh_up(struct mesh *mesh, uint16_t to);
 
 /* As of now; the address stays the same while the mesh lives. */
 const struct mesh_counters *mesh_counters(const struct mesh *mesh);

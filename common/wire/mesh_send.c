@@ -66,6 +66,16 @@ static int send_parts(void *dealer, const uint8_t *env, size_t env_len, const vo
 	return 0;
 }
 
+bool mesh_up(struct mesh *mesh, uint16_t to)
+{
+	const struct mesh_peer *peer = mesh_peer_find(mesh, to);
+	int events = 0;
+	size_t size = sizeof(events);
+	return peer && peer->dealer &&
+	       zmq_getsockopt(peer->dealer, ZMQ_EVENTS, &events, &size) == 0 &&
+	       (events & ZMQ_POLLOUT);
+}
+
 int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload,
 	      size_t payload_len)
 {

@@ -23,11 +23,16 @@ enum {
 	DESK_TELL_MS = 4,
 	DESK_STATS_EVERY = 5,
 	DESK_READY_AGAIN_MS = 30000, /* a leg away for longer: its person says when */
-	DESK_QUEUES_MAX = 64,        /* shown on a page */
+	/* A page that was in a talk when its node died is given no other call before that one came
+	 * back, or for so long: an owner elsewhere notices the silence in 3.5 s (keep_lost_ms), one
+	 * that restarts is back in 2 s, one that is taken over in 1 s. */
+	DESK_OWN_TALK_MS = 4500,
+	DESK_QUEUES_MAX = 64, /* shown on a page */
 	DESK_TICKET_S = 12 * 3600,
 	DESK_PEER_SILENT_MS = 2000, /* after that a node's memory of our sessions is refreshed */
-	DESK_FRESH_MS = 5000, /* who was not told of a sign-in within it hears of it as an old one */
-	DESK_LOGIN_QUEUE_MAX = 256, /* waiting Argon2id runs; 0.1 s each … */
+	DESK_FRESH_MS =
+	    5000, /* who was not told of a sign-in within it hears of it as an old one */
+	DESK_LOGIN_QUEUE_MAX = 256,         /* waiting Argon2id runs; 0.1 s each … */
 	DESK_LOGIN_QUEUE_ADDRESS_MAX = 128, /* … of one address: others still get in */
 	/* Messages of one page: a person's clicks make two or three a second. The gateway has
 	 * limits of its own, but a node does not rely on another's. */
@@ -69,6 +74,7 @@ struct session {
 	struct node_silence silence;
 	bool ready_again; /* was ready when its leg went; is so again when it comes back soon */
 	uint64_t media_lost_us;
+	uint64_t own_until_us; /* until then not ready: its own talk may come back (RECALL) */
 	/* mirror of the agent register, for the page */
 	struct le news_le; /* in desk->news: presence and floor are not told yet … */
 	bool page_behind;  /* … nor the page */
@@ -155,8 +161,13 @@ void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, vo
 struct session *session_find(const struct desk *d, uint64_t id);
 struct session *session_by_agent(const struct desk *d, uint64_t agent);
 /* Signs the agent in on this link, or gives the link the agent's session that is here already. */
-/* ready: its person wanted calls at a node that has not got the session any more. */
-void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc, bool ready);
+struct enter {
+	bool keep_rtc;
+	/* At a node that has not got the session any more: its person wanted calls … */
+	bool ready;
+	bool talking; /* … and was in one */
+};
+void session_enter(struct link *l, const struct conf_agent *agent, struct enter how);
 void session_link_lost(struct session *s);
 void session_send(struct session *s, json_t *msg);
 /* What an administrator did that ends it: "password", "locked", "removed"; "": nothing. */
@@ -165,9 +176,15 @@ void session_state_send(struct session *s);
 void sessions_news_h(void *desk);
 void session_media_set(struct session *s, bool up, const char *why);
 void session_bridge(struct session *s);
-/* Who was ready before the leg went is so again, when the leg and the wrap-up allow it. */
-void session_ready_again(struct session *s);
 void session_free(struct session *s);
+
+/* desk_ready.c */
+/* Its person asks for calls. */
+void session_ready(struct session *s);
+/* Before the leg goes: were calls wanted now, or after the work in hand? */
+void session_ready_remember(struct session *s);
+/* Who was ready before the leg went is so again, when everything allows it. */
+void session_ready_again(struct session *s);
 
 /* desk_claim.c */
 int claims_open(struct desk *d);

@@ -101,7 +101,7 @@ void login_checked(uint64_t conn, uint32_t ip4, const char *name, int result, vo
 	if (!l || l->state != LINK_CHECKING || !agent)
 		return; /* the page left meanwhile */
 	d->counters.logins++;
-	session_enter(l, agent, false, false);
+	session_enter(l, agent, (struct enter){0});
 }
 
 void login_resume(struct link *l, const json_t *msg)
@@ -132,8 +132,12 @@ void login_resume(struct link *l, const json_t *msg)
 		return;
 	}
 	d->counters.resumed++;
-	session_enter(l, agent, json_is_true(json_object_get(msg, "keep_rtc")),
-		      json_is_true(json_object_get(msg, "ready")));
+	session_enter(l, agent,
+		      (struct enter){
+			  .keep_rtc = json_is_true(json_object_get(msg, "keep_rtc")),
+			  .ready = json_is_true(json_object_get(msg, "ready")),
+			  .talking = json_is_true(json_object_get(msg, "talking")),
+		      });
 }
 
 struct desk_abuse desk_abuse(const struct desk *d)

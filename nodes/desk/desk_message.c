@@ -56,9 +56,7 @@ static void on_ready(struct link *l, const json_t *msg)
 		link_error(l, "ready", "media", "wait until the audio link is up");
 		return;
 	}
-	struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
-	if (node_event(l->desk->n, &ev) != ACD_OK)
-		session_state_send(s); /* what the page believes was wrong: say what is */
+	session_ready(s);
 }
 
 static void on_pause(struct link *l, const json_t *msg)

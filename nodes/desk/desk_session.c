@@ -101,27 +101,6 @@ static int leg_new(struct session *s, const struct link *l, json_t *welcome)
 	return err;
 }
 
-/* Were calls wanted now, or after the work in hand? */
-static void ready_remember(struct session *s)
-{
-	struct acd_agent_view v;
-	if (acd_agent_get(s->desk->n->acd, s->id, mono_us(), &v) &&
-	    (v.state == ACD_AGENT_IDLE || v.ready_after)) {
-		s->ready_again = true;
-		s->media_lost_us = mono_us();
-	}
-}
-
-void session_ready_again(struct session *s)
-{
-	struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
-	/* To be ready in a wrap-up would end it: somebody is writing. */
-	if (!s->ready_again || !s->media_up || s->worked == ACD_AGENT_WRAP)
-		return;
-	s->ready_again = false;
-	(void)node_event(s->desk->n, &ev);
-}
-
 void session_media_set(struct session *s, bool up, const char *why)
 {
 	bool changed = s->media_up != up;
@@ -134,7 +113,7 @@ void session_media_set(struct session *s, bool up, const char *why)
 	session_ready_again(s);
 	if (!up && changed) {
 		/* An agent who cannot be heard must not be given a caller. */
-		ready_remember(s);
+		session_ready_remember(s);
 		struct acd_event ev = {
 		    .type = ACD_EV_AGENT_NOT_READY, .session = s->id, .reason = ACD_REASON_MEDIA};
 		(void)node_event(s->desk->n, &ev);
@@ -246,7 +225,7 @@ static void link_attach(struct session *s, struct link *l)
 	l->state = LINK_IN;
 }
 
-void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc, bool ready)
+void session_enter(struct link *l, const struct conf_agent *agent, struct enter how)
 {
 	struct desk *d = l->desk;
 	struct session *s = session_by_agent(d, agent->id);
@@ -259,11 +238,13 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 				       d->n->draining ? "draining" : "full", "retry_ms", 1000));
 		return;
 	}
-	if (fresh && ready) { /* as soon as it can be heard */
+	if (fresh && how.ready) { /* as soon as it can be heard */
 		s->ready_again = true;
 		s->media_lost_us = mono_us();
 	}
-	bool same_page = keep_rtc && s->leg.v && s->media_up && !s->plain;
+	if (fresh && how.talking && !s->talking)
+		s->own_until_us = mono_us() + DESK_OWN_TALK_MS * 1000ull;
+	bool same_page = how.keep_rtc && s->leg.v && s->media_up && !s->plain;
 	link_attach(s, l);
 	json_t *welcome = welcome_new(s, l);
 	int err = same_page ? 0 : leg_new(s, l, welcome);
@@ -279,7 +260,7 @@ void session_enter(struct link *l, const struct conf_agent *agent, bool keep_rtc
 			struct acd_event wait = {.type = ACD_EV_AGENT_NOT_READY,
 						 .session = s->id,
 						 .reason = ACD_REASON_MEDIA};
-			ready_remember(s);
+			session_ready_remember(s);
 			(void)node_event(d->n, &wait);
 		}
 	}
@@ -380,12 +361,12 @@ void session_state_send(struct session *s)
 	else if (s->worked == ACD_AGENT_WRAP && s->wrap_offer)
 		conf_id_format(s->desk->n->conf, offer, s->wrap_offer); /* what is noted of */
 	session_send(
-	    s,
-	    json_pack("{ss ss ss sI ss sI ss}", "t", "state", "state", acd_agent_state_name(s->state),
-		      "reason", acd_reason_name(s->reason), "since_ms",
-		      (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer, "wrap_ms",
-		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0), "ended",
-		      s->state == ACD_AGENT_OFF ? session_ended_why(s) : ""));
+	    s, json_pack("{ss ss ss sI ss sI ss}", "t", "state", "state",
+			 acd_agent_state_name(s->state), "reason", acd_reason_name(s->reason),
+			 "since_ms", (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer,
+			 "wrap_ms",
+			 (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0),
+			 "ended", s->state == ACD_AGENT_OFF ? session_ended_why(s) : ""));
 }
 
 static void presence_say(struct session *s)
@@ -550,6 +531,7 @@ void desk_fx_talk(struct desk *d, const struct acd_fx *fx)
 	if (s->call != fx->call.v) /* it never rang: the own call, back after a node died */
 		ring_tell(s, fx, true);
 	s->talking = true;
+	s->own_until_us = 0;
 	if (!s->talk_us)
 		s->talk_us = mono_us();
 	session_bridge(s);

@@ -16,7 +16,7 @@ import {
 import type { FromNode, PauseReason, ToNode, Welcome } from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import { WallStore } from './wall/store';
-import { pageState, readyBlock, wantsCalls } from './derive';
+import { inCall, pageState, readyBlock, wantsCalls } from './derive';
 import { reduce } from './reduce';
 import { initialState, type Action, type Cluster, type State } from './state';
 import { WrapUp } from './wrapup';
@@ -273,6 +273,7 @@ export class App {
 			this.link?.send({
 				t: 'resume', ticket: ticket.ticket, session: again ? tabSession() : ticket.session,
 				audio: 'webrtc', lang, keep_rtc: this.leg.up, again, ready: wantsCalls(this.state),
+				talking: inCall(this.state),
 			});
 		} else {
 			const { name, password } = this.credentials;

@@ -27,6 +27,11 @@ export function wantsCalls(state: State): boolean {
 	return (now === 'committed' || now === 'talking' || now === 'wrap') && !state.afterCall;
 }
 
+/** Was this person in a call? Told to a node that does not know us: its own call may come back first. */
+export function inCall(state: State): boolean {
+	return state.desk.state === 'committed' || state.desk.state === 'talking';
+}
+
 export type Quality = 'good' | 'fair' | 'poor' | 'lost';
 /** One mark for the line: the worse of the link's round trip and, in a call, its audio. Bounds are
  * where people begin to notice (ITU-T G.114: 150 ms one way; G.113: a few per cent of loss). */

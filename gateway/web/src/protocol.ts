@@ -30,7 +30,7 @@ export type ToNode =
 	| { t: 'login'; name: string; password: string; audio: 'webrtc'; lang: string }
 	| {
 		t: 'resume'; ticket: string; session: string; audio: 'webrtc'; lang: string;
-		keep_rtc: boolean; again: boolean; ready: boolean;
+		keep_rtc: boolean; again: boolean; ready: boolean; talking: boolean;
 	}
 	| { t: 'rtc.answer'; sdp: string }
 	| { t: 'ready' }

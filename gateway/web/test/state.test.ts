@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
-import { lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
+import { inCall, lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
 import { PENDING_MAX_MS, reduce } from '../src/reduce';
 import { initialState, type Action, type State } from '../src/state';
 
@@ -301,6 +301,12 @@ test('who wanted calls still wants them at another node; who did not, does not',
 		wantsCalls({ ...s, desk: { ...s.desk, state }, afterCall });
 	assert.deepEqual([at('idle'), at('ringing'), at('talking'), at('wrap')], [true, true, true, true]);
 	assert.deepEqual([at('not_ready'), at('talking', 'break'), at('off')], [false, false, false]);
+});
+
+test('who was in a call says so at another node', () => {
+	const s = initialState();
+	const at = (state: State['desk']['state']): boolean => inCall({ ...s, desk: { ...s.desk, state } });
+	assert.deepEqual((['committed', 'talking', 'ringing', 'wrap', 'idle'] as const).map(at), [true, true, false, false, false]);
 });
 
 test('nobody reached is an outcome of who is called, not of who called', () => {

@@ -451,10 +451,11 @@ static void link_up(const char *node, void *arg)
 	report_time(TIME_SEAL, a->login_us - a->connect_us);
 	if (a->ticket[0])
 		link_send(a->link,
-			  json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "t", "resume", "ticket",
+			  json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "t", "resume", "ticket",
 				    a->ticket, "session", a->session, "audio", audio_name(o->audio),
 				    "keep_rtc", o->audio == AUDIO_WEBRTC && a->leg_connected,
-				    "ready", strcmp(a->state, "idle") == 0));
+				    "ready", strcmp(a->state, "idle") == 0, "talking",
+				    a->talk_us != 0));
 	else
 		link_send(a->link, json_pack("{s:s, s:s, s:s, s:s, s:s}", "t", "login", "name",
 					     a->name, "password", o->password, "audio",

@@ -321,6 +321,41 @@ static void a_duplicate_claim_takes_no_second_call(void **state)
 	world_free(w);
 }
 
+/* Two brokers a site: the one that is asked for the call dies with the claim. */
+static void
+a_claim_that_dies_with_its_broker_holds_the_agent_no_longer_than_that_is_known(void **state)
+{
+	struct world *w = world_new(2, 2, 1);
+	struct acd *x = world_node(w, 1, 1), *y = world_node(w, 2, 1);
+	struct acd_session_id s = world_agent(w, y, 0);
+	struct acd_event gone = {.type = ACD_EV_NODE_GONE};
+
+	(void)state;
+	world_run(w, 1 * S);
+	w->drop = ACD_MSG_CLAIM;
+	w->drop_n = 1;
+	struct acd_call_id c = world_call(w, x, QUEUE_ANY);
+	for (unsigned i = 0; i < 1000 && w->dropped == 0; i++)
+		world_run(w, 1 * MS);
+	assert_int_equal(w->dropped, 1);
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_RESERVED);
+	gone.from.v = addr_make(2, ADDR_BROKER_MIN); /* another than was asked */
+	assert_int_equal(world_do(w, y, gone), ACD_OK);
+	world_run(w, 100 * MS);
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_RESERVED);
+	for (unsigned b = 0; b < 2; b++) {
+		gone.from.v = addr_make(1, ADDR_BROKER_MIN + b);
+		assert_int_equal(world_do(w, y, gone), ACD_OK);
+	}
+	world_run(w, 500 * MS); /* the next advert offers it again */
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_RINGING);
+	/* What is bound does not hang on a broker. */
+	assert_int_equal(world_do(w, y, gone), ACD_OK);
+	assert_int_equal(world_agent_view(w, y, s).state, ACD_AGENT_RINGING);
+	assert_int_equal(world_agent_view(w, y, s).call.v, c.v);
+	world_free(w);
+}
+
 static void the_claim_takes_the_oldest_call_of_the_best_priority_class(void **state)
 {
 	struct world *w = world_new(1, 1, 1);
@@ -405,6 +440,8 @@ int main(void)
 	    cmocka_unit_test(an_offer_bound_to_one_call_refuses_every_other),
 	    cmocka_unit_test(a_release_that_overtakes_its_grant_keeps_the_agent_from_ringing),
 	    cmocka_unit_test(a_duplicate_claim_takes_no_second_call),
+	    cmocka_unit_test(
+		a_claim_that_dies_with_its_broker_holds_the_agent_no_longer_than_that_is_known),
 	    cmocka_unit_test(the_claim_takes_the_oldest_call_of_the_best_priority_class),
 	    cmocka_unit_test(the_longest_idle_agent_with_the_skill_is_taken),
 	    cmocka_unit_test(media_that_fails_at_the_owner_requeues_and_frees_the_agent),

@@ -102,9 +102,14 @@ static void a_restarted_peer_is_found_again(void **state)
 	struct mesh *a = fixture_mesh(*state, OSLO_B1, 1), *b = fixture_mesh(*state, OSLO1, 1);
 	assert_int_equal(fixture_link_up(a, b, OSLO1), 0);
 	assert_int_equal(fixture_link_up(b, a, OSLO_B1), 0);
+	assert_true(mesh_up(a, OSLO1));
+	assert_false(mesh_up(a, MANILA1)); /* never was there */
 	mesh_free(b);
+	for (int64_t end = zclock_mono() + DEADLINE_MS; mesh_up(a, OSLO1);)
+		assert_true(zclock_mono() < end);
 	b = fixture_mesh(*state, OSLO1, 2);
 	assert_int_equal(fixture_link_up(a, b, OSLO1), 0);
+	assert_true(mesh_up(a, OSLO1));
 	assert_int_equal(fixture_link_up(b, a, OSLO_B1), 0);
 	assert_int_equal(mesh_counters(a)->stale_boot, 0);
 	mesh_free(a);
