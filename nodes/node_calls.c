@@ -655,6 +655,17 @@ static void call_bridged(struct node *n, struct call *c, const struct acd_fx *fx
 		 (unsigned long long)(gap_us / 1000));
 }
 
+/* Who has heard nothing since the agent's node fell silent has waited for "one moment" already. */
+static uint64_t moment_in_ms(const struct node *n, const struct acd_fx *fx)
+{
+	const struct offer *o = offer_find(n, fx->offer.v, OFFER_OWNER);
+	uint64_t silent_us;
+	if (!o || !o->have_leg || media_leg_silent_us(n->media, o->leg, &silent_us))
+		return MOMENT_AFTER_MS;
+	const uint64_t silent_ms = silent_us / 1000;
+	return silent_ms < MOMENT_AFTER_MS ? MOMENT_AFTER_MS - silent_ms : 0;
+}
+
 /* The agent's side is silent or gone, or (offer is new) the agent is back in another session. */
 static void call_awaits(struct node *n, struct call *c, const struct acd_fx *fx)
 {
@@ -666,7 +677,7 @@ static void call_awaits(struct node *n, struct call *c, const struct acd_fx *fx)
 	(void)media_unbridge(n->media, c->leg);
 	if (!c->awaits_us) {
 		c->awaits_us = mono_us();
-		tmr_start(&c->tmr_moment, MOMENT_AFTER_MS, moment_h, c);
+		tmr_start(&c->tmr_moment, moment_in_ms(n, fx), moment_h, c);
 	}
 	log_info("call.await_agent", "call=%s", conf_id_format(n->conf, id, c->id.v));
 	desk_agent_wanted(n->desk, fx->agent.v, fx->session.v);
