@@ -67,12 +67,25 @@ void net_send(struct sim *sim, uint32_t from, const struct acd_fx *fx)
 	post(sim, from, to, &fx->msg, late ? rng_below(&sim->net_rng, 4 * SEC) : 0);
 }
 
+/* The kernel of a dead broker closes its links; a node looks at those it has claimed over. */
+static void link_down(struct sim *sim, const struct mail *mail)
+{
+	struct daemon *from = &sim->daemon[mail->from];
+	struct acd_event ev = {.type = ACD_EV_NODE_GONE, .from = sim->daemon[mail->to].addr};
+
+	if (mail->msg.type == ACD_MSG_CLAIM && from->up && !from->frozen &&
+	    from->boot == mail->boot)
+		(void)sim_step(sim, mail->from, &ev);
+}
+
 void net_mail(struct sim *sim, const struct mail *mail)
 {
 	struct daemon *to = &sim->daemon[mail->to];
 
-	if (!to->up)
+	if (!to->up) {
+		link_down(sim, mail);
 		return;
+	}
 	if (to->frozen) { /* it lies in a buffer */
 		sim_event(sim, to->thaw_at > sim->now ? to->thaw_at : sim->now + 1 * MS, K_MAIL)
 		    ->mail = *mail;

@@ -64,6 +64,47 @@ test("the agent's node is dead for good: the page signs in at the other one and 
 	await c.healthy()
 })
 
+test('others wait when its page signs in at the other node: its own call comes before theirs', async (t) => {
+	const s = await talk('m2', 'manila')
+	const other = await trunk.dial(c.queueUri('oslo', 'support'))
+	await until('a second caller waits', () => c.calls().some((x) => x.state === 'queued'))
+	const node = where('m2'), killed = performance.now()
+	await c.kill(node)
+	await until('they talk again', () => s.line.heardAfter(killed + 500), 15000)
+	const again = s.line.heardAfter(killed + 500) - killed
+	t.diagnostic(`killed to talking again ${Math.round(again)} ms, at ${where('m2')}`)
+	assert.ok(again < 6000, 'not after another call')
+	assert.equal(count(s.agent, 'ring'), 1, 'nobody else rang meanwhile')
+	assert.equal(c.calls().find((x) => x.state === 'bridged').call, s.call)
+	await s.line.hangup()
+	await until('then the other', () => count(s.agent, 'ring') === 2)
+	await other.hangup()
+	await s.agent.stop()
+	await until('all has ended', () => c.calls().length === 0)
+	c.daemon('node', node)
+	await c.healthy()
+	await c.reachable()
+})
+
+test('an own call that is over meanwhile keeps its agent from others for some seconds only', async (t) => {
+	const s = await talk('m3', 'manila')
+	const other = await trunk.dial(c.queueUri('oslo', 'support'))
+	await until('a second caller waits', () => c.calls().some((x) => x.state === 'queued'))
+	const node = where('m3'), killed = performance.now()
+	await c.kill(node)
+	await s.line.hangup()
+	await until('the other caller rings', () => count(s.agent, 'ring') === 2, 15000)
+	const took = s.agent.events.filter((e) => e.event === 'ring')[1].seen_ms - killed
+	t.diagnostic(`killed to the next ring ${Math.round(took)} ms`)
+	assert.ok(took < 8000)
+	await other.hangup()
+	await s.agent.stop()
+	await until('all has ended', () => c.calls().length === 0)
+	c.daemon('node', node)
+	await c.healthy()
+	await c.reachable()
+})
+
 test('from node to node and back: one that was started anew has forgotten how often its agent signed in elsewhere', async (t) => {
 	const s = await talk('m5', 'manila')
 	for (let i = 0; i < 2; i++) {
