@@ -34,13 +34,13 @@ struct totals {
 	uint32_t ended[ACD_OUTCOME_FAILED + 1];
 };
 
-static int usage(void)
+static int usage(FILE *out)
 {
 	fputs("usage: helio-sim [--seed N [--verbose]] [--seeds A..B] [--fresh N] [--twice K] "
 	      "[--trim TEXT] [--expect RULE [--shrink-to N]] [--traces DIR] [--replay TRACE]\n"
 	      "       helio-sim --history TRACE...\n",
-	      stderr);
-	return 2;
+	      out);
+	return out == stdout ? 0 : 2;
 }
 
 static bool number(const char *s, char stop, uint64_t *ret, const char **ret_end)
@@ -100,10 +100,10 @@ static int parse(struct options *o, int argc, char **argv)
 			o->expect = v;
 			ok = v != NULL;
 		} else {
-			return usage();
+			return usage(stderr);
 		}
 		if (!ok)
-			return usage();
+			return usage(stderr);
 		i++;
 	}
 	return 0;
@@ -194,6 +194,8 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct totals t = {0};
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
 	if (argc > 1 && strcmp(argv[1], "--history") == 0)
 		return history(argv + 2, argc - 2);
 	int r = parse(&o, argc, argv);
