@@ -128,50 +128,70 @@ void warn_at(struct reader *r, const struct yaml_node *at, const char *remedy, c
 /* "did you mean 'x'?" or the alternative. */
 char *did_you_mean(char *buf, size_t size, const char *near, const char *otherwise);
 
-/* ---- the parts (sections.c, agents.c, check.c) -------------------------------------------- */
+/* A list in which each item is one scalar, a map; else false, and reported unless v is NULL. */
+bool list_check(struct reader *r, const struct yaml_node *v, const char *allowed);
+bool map_check(struct reader *r, const struct yaml_node *v, const char *what);
+/* Is key none of the n that came before it? Reported. */
+bool key_is_free(struct reader *r, const struct yaml_node *key,
+		 const struct yaml_node *const *keys, uint32_t n);
+
+/* ---- the parts, each with the rows of options.c that lead there ---------------------------- */
+
+/* sections.c */
 void read_paths(struct reader *r, const struct yaml_node *v, void *base);
-void read_presence(struct reader *r, const struct yaml_node *v, void *base);
-void read_trunks(struct reader *r, const struct yaml_node *v, void *base);
 void read_sip_limits(struct reader *r, const struct yaml_node *v, void *base);
-void read_tls(struct reader *r, const struct yaml_node *v, void *base);
+/* redis.c */
+void read_presence(struct reader *r, const struct yaml_node *v, void *base);
+void read_journal(struct reader *r, const struct yaml_node *v, void *base);
 void read_redis(struct reader *r, const struct yaml_node *v, void *base);
 void read_sentinels(struct reader *r, const struct yaml_node *v, void *base);
 void read_tunnels(struct reader *r, const struct yaml_node *v, void *base);
-void read_journal(struct reader *r, const struct yaml_node *v, void *base);
-void read_skill_names(struct reader *r, const struct yaml_node *v, void *base);
+/* trunks.c */
+void read_trunks(struct reader *r, const struct yaml_node *v, void *base);
+/* sites.c */
 void read_sites(struct reader *r, const struct yaml_node *v, void *base);
 void read_languages(struct reader *r, const struct yaml_node *v, void *base);
 void read_brokers(struct reader *r, const struct yaml_node *v, void *base);
 void read_nodes(struct reader *r, const struct yaml_node *v, void *base);
 void read_gateways(struct reader *r, const struct yaml_node *v, void *base);
+void read_tls(struct reader *r, const struct yaml_node *v, void *base);
 void read_origins(struct reader *r, const struct yaml_node *v, void *base);
+/* queues.c */
 void read_queues(struct reader *r, const struct yaml_node *v, void *base);
 void read_queue_skills(struct reader *r, const struct yaml_node *v, void *base);
 void read_level(struct reader *r, const struct yaml_node *v, void *base);
-void read_overflow(struct reader *r, const struct yaml_node *v, void *base);
-void read_after(struct reader *r, const struct yaml_node *v, void *base);
 void read_strategy(struct reader *r, const struct yaml_node *v, void *base);
 void read_route(struct reader *r, const struct yaml_node *v, void *base);
 void read_ask(struct reader *r, const struct yaml_node *v, void *base);
+/* overflow.c */
+void read_overflow(struct reader *r, const struct yaml_node *v, void *base);
+void read_after(struct reader *r, const struct yaml_node *v, void *base);
+/* Rules that end a wait: one of them. */
+void tasks_check(struct reader *r, const struct conf_queue *q, const struct yaml_node *at);
+/* relax.c */
 void read_relax(struct reader *r, const struct yaml_node *v, void *base);
 void read_relax_skills(struct reader *r, const struct yaml_node *v, void *base);
+/* Steps of relax: as written (what changes) -> as meant (all that is asked for then). Once all of
+ * the queue is read. */
+void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node *at);
+/* skills.c */
+void read_skill_names(struct reader *r, const struct yaml_node *v, void *base);
+/* A list of skill names, or a map of names to levels -> bits (and levels, 0 where none is said). */
+uint64_t skills_read(struct reader *r, const struct yaml_node *v, struct acd_levels *ret_levels);
+/* The map alone, levels from `least`. */
+uint64_t levels_read(struct reader *r, const struct yaml_node *map, unsigned least,
+		     struct acd_levels *ret_levels);
+/* hours.c */
 void read_hours(struct reader *r, const struct yaml_node *v, void *base);
 void read_holidays(struct reader *r, const struct yaml_node *v, void *base);
 /* Gaps that nobody covers, rules that contradict each other: warnings. */
 void check_hours(struct reader *r);
 void conf_calendars_free(struct conf *c);
 uint64_t conf_hash_bytes(uint64_t h, const char *p, size_t n);
+/* agents.c */
 void read_agents(struct reader *r, const struct yaml_node *v, void *base);
 void read_agent_skills(struct reader *r, const struct yaml_node *v, void *base);
-
-/* A list of skill names, or a map of names to levels -> bits (and levels, 0 where none is said). */
-uint64_t skills_read(struct reader *r, const struct yaml_node *v, struct acd_levels *ret_levels);
-
-/* Steps of relax: as written (what changes) -> as meant (all that is asked for then). */
-/* Rules that end a wait: one of them. */
-void tasks_check(struct reader *r, const struct conf_queue *q, const struct yaml_node *at);
-void relax_settle(struct reader *r, struct conf_queue *q, const struct yaml_node *at);
-/* What no single row can see: doubles, overlaps, sites without brokers, queues nobody serves. */
+/* check.c: what no single row can see: doubles, overlaps, sites without brokers, queues nobody serves. */
 void check_all(struct reader *r);
 
 #endif
