@@ -28,7 +28,7 @@ struct link_conf {
 	struct sa gateway;
 	struct sa local;  /* where the connection comes from; unset: the kernel's choice */
 	struct tls *tls;  /* from link_tls(); NULL: no TLS */
-	char host[64];    /* "127.0.1.1:8080": Host and Origin */
+	char host[64];    /* "127.0.1.1:8080", as a browser says it: Host and Origin */
 	const char *site; /* wanted; NULL: the gateway's own */
 	const char *home; /* the node of our session, asked for; NULL: any */
 	bool insist;      /* another node than home will not do: down_h says LINK_OTHER_NODE */

@@ -154,6 +154,9 @@ static int prepare_gateways(struct pool *p)
 			fprintf(stderr, "helio-agent: %s is not IP:PORT\n", l->host);
 			return EINVAL;
 		}
+		/* An origin leaves its scheme's own port out (RFC 6454, 6.2). */
+		if (sa_port(&l->gateway) == (o->ca ? 443 : 80))
+			*strchr(l->host, ':') = '\0';
 	}
 	if (o->ca && link_tls(&p->tls, o->ca)) {
 		fprintf(stderr, "helio-agent: --ca %s: no certificates can be read from it\n",
