@@ -35,8 +35,8 @@
 enum {
 	ZAP_FRAMES = 7,
 	ZAP_FRAME_MAX = 256,
-	/* A local thread answers in microseconds; on a machine that boots with all of its daemons at
-	 * once it has been 2 s late, and a daemon that does not start is worse. */
+	/* A local thread answers in microseconds; on a machine that boots with all of its daemons
+	 * at once it has been 2 s late, and a daemon that does not start is worse. */
 	PROBE_TIMEOUT_MS = 10000,
 	/* Times a second that an unknown key makes us read all public keys: more than daemons whose
 	 * key was just changed need, less than a flood would like. Beyond it, "try again later". */
@@ -153,10 +153,10 @@ static enum verdict request_judge(struct mesh_zap *zap, const struct zap_request
 		return ADMITTED;
 	if (memcmp(req->frame[6], nobody, MESH_KEY_LEN) == 0) /* the probe */
 		return REFUSED;
-	if (!look_allowed(zap))
-		return LATER;
-	*ret = key_look(zap, req->frame[6]);
-	return *ret ? ADMITTED : REFUSED;
+	/* Nor is a stranger refused for good: libzmq never calls again after that, and it may be a
+	 * daemon of a site that this one hears of when it is rolled. */
+	*ret = look_allowed(zap) ? key_look(zap, req->frame[6]) : NULL;
+	return *ret ? ADMITTED : LATER;
 }
 
 /* ZMTP metadata: name length (1), name, value length (4, network order), value. */

@@ -122,6 +122,31 @@ static void a_rotation_can_be_taken_back(void **state)
 	mesh_free(broker);
 }
 
+/* A daemon of a site that the others do not know yet knocks before they do. */
+static void who_came_too_early_is_let_in_without_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	char path[512];
+	struct mesh *broker = fixture_mesh(f, OSLO_B1, 1);
+	next_pair(f, OSLO1);
+	move(f, OSLO1, ".next.pub", ".unknown");
+	path_of(f, path, "oslo1", ".next.key");
+	zcert_t *next = zcert_load(path);
+	zsock_t *dealer = fixture_dealer(f, OSLO_B1, next);
+	assert_int_equal(fixture_count(broker, &mesh_counters(broker)->refused, 1), 0);
+	move(f, OSLO1, ".unknown", ".next.pub");
+	Envelope env = fixture_ping(1);
+	env.version = MESH_PROTOCOL_VERSION;
+	env.from = OSLO1;
+	env.boot = 1;
+	env.seq = 1;
+	assert_int_equal(fixture_raw_send(dealer, &env), 0);
+	assert_int_equal(fixture_count(broker, &mesh_counters(broker)->received, 1), 0);
+	zsock_destroy(&dealer);
+	zcert_destroy(&next);
+	mesh_free(broker);
+}
+
 static void a_key_of_another_daemon_is_not_taken(void **state)
 {
 	struct fixture *f = *state;
@@ -149,6 +174,8 @@ int main(void)
 					    teardown),
 	    cmocka_unit_test_setup_teardown(the_old_key_is_no_longer_let_in, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_rotation_can_be_taken_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_came_too_early_is_let_in_without_a_restart, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(a_key_of_another_daemon_is_not_taken, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("mesh_rotate", tests, NULL, NULL);
