@@ -26,9 +26,10 @@ struct passwords {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct job *first, **last;
+	struct job *answers, **answers_last; /* verified; the control thread takes them */
 	uint32_t waiting;
 	bool stop;
-	struct mqueue *done; /* results to the control thread */
+	struct mqueue *done; /* wakes the control thread for them */
 	char dummy[128];     /* a hash nobody knows the password of */
 	password_h *h;
 	void *arg;
@@ -38,6 +39,15 @@ static void job_free(struct job *j)
 {
 	sodium_memzero(j, sizeof(*j));
 	free(j);
+}
+
+static void jobs_free(struct job *j)
+{
+	while (j) {
+		struct job *next = j->next;
+		job_free(j);
+		j = next;
+	}
 }
 
 static void *run(void *arg)
@@ -65,9 +75,12 @@ static void *run(void *arg)
 		if (!j->known)
 			j->result = EACCES;
 		sodium_memzero(j->password, sizeof(j->password));
-		if (mqueue_push(p->done, 0, j))
-			job_free(j);
+		j->next = NULL;
 		pthread_mutex_lock(&p->lock);
+		*p->answers_last = j;
+		p->answers_last = &j->next;
+		/* A pipe that is full has wakes enough in it. */
+		(void)mqueue_push(p->done, 0, NULL);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -76,10 +89,19 @@ static void *run(void *arg)
 static void done_h(int id, void *data, void *arg)
 {
 	struct passwords *p = arg;
-	struct job *j = data;
 	(void)id;
-	p->h(j->conn, j->ip4, j->name, j->result, p->arg);
-	job_free(j);
+	(void)data;
+	pthread_mutex_lock(&p->lock);
+	struct job *j = p->answers;
+	p->answers = NULL;
+	p->answers_last = &p->answers;
+	pthread_mutex_unlock(&p->lock);
+	while (j) {
+		struct job *next = j->next;
+		p->h(j->conn, j->ip4, j->name, j->result, p->arg);
+		job_free(j);
+		j = next;
+	}
 }
 
 int passwords_open(struct passwords **ret, password_h *h, void *arg)
@@ -90,6 +112,7 @@ int passwords_open(struct passwords **ret, password_h *h, void *arg)
 	p->h = h;
 	p->arg = arg;
 	p->last = &p->first;
+	p->answers_last = &p->answers;
 	int err = mqueue_alloc(&p->done, done_h, p);
 	if (err) {
 		free(p);
@@ -116,11 +139,8 @@ struct passwords *passwords_close(struct passwords *p)
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
-	while (p->first) {
-		struct job *j = p->first;
-		p->first = j->next;
-		job_free(j);
-	}
+	jobs_free(p->first);
+	jobs_free(p->answers);
 	mem_deref(p->done);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);

@@ -1,17 +1,4 @@
-/*
- * helio-sim --seed N [--verbose]     one seed, its story printed as it happens
- *           --seeds A..B             many; the first that fails ends the run
- *           --fresh N                N seeds nobody has run before, printed
- *           --twice K                every K-th seed runs twice and must leave the same trace (D1)
- *           --trim TEXT              with --seed: without what TEXT names (printed by a failure)
- *           --expect RULE            succeeds if a seed fails for that rule (planted bugs)
- *           --not F1                 a rule of fairness that is not looked at
- *           --shrink-to N            with --expect: and its story shrinks to at most N lines
- *           --rate                   no checks: events a second, as a JSON line
- *           --traces DIR             each seed also leaves the traces that real daemons would,
- *                                    and --history must tell of them what the seed itself told
- *           --replay TRACE           a real daemon's trace, run again: the same digest
- */
+/* helio-sim: what it is asked to run, and what it says of it. See help(). */
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -34,13 +21,37 @@ struct totals {
 	uint32_t ended[ACD_OUTCOME_FAILED + 1];
 };
 
-static int usage(FILE *out)
+static int usage(void)
 {
-	fputs("usage: helio-sim [--seed N [--verbose]] [--seeds A..B] [--fresh N] [--twice K] "
-	      "[--trim TEXT] [--expect RULE [--shrink-to N]] [--traces DIR] [--replay TRACE]\n"
-	      "       helio-sim --history TRACE...\n",
-	      out);
-	return out == stdout ? 0 : 2;
+	fputs("helio-sim: try helio-sim --help\n", stderr);
+	return 2;
+}
+
+static int help(void)
+{
+	puts(
+	    "helio-sim - many routing cores in one thread, under faults drawn from a seed\n"
+	    "\n"
+	    "usage: helio-sim --seed N [--verbose]     one seed, with its story if it fails\n"
+	    "       helio-sim --seeds A..B             all of them, to the first that fails\n"
+	    "       helio-sim --fresh N                so many that nobody has run yet\n"
+	    "       helio-sim --replay TRACE           a daemon's trace, stepped again: same "
+	    "digest?\n"
+	    "       helio-sim --history TRACE...       the traces of a whole cluster, by the "
+	    "rules\n"
+	    "\n"
+	    "  --twice K        run every Kth seed a second time: the same trace to the byte (D1)\n"
+	    "  --verbose        tell each step of a seed as it happens\n"
+	    "  --rate           checks off, each seed once: how fast it is\n"
+	    "  --not F1         do not judge who overtakes whom\n"
+	    "  --trim TEXT      leave out of a seed what TEXT names; a failing seed prints one\n"
+	    "  --traces DIR     write the traces of all daemons there\n"
+	    "  --expect RULE    fail unless a seed breaks this rule; for planted bugs\n"
+	    "  --shrink-to N    with --expect: and its story has at most N lines\n"
+	    "\n"
+	    "exit: 0 all rules held, 1 one did not, 2 usage\n"
+	    "example: helio-sim --seeds 1..1000");
+	return 0;
 }
 
 static bool number(const char *s, char stop, uint64_t *ret, const char **ret_end)
@@ -100,10 +111,10 @@ static int parse(struct options *o, int argc, char **argv)
 			o->expect = v;
 			ok = v != NULL;
 		} else {
-			return usage(stderr);
+			return usage();
 		}
 		if (!ok)
-			return usage(stderr);
+			return usage();
 		i++;
 	}
 	return 0;
@@ -194,8 +205,8 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct totals t = {0};
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return usage(stdout);
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return help();
 	if (argc > 1 && strcmp(argv[1], "--history") == 0)
 		return history(argv + 2, argc - 2);
 	int r = parse(&o, argc, argv);
