@@ -62,7 +62,8 @@ static void default_out(const char *file, char out[static LAB_PATH_SIZE])
 	snprintf(out, LAB_PATH_SIZE, "chaos-%s-%s", name, date);
 }
 
-/* The keeper's processes write there from other folders. */
+/* The keeper's processes write there from other folders. EEXIST: a run has left its logs there,
+ * which would be counted as this one's. */
 static int out_make(const char *out, char path[static PATH_MAX])
 {
 	char logs[LAB_PATH_SIZE + 16];
@@ -71,7 +72,7 @@ static int out_make(const char *out, char path[static PATH_MAX])
 	if (!realpath(out, path) || strlen(path) > 380)
 		return errno ? errno : ENAMETOOLONG;
 	snprintf(logs, sizeof(logs), "%s/logs", out);
-	return mkdir(logs, 0755) && errno != EEXIST ? errno : 0;
+	return mkdir(logs, 0755) ? errno : 0;
 }
 
 static int run(struct drill *d, const char *out)
@@ -80,6 +81,10 @@ static int run(struct drill *d, const char *out)
 	char journal[PATH_MAX + 32];
 	struct sigaction sa = {.sa_handler = on_signal};
 	int err = out_make(out, path);
+	if (err == EEXIST) {
+		fprintf(stderr, "helio-chaos: %s holds a run already; name another folder\n", out);
+		return EXIT_USAGE_;
+	}
 	if (err) {
 		fprintf(stderr, "helio-chaos: %s: %s\n", out, strerror(err));
 		return EXIT_ABORTED;

@@ -167,7 +167,7 @@ static int write_text(struct dtls_identity *id, EVP_PKEY *key, X509 *cert)
 {
 	id->text = BIO_new(BIO_s_secmem());
 	return id->text && PEM_write_bio_PrivateKey(id->text, key, NULL, NULL, 0, NULL, NULL) &&
-		       PEM_write_bio_X509(id->text, cert)
+		       PEM_write_bio_X509(id->text, cert) && BIO_write(id->text, "", 1) == 1
 		   ? 0
 		   : ENOMEM;
 }
@@ -201,7 +201,7 @@ int dtls_identity_new(struct dtls_identity **ret, const char *pem, size_t pem_le
 const char *dtls_identity_text(const struct dtls_identity *id, size_t *ret_len)
 {
 	char *text = NULL;
-	long len = BIO_get_mem_data(id->text, &text);
+	long len = BIO_get_mem_data(id->text, &text) - 1; /* without its NUL */
 	*ret_len = len > 0 ? (size_t)len : 0;
 	return text;
 }

@@ -14,7 +14,7 @@ enum { DTLS_FINGERPRINT_LEN = 32 };
  * life, or new ones if that is empty, broken or too old (pem_len 0: none). ENOMEM, EIO. */
 struct dtls_identity;
 int dtls_identity_new(struct dtls_identity **ret, const char *pem, size_t pem_len);
-/* Both as PEM (RFC 7468), the secret key first; borrowed. */
+/* Both as PEM (RFC 7468), the secret key first, and a NUL that is not counted; borrowed. */
 const char *dtls_identity_text(const struct dtls_identity *id, size_t *ret_len);
 struct dtls_identity *dtls_identity_free(struct dtls_identity *id);
 const uint8_t *dtls_identity_fingerprint(const struct dtls_identity *id);

@@ -11,7 +11,7 @@ const PROMISE_MS = 3000
 let c, browser, phone
 test.before(async () => {
 	;[c, browser] = await Promise.all([
-		Cluster.start({ base: 44, machines: true, nodes: 2, agents: [{ name: 'ada' }], queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 20s' } }),
+		Cluster.start({ base: 226, machines: true, nodes: 2, agents: [{ name: 'ada' }], queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 20s' } }),
 		openBrowser(),
 	])
 	await c.reachable()
@@ -39,7 +39,7 @@ test('node and gateway are gone without a word: the same call again, through ano
 	await desk.start('ada')
 	const at = node(), k = Number(at.slice(-1))
 	// The call is at the other machine, so that its audio ends at ours.
-	phone = await Phone.dial({ ip: '127.0.44.20', uri: c.queueUri('oslo', 'support', 3 - k), tone: CALLER_HZ, listen: AGENT_HZ })
+	phone = await Phone.dial({ ip: '127.0.226.20', uri: c.queueUri('oslo', 'support', 3 - k), tone: CALLER_HZ, listen: AGENT_HZ })
 	await desk.state('ringing')
 	await desk.id('accept').click()
 	await desk.state('talking')
