@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Cluster, password, until } from '../lib/cluster.mjs'
-import { openBrowser } from '../web/browser.mjs'
+import { openBrowser, openFloor } from '../web/browser.mjs'
 
 class Floor extends Cluster {
 	must(program, args) {
@@ -55,11 +55,7 @@ test('a supervisor in Oslo decides for an agent in Manila, on the floor', async 
 	const id = (name) => page.getByTestId(name)
 	page.setDefaultTimeout(15000)
 	await page.setViewportSize({ width: 1400, height: 1000 })
-	await page.goto(`http://${c.gateway('oslo')}/`)
-	await id('name').fill('boss')
-	await id('password').fill(password)
-	await page.keyboard.press('Enter')
-	await id('view-floor').click()
+	await openFloor(page, c.gateway('oslo'), 'boss', password)
 	await page.locator('[data-testid="agent-a1"][data-state="idle"]').waitFor()
 	await id('pick-a1').click()
 	await id('force-not-ready').click()

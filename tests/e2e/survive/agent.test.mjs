@@ -64,6 +64,19 @@ test("the agent's node is dead for good: the page signs in at the other one and 
 	await c.healthy()
 })
 
+// A node that was killed is there again, for everybody.
+async function started(node) {
+	c.daemon('node', node)
+	await c.healthy()
+	await c.reachable()
+}
+async function cleared(s, other, node) {
+	await other.hangup()
+	await s.agent.stop()
+	await until('all has ended', () => c.calls().length === 0)
+	await started(node)
+}
+
 test('others wait when its page signs in at the other node: its own call comes before theirs', async (t) => {
 	const s = await talk('m2', 'manila')
 	const other = await trunk.dial(c.queueUri('oslo', 'support'))
@@ -78,12 +91,7 @@ test('others wait when its page signs in at the other node: its own call comes b
 	assert.equal(c.calls().find((x) => x.state === 'bridged').call, s.call)
 	await s.line.hangup()
 	await until('then the other', () => count(s.agent, 'ring') === 2)
-	await other.hangup()
-	await s.agent.stop()
-	await until('all has ended', () => c.calls().length === 0)
-	c.daemon('node', node)
-	await c.healthy()
-	await c.reachable()
+	await cleared(s, other, node)
 })
 
 test('an own call that is over meanwhile keeps its agent from others for some seconds only', async (t) => {
@@ -97,12 +105,7 @@ test('an own call that is over meanwhile keeps its agent from others for some se
 	const took = s.agent.events.filter((e) => e.event === 'ring')[1].seen_ms - killed
 	t.diagnostic(`killed to the next ring ${Math.round(took)} ms`)
 	assert.ok(took < 8000)
-	await other.hangup()
-	await s.agent.stop()
-	await until('all has ended', () => c.calls().length === 0)
-	c.daemon('node', node)
-	await c.healthy()
-	await c.reachable()
+	await cleared(s, other, node)
 })
 
 test('from node to node and back: one that was started anew has forgotten how often its agent signed in elsewhere', async (t) => {
@@ -114,9 +117,7 @@ test('from node to node and back: one that was started anew has forgotten how of
 		t.diagnostic(`killed to talking again ${Math.round(s.line.heardAfter(killed + 500) - killed)} ms, at ${where('m5')}`)
 		assert.notEqual(where('m5'), node)
 		assert.equal(count(s.agent, 'ring'), 1, 'nothing rang')
-		c.daemon('node', node)
-		await c.healthy()
-		await c.reachable()
+		await started(node)
 	}
 	await done(s)
 })

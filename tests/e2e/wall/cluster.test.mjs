@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Cluster, password, root, until } from '../lib/cluster.mjs'
-import { openBrowser } from '../web/browser.mjs'
+import { openBrowser, openFloor } from '../web/browser.mjs'
 
 const SHOTS = process.env.HELIO_SHOTS ?? ''
 const plain = ['--audio', 'plain', '--answer-after', '300ms', '--talk', '60s', '--wrap', '100s', '--duration', '200s']
@@ -49,12 +49,7 @@ before(async () => {
 	page = await browser.context.newPage()
 	page.setDefaultTimeout(10000)
 	await page.setViewportSize({ width: 1400, height: 1000 })
-	await page.goto(`http://${c.gateway('oslo')}/`)
-	await id('name').fill('boss')
-	await id('password').fill(password)
-	await page.keyboard.press('Enter')
-	await id('view-floor').click()
-	await page.locator('[data-testid="floor"][data-complete="true"]').waitFor()
+	await openFloor(page, c.gateway('oslo'), 'boss', password)
 })
 after(async () => {
 	await browser?.close()

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Cluster, password, until } from '../lib/cluster.mjs'
 import { calendar, shifts, stamp } from '../lib/sun.mjs'
-import { openBrowser } from '../web/browser.mjs'
+import { openBrowser, openFloor } from '../web/browser.mjs'
 
 const phase = 12000
 const dir = mkdtempSync(join(tmpdir(), 'helio-floor-hours-'))
@@ -46,12 +46,7 @@ before(async () => {
 	browser = await openBrowser()
 	page = await browser.context.newPage()
 	page.setDefaultTimeout(30000)
-	await page.goto(`http://${c.gateway('oslo')}/`)
-	await id('name').fill('boss')
-	await id('password').fill(password)
-	await page.keyboard.press('Enter')
-	await id('view-floor').click()
-	await page.locator('[data-testid="floor"][data-complete="true"]').waitFor()
+	await openFloor(page, c.gateway('oslo'), 'boss', password)
 })
 after(async () => {
 	rmSync(dir, { recursive: true, force: true })

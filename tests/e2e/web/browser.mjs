@@ -35,3 +35,13 @@ export async function openBrowser({ audio = 'granted' } = {}) {
 		},
 	};
 }
+
+/** A supervisor signs in at this gateway and has the floor, whole, before them. */
+export async function openFloor(page, gateway, name, password) {
+	await page.goto(`http://${gateway}/`);
+	await page.getByTestId('name').fill(name);
+	await page.getByTestId('password').fill(password);
+	await page.keyboard.press('Enter');
+	await page.getByTestId('view-floor').click();
+	await page.locator('[data-testid="floor"][data-complete="true"]').waitFor();
+}
