@@ -77,6 +77,8 @@ static void media_lease(struct neighbour *nb)
 	media_lease_set(nb->n->media, nb->lease.until_us);
 }
 
+static void tick_h(void *arg);
+
 static const struct witness *witness_of(const struct neighbour *nb, uint16_t addr)
 {
 	for (uint32_t i = 0; i < nb->witnesses_n; i++)
@@ -85,7 +87,9 @@ static const struct witness *witness_of(const struct neighbour *nb, uint16_t add
 	return NULL;
 }
 
-static void own_answered(struct neighbour *nb, uint16_t from, const Beat *beat, uint64_t now)
+/* silent: of whom the beat is about, since it last sent something. */
+static void own_answered(struct neighbour *nb, uint16_t from, const Beat *beat, uint64_t silent,
+			 uint64_t now)
 {
 	bool adopter = from == nb->adopter->addr;
 	const struct witness *w = witness_of(nb, from);
@@ -96,11 +100,15 @@ static void own_answered(struct neighbour *nb, uint16_t from, const Beat *beat, 
 	if (nb->lease.until_us != until)
 		media_lease(nb);
 	if (nb->lease.lapsed_us && w && beat->sent >= nb->lease.lapsed_us &&
-	    (w->independent || nb->lease.alone))
-		nb->adopter_silent_us = beat->silent_ms * 1000ull;
+	    beat->about == nb->adopter->addr && /* not of one that we adopt */
+	    (w->independent || nb->lease.alone)) {
+		nb->adopter_silent_us = silent;
+		tmr_start(&nb->tmr, 0, tick_h, nb); /* callers hear nothing until then */
+	}
 }
 
-static void watched_said(struct neighbour *nb, uint16_t from, const Beat *beat, uint64_t now)
+static void watched_said(struct neighbour *nb, uint16_t from, const Beat *beat, uint64_t silent,
+			 uint64_t now)
 {
 	for (uint32_t k = 0; k < nb->watched_n; k++) {
 		struct watched *w = &nb->watched[k];
@@ -109,7 +117,7 @@ static void watched_said(struct neighbour *nb, uint16_t from, const Beat *beat, 
 				continue;
 			w->watch.witness[i].heard_us = now;
 			if (beat->about == w->daemon->addr)
-				watch_said(&w->watch, i, beat->silent_ms * 1000ull, now);
+				watch_said(&w->watch, i, silent, now);
 		}
 	}
 }
@@ -133,9 +141,11 @@ static void got_beat(struct neighbour *nb, uint16_t from, Envelope *env, uint64_
 		(void)node_mesh_send(nb->n, from, env, NULL, 0);
 		return;
 	}
+	beats_answered(&nb->beats, from, beat->sent, now);
+	uint64_t silent = beat->silent_ms * 1000ull + beats_line_us(&nb->beats, from);
 	if (nb->adopter)
-		own_answered(nb, from, beat, now);
-	watched_said(nb, from, beat, now);
+		own_answered(nb, from, beat, silent, now);
+	watched_said(nb, from, beat, silent, now);
 }
 
 /* ---- after the lease ran out ---- */
@@ -258,7 +268,8 @@ static void watched_tick(struct neighbour *nb, struct watched *w, bool beat, uin
 static void tick_h(void *arg)
 {
 	struct neighbour *nb = arg;
-	/* First, for it may find right now that the lease is over: our now must not lie before that. */
+	/* First, for it may find right now that the lease is over: our now must not lie before
+	 * that. */
 	bool lapsed = node_neighbour_lapsed(nb->n);
 	uint64_t now = mono_us();
 	bool beat = now >= nb->beat_due_us;
@@ -278,8 +289,7 @@ static void tick_h(void *arg)
 
 void node_neighbour_gone(struct node *n, uint16_t node, uint32_t boot)
 {
-	struct acd_event ev = {
-	    .type = ACD_EV_NODE_GONE, .from = {node}, .from_boot = boot};
+	struct acd_event ev = {.type = ACD_EV_NODE_GONE, .from = {node}, .from_boot = boot};
 	(void)node_event(n, &ev);
 }
 

@@ -36,8 +36,27 @@ bool beats_look(struct beats *b, uint64_t now_us)
 void beats_heard(struct beats *b, uint16_t from, uint32_t boot, uint64_t now_us)
 {
 	struct beat_heard *h = of(b, from);
-	if (h)
-		*h = (struct beat_heard){now_us, boot};
+	if (h) {
+		h->at_us = now_us;
+		h->boot = boot;
+	}
+}
+
+void beats_answered(struct beats *b, uint16_t from, uint64_t sent_us, uint64_t now_us)
+{
+	struct beat_heard *h = of(b, from);
+	uint64_t trip = now_us > sent_us ? now_us - sent_us : 1;
+	if (h && sent_us) /* what it echoes may be anything: too long a trip is no trip */
+		h->trip_us[h->trips++ % BEAT_TRIPS] = trip < UINT32_MAX ? (uint32_t)trip : 1;
+}
+
+uint64_t beats_line_us(const struct beats *b, uint16_t addr)
+{
+	const struct beat_heard *h = of(b, addr);
+	uint32_t least = h ? h->trip_us[0] : 0;
+	for (uint32_t i = 1; i < BEAT_TRIPS && least; i++)
+		least = h->trip_us[i] < least ? h->trip_us[i] : least;
+	return least / 4 * 3;
 }
 
 uint64_t beats_silent_us(const struct beats *b, uint16_t addr, uint64_t now_us)

@@ -20,11 +20,16 @@ enum {
 	/* Who looked up from its work for so long did not listen meanwhile. Twice the pause of a
 	 * loop that decodes a minute of music, half of what makes a neighbour dead. */
 	BEAT_PAUSE_MS = 250,
+	/* Of the last answers, so many trips are remembered: of the last second. A line that gets
+	 * quicker is known at once, one that gets slower after that. */
+	BEAT_TRIPS = 8,
 };
 
 struct beat_heard {
 	uint64_t at_us; /* 0: never */
 	uint32_t boot;
+	uint32_t trip_us[BEAT_TRIPS]; /* to it and back; 0: none yet */
+	uint32_t trips;
 };
 
 struct beats {
@@ -41,6 +46,18 @@ void beats_close(struct beats *b);
 bool beats_look(struct beats *b, uint64_t now_us);
 /* Any message of that daemon. */
 void beats_heard(struct beats *b, uint16_t from, uint32_t boot, uint64_t now_us);
+/* It has answered a beat that we sent then. */
+void beats_answered(struct beats *b, uint16_t from, uint64_t sent_us, uint64_t now_us);
+/*
+ * What the line to that daemon adds to a silence of which it tells us, at the least:
+ *
+ *   X ──last beat──► witness ──"silent for S"──► us
+ *     s             a = s + d1                  now = a + S + d2      s <= now - S - (d1 + d2)
+ *
+ * X is of our site and has the same line, so d1 + d2 is a trip of our own: the shortest of late,
+ * less a quarter for what two lines differ in. 0 while we know of none.
+ */
+uint64_t beats_line_us(const struct beats *b, uint16_t addr);
 /* For how long nothing has come although we listened; UINT64_MAX: an unknown address. */
 uint64_t beats_silent_us(const struct beats *b, uint16_t addr, uint64_t now_us);
 /* When it was last heard; 0: never. */

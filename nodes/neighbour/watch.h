@@ -51,7 +51,8 @@ struct watch {
 	struct watch_witness witness[WITNESSES_MAX];
 };
 
-/* The witness has answered: silent_us of the watched one. */
+/* The witness has answered: silent_us of the watched one, what the line adds (beats_line_us())
+ * included. */
 void watch_said(struct watch *w, uint32_t i, uint64_t silent_us, uint64_t now_us);
 /* silent_us: of the watched one, as this node knows (common/beat). With WATCH_WAIT *ret_by is the
  * witness that is waited for. */
