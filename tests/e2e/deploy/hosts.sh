@@ -142,3 +142,14 @@ check() { # "a sentence that is true" COMMAND…
 said() { grep -qE -- "$1" "$base/said" || { echo "not said: $1"; cat "$base/said"; return 1; }; }
 unsaid() { ! grep -E -- "$1" "$base/said"; }
 not() { ! "$@"; }
+
+# Asks until the answer is yes: another host's daemons, Redis and addresses tell nobody when they have changed.
+# The deadline is a failure; the pause only keeps the asking from being the load.
+ask_until() { # SECONDS COMMAND…
+	local limit=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $limit ] || return 1
+		sleep 0.1
+	done
+}
