@@ -17,6 +17,7 @@
 #ifndef HELIO_NODE_H
 #define HELIO_NODE_H
 
+#include "nodes/call_value.h"
 #include "nodes/node_re.h"
 #include "nodes/node_poll.h"
 #include "common/acd/acd.h"
@@ -189,16 +190,10 @@ void calls_end(struct node *n, struct call *c, enum acd_cause cause);
 void calls_left(struct node *n, const struct acd_fx *fx, bool safe);
 /* What the journal says of a call that a predecessor of this node had. */
 struct call_back {
-	uint64_t id, cepoch, cepoch_before, age_us, wait_us, agent;
-	uint64_t offer, session; /* with whom it talked; 0 nobody */
-	bool have_numbers;       /* of our stream to the caller, noted so long ago */
-	struct media_numbers numbers;
-	uint64_t numbers_age_us;
-	int64_t entered_ms, answered_ms;
-	uint32_t offers;
-	uint16_t agent_node, rtp_port;
+	uint64_t id, cepoch, cepoch_before, age_us;
+	struct call_value v;
+	uint64_t numbers_age_us; /* since v.numbers were noted */
 	const struct conf_queue *queue;
-	char caller[256], caller_name[256];
 	struct sip_dialog dialog;
 	bool moved; /* it was another node's: other address, other ports */
 };
@@ -325,7 +320,7 @@ void node_presence_close(struct node *n);
 int node_journal_open(struct node *n, char ret_why[256]);
 void node_journal_close(struct node *n);
 /* The call as it is now; false: there is no journal, nothing will answer. */
-bool node_journal_put(struct node *n, const struct call *c, uint64_t cepoch);
+bool node_journal_put(struct node *n, const struct call *c, const struct acd_call_view *view);
 void node_journal_del(struct node *n, uint64_t call);
 bool node_journal_is_up(const struct node *n);
 /* Calls that would not come back if this process died now. */

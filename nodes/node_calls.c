@@ -177,7 +177,7 @@ static void call_take(struct node *n, struct sip_call *sip, const char *user, co
 	if (!acd_call_get(n->acd, c->id, n->now_us, &view))
 		return; /* ended within its own arrival; calls_fx has cleaned up */
 	log_info("call.entered", "call=%s queue=%s caller=%s", id_str, q->name, log_number(caller));
-	if (!node_journal_put(n, c, view.cepoch))
+	if (!node_journal_put(n, c, &view))
 		calls_answer(n, id);
 }
 
@@ -218,7 +218,7 @@ static void journal_again(struct node *n, const struct call *c)
 	struct acd_call_view view;
 	if (c->accepted && !c->over && c->sip && acd_call_get(n->acd, c->id, n->now_us, &view) &&
 	    sip_call_dialog(c->sip)->confirmed)
-		(void)node_journal_put(n, c, view.cepoch);
+		(void)node_journal_put(n, c, &view);
 }
 
 static void changed_h(struct sip_call *sip, void *arg)
@@ -269,10 +269,10 @@ static void call_moves(struct node *n, struct call *c)
 /* Where its earlier life left off, further on by the time that has passed. */
 static bool numbers_of(const struct call_back *back, struct media_numbers *ret)
 {
-	if (!back->have_numbers)
+	if (!back->v.numbers.ssrc)
 		return false;
 	uint64_t packets = back->numbers_age_us / PACKET_US + NUMBERS_JUMP;
-	*ret = back->numbers;
+	*ret = back->v.numbers;
 	ret->seq = (uint16_t)(ret->seq + packets);
 	ret->ts += (uint32_t)(packets * TICKS_PER_PACKET);
 	return true;
@@ -288,12 +288,13 @@ static enum acd_verdict call_adopt(struct node *n, const struct call *c,
 			       .msg = {.cepoch = back->cepoch,
 				       .version = back->cepoch_before,
 				       .state = ACD_CALL_QUEUED}};
-	if (back->offer && back->session && back->agent && addr_is_node(back->agent_node)) {
+	memcpy(ev.want, back->v.want, sizeof(ev.want));
+	if (back->v.offer && back->v.session && back->v.agent && addr_is_node(back->v.agent_node)) {
 		ev.msg.state = ACD_CALL_BRIDGED;
-		ev.msg.offer.v = back->offer;
-		ev.msg.session.v = back->session;
-		ev.msg.agent.v = back->agent;
-		ev.msg.node.v = back->agent_node;
+		ev.msg.offer.v = back->v.offer;
+		ev.msg.session.v = back->v.session;
+		ev.msg.agent.v = back->v.agent;
+		ev.msg.node.v = back->v.agent_node;
 	}
 	return node_event(n, &ev);
 }
@@ -309,11 +310,11 @@ int calls_return(struct node *n, const struct call_back *back)
 	tmr_init(&c->tmr_moment);
 	c->id.v = back->id;
 	bool goes_on = numbers_of(back, &numbers);
-	int err = *back->caller ? str_dup(&c->caller, back->caller) : 0;
-	if (!err && *back->caller_name)
-		err = str_dup(&c->caller_name, back->caller_name);
+	int err = *back->v.caller ? str_dup(&c->caller, back->v.caller) : 0;
+	if (!err && *back->v.caller_name)
+		err = str_dup(&c->caller_name, back->v.caller_name);
 	if (!err)
-		err = media_leg_plain_at(n->media, id_seq(c->id.v), back->rtp_port,
+		err = media_leg_plain_at(n->media, id_seq(c->id.v), back->v.rtp_port,
 					 goes_on ? &numbers : NULL, &c->leg, &c->rtp_port);
 	if (!err)
 		err = sip_call_adopt(n->ua, &c->sip, &back->dialog, (uint32_t)back->cepoch, c);
@@ -325,20 +326,20 @@ int calls_return(struct node *n, const struct call_back *back)
 	}
 	c->queue = back->queue;
 	c->entered_us = mono_us() - back->age_us;
-	c->entered_ms = back->entered_ms;
-	c->answered_ms = back->answered_ms;
-	c->answered_us = back->answered_ms ? c->entered_us + back->wait_us : 0;
-	c->wait_us = back->wait_us;
-	c->offers = back->offers;
-	c->agent = back->agent;
-	c->agent_node = back->agent_node;
-	c->bridged_offer = back->offer;
-	c->bridged_session = back->session;
+	c->entered_ms = back->v.entered_ms;
+	c->answered_ms = back->v.answered_ms;
+	c->answered_us = back->v.answered_ms ? c->entered_us + back->v.wait_us : 0;
+	c->wait_us = back->v.wait_us;
+	c->offers = back->v.offers;
+	c->agent = back->v.agent;
+	c->agent_node = back->v.agent_node;
+	c->bridged_offer = back->v.offer;
+	c->bridged_session = back->v.session;
 	c->accepted = true;
 	hash_append(n->calls, call_key(c->id.v), &c->he, c);
 	n->calls_n++;
 	remote_set(n, c, &back->dialog.remote_sdp);
-	if (!back->offer)
+	if (!back->v.offer)
 		music_on(n, c, false);
 	if (call_adopt(n, c, back) != ACD_OK) {
 		call_free(n, c);
@@ -351,8 +352,8 @@ int calls_return(struct node *n, const struct call_back *back)
 		node_wall_answered(n, c);
 	log_info("call.returned", "call=%s queue=%s age_ms=%llu was_talking=%d",
 		 conf_id_format(n->conf, text, back->id), c->queue->name,
-		 (unsigned long long)(back->age_us / 1000), back->answered_ms != 0);
-	if (back->moved || c->rtp_port != back->rtp_port) /* say where we hear now */
+		 (unsigned long long)(back->age_us / 1000), back->v.answered_ms != 0);
+	if (back->moved || c->rtp_port != back->v.rtp_port) /* say where we hear now */
 		call_moves(n, c);
 	return 0;
 }
@@ -517,20 +518,20 @@ void calls_not_returned(struct node *n, const struct call_back *back)
 	struct call c = {.id = {back->id},
 			 .queue = back->queue ? back->queue : &removed,
 			 .entered_us = mono_us() - back->age_us,
-			 .entered_ms = back->entered_ms,
-			 .answered_ms = back->answered_ms,
-			 .wait_us = back->wait_us,
-			 .agent = back->agent,
-			 .agent_node = back->agent_node,
-			 .offers = back->offers};
+			 .entered_ms = back->v.entered_ms,
+			 .answered_ms = back->v.answered_ms,
+			 .wait_us = back->v.wait_us,
+			 .agent = back->v.agent,
+			 .agent_node = back->v.agent_node,
+			 .offers = back->v.offers};
 	const struct acd_fx fx = {.type = ACD_FX_CALL,
 				  .cepoch = back->cepoch,
 				  .outcome = ACD_OUTCOME_FAILED,
 				  .cause = ACD_CAUSE_CALL_GONE};
-	char caller[sizeof(back->caller)];
-	(void)str_copy(caller, sizeof(caller), back->caller);
+	char caller[sizeof(back->v.caller)];
+	(void)str_copy(caller, sizeof(caller), back->v.caller);
 	c.caller = caller;
-	c.answered_us = back->answered_ms ? c.entered_us + back->wait_us : 0;
+	c.answered_us = back->v.answered_ms ? c.entered_us + back->v.wait_us : 0;
 	record_write(n, &c, &fx);
 	int err = back->dialog.callid[0]
 		      ? sip_dialog_bye(n->ua, &back->dialog, (uint32_t)back->cepoch,

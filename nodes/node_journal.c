@@ -21,9 +21,10 @@
 
 enum {
 	LOAD_DEADLINE_MS = 300, /* of the one second in which callers are to be back */
-	PACK_VERSION = 2,       /* 1: without with whom it talks and our stream's numbers */
-	PACK_PORT = 64,         /* where the RTP port stands, in both versions */
 };
+/* Nobody holds a line for longer: the clock of Redis' machine was set meanwhile, by years perhaps,
+ * and an age that the core refuses would end the call. */
+#define AGE_MAX_US (UINT64_C(24) * 3600 * 1000000)
 
 struct returning {
 	struct le le;
@@ -40,84 +41,30 @@ struct returning {
 
 static void arm(struct node *n);
 
-/* ---- the value: version, fixed numbers, two strings, the dialog ------------------------------ */
+/* ---- what is kept of it ---------------------------------------------------------------------- */
 
-struct packer {
-	uint8_t *p;
-	size_t n, size;
-};
-
-static void put_bytes(struct packer *k, const void *src, size_t len)
+static int pack(const struct call *c, const struct acd_call_view *view, uint8_t *out, size_t size,
+		size_t *ret_len)
 {
-	if (k->n + len <= k->size)
-		memcpy(k->p + k->n, src, len);
-	k->n += len;
-}
-
-static void put_u64(struct packer *k, uint64_t v)
-{
-	uint8_t b[8];
-	for (size_t i = 0; i < sizeof(b); i++)
-		b[i] = (uint8_t)(v >> (8 * i));
-	put_bytes(k, b, sizeof(b));
-}
-
-static void put_text(struct packer *k, const char *s)
-{
-	uint8_t len = (uint8_t)strnlen(s ? s : "", 255);
-	put_bytes(k, &len, 1);
-	put_bytes(k, s ? s : "", len);
-}
-
-static int pack(const struct call *c, uint8_t *out, size_t size, size_t *ret_len)
-{
-	struct packer k = {out, 0, size};
-	size_t dialog = 0;
-	put_u64(&k, PACK_VERSION);
-	put_u64(&k, c->queue->id);
-	put_u64(&k, c->entered_us);
-	put_u64(&k, (uint64_t)c->entered_ms);
-	put_u64(&k, (uint64_t)c->answered_ms);
-	put_u64(&k, c->wait_us);
-	put_u64(&k, c->offers);
-	put_u64(&k, c->agent);
-	put_u64(&k, (uint64_t)c->agent_node << 32 | c->rtp_port);
-	struct media_numbers numbers = {0};
-	(void)media_leg_numbers(c->n->media, c->leg, &numbers);
-	put_u64(&k, c->bridged_offer);
-	put_u64(&k, c->bridged_session);
-	put_u64(&k, (uint64_t)numbers.ssrc << 32 | numbers.ts);
-	put_u64(&k, numbers.seq);
-	put_u64(&k, mono_us());
-	put_text(&k, c->caller);
-	put_text(&k, c->caller_name);
-	if (k.n > size)
-		return EMSGSIZE;
-	int err = sip_dialog_encode(sip_call_dialog(c->sip), out + k.n, size - k.n, &dialog);
-	*ret_len = k.n + dialog;
-	return err;
-}
-
-static uint64_t get_u64(const struct returning *r, size_t *at)
-{
-	uint64_t v = 0;
-	if (*at + 8 <= r->len) {
-		for (size_t i = 0; i < 8; i++)
-			v |= (uint64_t)r->data[*at + i] << (8 * i);
-	}
-	*at += 8;
-	return v;
-}
-
-static void get_text(const struct returning *r, size_t *at, char out[256])
-{
-	size_t len = *at < r->len ? r->data[*at] : 0;
-	*at += 1;
-	if (*at + len > r->len)
-		len = 0;
-	memcpy(out, r->data + *at, len);
-	out[len] = '\0';
-	*at += len;
+	const struct sip_dialog *dialog = sip_call_dialog(c->sip);
+	struct call_value v = {.queue = c->queue->id,
+			       .offers = c->offers,
+			       .agent_node = c->agent_node,
+			       .rtp_port = c->rtp_port,
+			       .entered_us = c->entered_us,
+			       .noted_us = mono_us(),
+			       .wait_us = c->wait_us,
+			       .entered_ms = c->entered_ms,
+			       .answered_ms = c->answered_ms,
+			       .agent = c->agent,
+			       .offer = c->bridged_offer,
+			       .session = c->bridged_session,
+			       .ptime_ms = dialog->remote_sdp.ptime_ms};
+	(void)media_leg_numbers(c->n->media, c->leg, &v.numbers);
+	memcpy(v.want, view->want, sizeof(v.want));
+	(void)str_copy(v.caller, sizeof(v.caller), c->caller ? c->caller : "");
+	(void)str_copy(v.caller_name, sizeof(v.caller_name), c->caller_name ? c->caller_name : "");
+	return call_value_encode(&v, dialog, out, size, ret_len);
 }
 
 /* A call that is older than its machine, taken over by one that has just started, came in "before"
@@ -130,54 +77,35 @@ static uint64_t since(uint64_t from_us, uint64_t now_us)
 
 static int unpack(const struct node *n, const struct returning *r, struct call_back *b)
 {
-	size_t at = 0;
-	uint64_t version = get_u64(r, &at);
-	if (version < 1 || version > PACK_VERSION)
-		return EBADMSG;
-	b->queue = conf_queue_by_id(n->conf, (uint32_t)get_u64(r, &at));
-	b->age_us = since(get_u64(r, &at), r->owner_now_us);
-	b->entered_ms = (int64_t)get_u64(r, &at);
-	b->answered_ms = (int64_t)get_u64(r, &at);
-	b->wait_us = get_u64(r, &at);
-	b->offers = (uint32_t)get_u64(r, &at);
-	b->agent = get_u64(r, &at);
-	uint64_t node_port = get_u64(r, &at);
-	b->agent_node = (uint16_t)(node_port >> 32);
-	b->rtp_port = (uint16_t)node_port;
-	if (version > 1) {
-		b->offer = get_u64(r, &at);
-		b->session = get_u64(r, &at);
-		uint64_t stream = get_u64(r, &at);
-		b->numbers.ssrc = (uint32_t)(stream >> 32);
-		b->numbers.ts = (uint32_t)stream;
-		b->numbers.seq = (uint16_t)get_u64(r, &at);
-		b->numbers_age_us = since(get_u64(r, &at), r->owner_now_us);
-		b->have_numbers = b->numbers.ssrc != 0;
-	}
-	get_text(r, &at, b->caller);
-	get_text(r, &at, b->caller_name);
-	if (at > r->len)
-		return EBADMSG;
-	b->id = r->id; /* from here on enough is known for a record */
+	int err = call_value_decode(&b->v, &b->dialog, r->data, r->len);
+	if (err && !b->v.entered_us)
+		return err;
+	b->id = r->id; /* enough is known for a record */
 	b->cepoch = r->cepoch_new;
 	b->cepoch_before = r->cepoch;
 	b->moved = r->of != n->self;
-	int err = sip_dialog_decode(&b->dialog, r->data + at, r->len - at);
+	b->queue = conf_queue_by_id(n->conf, b->v.queue);
+	b->age_us = since(b->v.entered_us, r->owner_now_us);
+	if (b->age_us > AGE_MAX_US)
+		b->age_us = AGE_MAX_US;
+	b->numbers_age_us = since(b->v.noted_us, r->owner_now_us);
+	b->dialog.remote_sdp.ptime_ms = b->v.ptime_ms;
 	return err || b->queue ? err : ENOENT;
 }
 
 /* ---- putting ----------------------------------------------------------------------------------
  */
 
-bool node_journal_put(struct node *n, const struct call *c, uint64_t cepoch)
+bool node_journal_put(struct node *n, const struct call *c, const struct acd_call_view *view)
 {
 	uint8_t value[JOURNAL_DATA_MAX];
 	size_t len = 0;
 	if (!n->journal || !c->sip)
 		return false;
-	int err = pack(c, value, sizeof(value), &len);
+	int err = pack(c, view, value, sizeof(value), &len);
 	if (!err)
-		err = journal_put(n->journal, JOURNAL_CALL, c->id.v, cepoch, value, len, mono_us());
+		err = journal_put(n->journal, JOURNAL_CALL, c->id.v, view->cepoch, value, len,
+				  mono_us());
 	if (err)
 		log_warn("journal.put", "err=%s", log_quote(strerror(err)));
 	arm(n);
@@ -273,11 +201,10 @@ static void entry_h(const struct journal_loaded *e, void *arg)
 {
 	struct node *n = arg;
 	struct returning *r = returning_new(n, e, n->self, NULL, NULL);
-	size_t at = PACK_PORT;
 	if (!r)
 		return;
 	list_append(&n->returning, &r->le, r);
-	r->port = (uint16_t)get_u64(r, &at);
+	r->port = call_value_port(r->data, r->len);
 	media_port_keep(n->media, r->port, true);
 }
 

@@ -148,6 +148,8 @@ struct acd_want {
 	uint8_t pref;              /* … 1 + index in the queue's pref[] */
 	uint8_t site;              /* where the agent is signed in */
 };
+/* Would a core take these steps? ACD_WANTS_MAX of them. */
+bool acd_wants_ok(const struct acd_want want[]);
 
 enum acd_msg_type {
 	ACD_MSG_NONE,
@@ -538,6 +540,7 @@ struct acd_call_view {
 	uint64_t cepoch, age_us;
 	uint32_t parties_n;
 	struct acd_party parties[ACD_PARTIES_MAX];
+	struct acd_want want[ACD_WANTS_MAX];
 };
 struct acd_agent_view {
 	struct acd_session_id session;

@@ -41,7 +41,7 @@ static enum acd_verdict adopted_ok(const struct acd *acd, const struct acd_event
 	bool with_agent = m->state != ACD_CALL_QUEUED;
 
 	if (!call_cepoch_ok(acd, m->cepoch) || m->version >= m->cepoch || ev->call.v == 0 ||
-	    !want_valid(ev->want) || ev->age_us > AGE_MAX_US ||
+	    !acd_wants_ok(ev->want) || ev->age_us > AGE_MAX_US ||
 	    addr_site(id_addr(ev->call.v)) != site_of(acd->self))
 		return ACD_REFUSED_INVALID;
 	if (m->state != ACD_CALL_QUEUED && m->state != ACD_CALL_GRANTED &&

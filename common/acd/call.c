@@ -127,7 +127,7 @@ enum acd_verdict ev_call_arrived(struct acd *acd, const struct acd_event *ev)
 	uint32_t queue = queue_find(acd, ev->queue), i;
 	uint64_t cepoch = ev->msg.cepoch ? ev->msg.cepoch : first_cepoch(acd);
 
-	if (ev->call.v == 0 || !want_valid(ev->want) || ev->age_us > AGE_MAX_US ||
+	if (ev->call.v == 0 || !acd_wants_ok(ev->want) || ev->age_us > AGE_MAX_US ||
 	    !call_cepoch_ok(acd, cepoch))
 		return ACD_REFUSED_INVALID;
 	/* Nobody new into a removed queue, a full one, or a node that drains; who comes back with

@@ -138,7 +138,6 @@ void pool_hours_changed(struct acd *acd, uint32_t q);
 /* want.c */
 /* Which step it is in after its wait: 0 none, else from 1; *ret_until: at which age it ends. */
 uint32_t want_step(const struct acd_want want[], uint64_t age_us, uint64_t *ret_until_us);
-bool want_valid(const struct acd_want want[]);
 void want_call_in(struct acd *acd, uint32_t i);
 void want_call_out(struct acd *acd, uint32_t i);
 void want_agent_in(struct acd *acd, uint32_t i);

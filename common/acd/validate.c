@@ -133,7 +133,7 @@ bool msg_valid(const struct acd *acd, struct acd_addr from, const struct acd_msg
 	if ((m->type == ACD_MSG_AGENT_UP || m->type == ACD_MSG_CLAIM) && !levels_valid(m->levels))
 		return false;
 	if (m->type == ACD_MSG_CALL_UP) /* a site announces only its own calls */
-		return addr_site(id_addr(m->call.v)) == site_of(from) && want_valid(m->want);
+		return addr_site(id_addr(m->call.v)) == site_of(from) && acd_wants_ok(m->want);
 	if (m->type == ACD_MSG_HOLD)
 		return m->state == ACD_AGENT_RINGING || m->state == ACD_AGENT_COMMITTED ||
 		       m->state == ACD_AGENT_TALKING;

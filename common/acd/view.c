@@ -15,6 +15,7 @@ static void call_view(const struct acd *acd, const struct call *c, acd_time_us n
 	ret->age_us = (int64_t)now > c->queued_at ? (uint64_t)((int64_t)now - c->queued_at) : 0;
 	ret->parties_n = c->parties_n;
 	ret->parties[0] = c->party;
+	memcpy(ret->want, c->want, sizeof(ret->want));
 	const struct member *m;
 	for (uint32_t g = c->group; group_next(acd, &g, &m) && ret->parties_n < ACD_PARTIES_MAX;)
 		ret->parties[ret->parties_n++] = m->party;

@@ -23,7 +23,7 @@ uint32_t want_step(const struct acd_want want[], uint64_t age_us, uint64_t *ret_
 	return 0;
 }
 
-bool want_valid(const struct acd_want want[])
+bool acd_wants_ok(const struct acd_want want[])
 {
 	for (uint32_t k = 0; k < ACD_WANTS_MAX && want[k].for_ms; k++)
 		if (want[k].for_ms > ACD_WANT_MAX_MS || want[k].pref > ACD_PREFS_MAX ||
