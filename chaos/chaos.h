@@ -28,6 +28,7 @@ struct run_ask {
 	uint64_t seed;           /* of the lines; 0: the experiment's, turn by turn another */
 	uint32_t turn;           /* of a series, from 1 */
 	const char *out;         /* the folder of the run, made if it is not there */
+	const char *before;      /* the programs of the version before; NULL: none */
 	bool quiet, silent;      /* only the verdict is said; nothing is */
 };
 int run_once(const struct run_ask *ask); /* exit code */
@@ -39,8 +40,11 @@ bool run_stopped(void);
 /* Beside this program, or HELIO_BIN; and the sounds of this tree or of the package. */
 const char *place_bin(void);
 const char *place_audio(void); /* NULL: none; callers then wait in silence */
-/* The daemons that run here, by size and time of their files: runs of one build can be compared. */
-void place_build(char ret[17]);
+/* The daemons that run here, by size and time of their files: runs of one build can be compared.
+ * before: as of run_ask. */
+void place_build(char ret[17], const char *before);
+/* Holds the daemons of a version? ENOENT, said on standard error. */
+int place_before(const char *dir);
 /* NAME of a drill that is shipped, or the path of a file, as a path. ENOENT. */
 int place_drill(char ret_path[512], const char *name);
 /* A folder with a short name for a lab, made; /tmp/helio-lab-XXXXXX. errno. */

@@ -20,7 +20,7 @@ static const char run_help[] =
     "helio-chaos run - builds a lab, puts load on it, does what the experiment says, and judges\n"
     "\n"
     "usage: helio-chaos run DRILL|FILE [--out DIR] [--times N] [--seed N] [--set NAME=VALUE]…\n"
-    "                       [--quiet]\n"
+    "                       [--before DIR] [--quiet]\n"
     "\n"
     "  DRILL|FILE    one that is shipped (helio-chaos score --list), or the path of a file\n"
     "  --out DIR     where the journal, traces, logs and records go\n"
@@ -28,6 +28,9 @@ static const char run_help[] =
     "  --times N     N runs, each in a new lab, in DIR/NAME.1 and so on; DIR/drills.md has the\n"
     "                worst and the middle of them. The same command goes on where it was stopped\n"
     "  --seed N      of the lines between the sites (default: the experiment's)\n"
+    "  --before DIR  nodes, brokers and gateways begin as the version whose programs are in DIR, "
+    "and\n"
+    "                become this one by the action `upgrade` (rolling-upgrade)\n"
     "  --set NAME=VALUE   another value of the experiment's configuration, e.g. callers=60\n"
     "  --quiet       the verdict only\n"
     "\n"
@@ -106,6 +109,7 @@ static int run(struct drill *d, const char *out)
 	d->lab_conf = (struct lab_conf){.dir = d->lab_dir,
 					.out = path,
 					.bin = place_bin(),
+					.before = d->before,
 					.audio = place_audio(),
 					.seed = d->seed,
 					.agents = e->agents,
@@ -133,6 +137,7 @@ int run_once(const struct run_ask *ask)
 	d->e = e;
 	d->file = ask->file;
 	d->seed = ask->seed ? ask->seed : e->seed + (ask->turn ? ask->turn - 1 : 0);
+	d->before = ask->before;
 	d->quiet = ask->quiet;
 	d->silent = ask->silent;
 	int code = run(d, ask->out);
@@ -145,7 +150,11 @@ static int many(const struct run_ask *ask, uint32_t times)
 {
 	static struct series s;
 	static char card[LAB_PATH_SIZE];
-	s = (struct series){.out = ask->out, .sets = ask->sets, .seed = ask->seed, .card = card};
+	s = (struct series){.out = ask->out,
+			    .sets = ask->sets,
+			    .seed = ask->seed,
+			    .card = card,
+			    .before = ask->before};
 	snprintf(card, sizeof(card), "%.480s/drills.md", ask->out);
 	int code = series_add(&s, ask->file, times);
 	return code ? code : series_run(&s);
@@ -154,13 +163,10 @@ static int many(const struct run_ask *ask, uint32_t times)
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"out", required_argument, NULL, 'o'},
-	    {"seed", required_argument, NULL, 's'},
-	    {"set", required_argument, NULL, 'S'},
-	    {"quiet", no_argument, NULL, 'q'},
-	    {"times", required_argument, NULL, 't'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+	    {"out", required_argument, NULL, 'o'},   {"seed", required_argument, NULL, 's'},
+	    {"set", required_argument, NULL, 'S'},   {"quiet", no_argument, NULL, 'q'},
+	    {"times", required_argument, NULL, 't'}, {"before", required_argument, NULL, 'b'},
+	    {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 	};
 	char out[LAB_PATH_SIZE] = "", file[LAB_PATH_SIZE];
 	const char *sets[EXPERIMENT_SETS_MAX + 1] = {NULL};
@@ -179,6 +185,11 @@ int cmd_run(int argc, char **argv)
 					SERIES_TIMES_MAX);
 				return EXIT_USAGE_;
 			}
+			break;
+		case 'b':
+			if (place_before(optarg))
+				return EXIT_USAGE_;
+			ask.before = optarg;
 			break;
 		case 'S':
 			if (sets_n == EXPERIMENT_SETS_MAX)

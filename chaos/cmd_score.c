@@ -14,7 +14,7 @@ static const char help[] =
     "helio-chaos score - runs the drills again and again and writes the scorecard\n"
     "\n"
     "usage: helio-chaos score [DRILL[=TIMES]…] [--quick] [--out DIR] [--card FILE]\n"
-    "                         [--within MINUTES] [--set NAME=VALUE]… [--list]\n"
+    "                         [--within MINUTES] [--before DIR] [--set NAME=VALUE]… [--list]\n"
     "\n"
     "  DRILL[=TIMES]   a drill that is shipped, or a file (default: all of --list)\n"
     "  --quick         each once, node-kill and machine-lost three times\n"
@@ -22,6 +22,7 @@ static const char help[] =
     "                  there is kept: the same command goes on where it was stopped\n"
     "  --card FILE     the scorecard (default: DIR/drills.md)\n"
     "  --within M      begins no run that would not end in so many minutes\n"
+    "  --before DIR    the programs of the version that rolling-upgrade rolls from\n"
     "  --set NAME=VALUE   of every experiment's configuration, e.g. callers=60\n"
     "  --list          the drills, how often each, how long it takes\n"
     "\n"
@@ -93,10 +94,15 @@ static int list(const struct series *s)
 int cmd_score(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"quick", no_argument, NULL, 'q'},      {"out", required_argument, NULL, 'o'},
-	    {"card", required_argument, NULL, 'c'}, {"within", required_argument, NULL, 'w'},
-	    {"set", required_argument, NULL, 'S'},  {"list", no_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+	    {"quick", no_argument, NULL, 'q'},
+	    {"out", required_argument, NULL, 'o'},
+	    {"card", required_argument, NULL, 'c'},
+	    {"within", required_argument, NULL, 'w'},
+	    {"set", required_argument, NULL, 'S'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"before", required_argument, NULL, 'b'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
 	};
 	static struct series s;
 	static char card[LAB_PATH_SIZE];
@@ -111,6 +117,11 @@ int cmd_score(int argc, char **argv)
 		case 'o': s.out = optarg; break;
 		case 'c': s.card = optarg; break;
 		case 'w': s.within_s = strtod(optarg, NULL) * 60; break;
+		case 'b':
+			if (place_before(optarg))
+				return EXIT_USAGE_;
+			s.before = optarg;
+			break;
 		case 'S':
 			if (sets_n == EXPERIMENT_SETS_MAX)
 				return EXIT_USAGE_;

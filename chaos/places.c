@@ -2,13 +2,18 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/base.h"
+
+#define LABS "/tmp/helio-lab-"
 
 const char *place_bin(void)
 {
@@ -42,21 +47,46 @@ const char *place_audio(void)
 	return NULL;
 }
 
-void place_build(char ret[17])
+static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway",
+				       "helio-chaos"};
+enum { DAEMONS = 3 }; /* of these */
+
+static void builds_add(char *all, size_t size, const char *dir, size_t n)
 {
-	static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway",
-					       "helio-chaos"};
-	char all[256] = "";
-	for (size_t i = 0; i < HELIO_ARRAY_LEN(programs); i++) {
+	for (size_t i = 0; i < n; i++) {
 		char path[600];
 		struct stat st = {0};
-		snprintf(path, sizeof(path), "%s/%s", place_bin(), programs[i]);
+		snprintf(path, sizeof(path), "%.500s/%s", dir, programs[i]);
 		(void)stat(path, &st);
-		size_t n = strlen(all);
-		snprintf(all + n, sizeof(all) - n, "%lld %lld.%ld ", (long long)st.st_size,
+		size_t at = strlen(all);
+		snprintf(all + at, size - at, "%lld %lld.%ld ", (long long)st.st_size,
 			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	}
+}
+
+void place_build(char ret[17], const char *before)
+{
+	char all[512] = "";
+	builds_add(all, sizeof(all), place_bin(), HELIO_ARRAY_LEN(programs));
+	if (before)
+		builds_add(all, sizeof(all), before, DAEMONS);
 	snprintf(ret, 17, "%016llx", (unsigned long long)hash_str(all));
+}
+
+int place_before(const char *dir)
+{
+	for (size_t i = 0; i < DAEMONS; i++) {
+		char path[600];
+		snprintf(path, sizeof(path), "%.500s/%s", dir, programs[i]);
+		if (access(path, X_OK) == 0)
+			continue;
+		fprintf(stderr,
+			"helio-chaos: --before: %s: %s; a folder is needed that holds helio-node, "
+			"helio-broker and helio-gateway of the version before\n",
+			path, strerror(errno));
+		return ENOENT;
+	}
+	return 0;
 }
 
 int place_drill(char ret_path[512], const char *name)
@@ -74,12 +104,6 @@ int place_drill(char ret_path[512], const char *name)
 	return ENOENT;
 }
 
-int place_lab(char ret_dir[64])
-{
-	strcpy(ret_dir, "/tmp/helio-lab-XXXXXX");
-	return mkdtemp(ret_dir) ? 0 : errno;
-}
-
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	(void)st;
@@ -92,4 +116,31 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 void place_remove(const char *dir)
 {
 	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* What a tool that was killed left: its lab went with it, its files could not. */
+static void leftovers_remove(void)
+{
+	glob_t g;
+	if (glob(LABS "??????", 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct sockaddr_un sa = {.sun_family = AF_UNIX};
+		snprintf(sa.sun_path, sizeof(sa.sun_path), "%.64s/control", g.gl_pathv[i]);
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		/* None yet: a lab that is being built. Refused: nobody keeps it any more. */
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)) &&
+		    errno == ECONNREFUSED)
+			place_remove(g.gl_pathv[i]);
+		if (fd >= 0)
+			close(fd);
+	}
+	globfree(&g);
+}
+
+int place_lab(char ret_dir[64])
+{
+	leftovers_remove();
+	strcpy(ret_dir, LABS "XXXXXX");
+	return mkdtemp(ret_dir) ? 0 : errno;
 }

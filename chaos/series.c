@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,8 +14,16 @@
 #include "chaos/report/report.h"
 #include "common/base/base.h"
 
-/* Building, load, drain, checking: as measured with 300 callers on two processors. */
-enum { AROUND_S = 11 };
+enum {
+	/* Building, load, drain, checking: as measured with 300 callers on two processors. */
+	AROUND_S = 10,
+	WAIT_PART = 8, /* of what a wait may take it takes an eighth */
+	/* What could not be judged is tried so often again: this machine may have been busy with
+	 * something. What is busy for longer wants a person. */
+	AGAIN_MAX = 2,
+	RUN_MB = 6, /* of a run at most: 3 MB with 300 callers, twice that with many silences */
+	SPARE_MB = 200,
+};
 
 int series_add(struct series *s, const char *file, uint32_t times)
 {
@@ -35,8 +44,13 @@ int series_add(struct series *s, const char *file, uint32_t times)
 	i->name[strcspn(i->name, ".")] = '\0';
 	if (experiment_load(&e, i->file, s->sets, stderr))
 		return EXIT_USAGE_;
-	for (uint32_t k = 0; k < e->method_n; k++)
-		i->guess_s += e->method[k].pause_before_s + e->method[k].pause_after_s;
+	for (uint32_t k = 0; k < e->method_n; k++) {
+		const struct step *m = &e->method[k];
+		i->guess_s += m->pause_before_s + m->pause_after_s;
+		if (m->func && m->func->class == FUNC_WAIT)
+			i->guess_s +=
+			    json_number_value(json_object_get(m->args, "within")) / WAIT_PART;
+	}
 	experiment_free(e);
 	s->n++;
 	return 0;
@@ -75,6 +89,7 @@ static double expected_s(const struct series_item *i)
 struct state {
 	bool done[SERIES_MAX][SERIES_TIMES_MAX + 1];
 	uint32_t made, all; /* runs: there are, and shall be */
+	uint32_t repeats;   /* of what could not be judged, in this go */
 	uint64_t began_us;
 	int code;
 };
@@ -135,6 +150,7 @@ static int turn_run(struct series *s, struct state *st, uint32_t item, uint32_t 
 			      .seed = s->seed ? s->seed + turn - 1 : 0,
 			      .turn = turn,
 			      .out = dir,
+			      .before = s->before,
 			      .silent = true};
 	int code = run_once(&ask);
 	double took = (double)(mono_us() - began) / 1e6;
@@ -161,21 +177,25 @@ static int worse(int a, int b)
 	return rank[a] >= rank[b] ? a : b;
 }
 
-/* What could not be judged is tried once more: this machine may have been busy with something. */
+/* A run that could not be judged is kept beside, to look into: a step that could not be done may be
+ * a fault of ours. */
 static void again_if_odd(struct series *s, struct state *st, uint32_t item, uint32_t turn,
 			 int *code)
 {
-	char dir[LAB_PATH_SIZE], odd[LAB_PATH_SIZE + 8];
-	if (*code != EXIT_INCONCLUSIVE || run_stopped())
-		return;
-	run_dir(s, item, turn, dir);
-	snprintf(odd, sizeof(odd), "%s.odd", dir);
-	place_remove(odd);
-	(void)rename(dir,
-		     odd); /* to look into: a step that could not be done may be a fault of ours */
-	st->done[item][turn] = false;
-	st->made--;
-	*code = turn_run(s, st, item, turn);
+	for (int k = 1; k <= AGAIN_MAX && *code == EXIT_INCONCLUSIVE && !run_stopped(); k++) {
+		char dir[LAB_PATH_SIZE], odd[LAB_PATH_SIZE + 8];
+		run_dir(s, item, turn, dir);
+		snprintf(odd, sizeof(odd), "%s.odd%d", dir, k);
+		place_remove(odd);
+		if (rename(dir, odd))
+			return;
+		printf("         once more (%d of %d at most); the first is %s\n", k, AGAIN_MAX,
+		       odd);
+		st->done[item][turn] = false;
+		st->made--;
+		st->repeats++;
+		*code = turn_run(s, st, item, turn);
+	}
 }
 
 static bool fits(const struct series *s, const struct state *st, uint32_t item)
@@ -210,10 +230,16 @@ static int card_make(const struct series *s)
 		for (uint32_t t = 1; t <= s->item[i].times; t++) {
 			char dir[LAB_PATH_SIZE];
 			run_dir(s, i, t, dir);
-			if (card_read(&r[n], dir) == 0)
-				n++;
-			else
+			if (card_read(&r[n], dir)) {
 				card_free(&r[n]);
+				continue;
+			}
+			for (int k = 1; k <= AGAIN_MAX; k++) {
+				char odd[LAB_PATH_SIZE + 8];
+				snprintf(odd, sizeof(odd), "%s.odd%d", dir, k);
+				r[n].repeats += access(odd, F_OK) == 0;
+			}
+			n++;
 		}
 	FILE *out = fopen(s->card, "we");
 	if (out)
@@ -229,6 +255,28 @@ static int card_make(const struct series *s)
 	return err;
 }
 
+/* All shall end with a scorecard, not with a full disk. */
+static int room_check(const struct series *s, const struct state *st)
+{
+	struct statvfs vfs;
+	uint64_t need = (uint64_t)(st->all - st->made) * RUN_MB + SPARE_MB;
+	const char *const dirs[] = {s->out, "/tmp"}; /* the labs are in the second */
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(dirs); i++) {
+		if (statvfs(dirs[i], &vfs))
+			continue;
+		uint64_t have = (uint64_t)vfs.f_bavail * vfs.f_frsize >> 20;
+		uint64_t want = i ? SPARE_MB : need;
+		if (have >= want)
+			continue;
+		fprintf(stderr,
+			"helio-chaos: %s has room for %llu MB, and %llu are needed; name another "
+			"folder with --out, or make room\n",
+			dirs[i], (unsigned long long)have, (unsigned long long)want);
+		return ENOSPC;
+	}
+	return 0;
+}
+
 int series_run(struct series *s)
 {
 	struct state *st = calloc(1, sizeof(*st));
@@ -239,19 +287,25 @@ int series_run(struct series *s)
 		free(st);
 		return EXIT_ABORTED;
 	}
-	place_build(build);
+	place_build(build, s->before);
 	for (uint32_t i = 0; i < s->n; i++)
 		for (uint32_t t = 1; t <= s->item[i].times; t++) {
 			st->done[i][t] = is_done(s, i, t, build);
 			st->made += st->done[i][t];
 			st->all++;
 		}
+	if (room_check(s, st)) {
+		free(st);
+		return EXIT_ABORTED;
+	}
 	clock_text(at, left_s(s, st));
 	printf("%u runs of %u experiments, %u made already; about %.0f minutes, until %s; in %s\n",
 	       st->all, s->n, st->made, left_s(s, st) / 60, at, s->out);
 	st->began_us = mono_us();
 	turns_run(s, st);
 	int code = card_make(s) ? EXIT_ABORTED : st->code;
+	if (st->repeats)
+		printf("%u runs could not be judged and were made once more\n", st->repeats);
 	if (st->made < st->all)
 		printf("%u runs were not made: the same command goes on\n", st->all - st->made);
 	free(st);

@@ -33,6 +33,7 @@ struct series {
 	double within_s;  /* begins nothing that would not end by then; 0: as long as it takes */
 	const char *const *sets; /* as of experiment_load() */
 	uint64_t seed;           /* of the first turn; 0: the experiment's */
+	const char *before;      /* as of run_ask */
 };
 
 /* One more experiment; its name is the file's. Exit code; what is wrong was said. */

@@ -85,6 +85,7 @@ struct drill_fault {
 struct drill {
 	const struct experiment *e;
 	const char *file, *out;
+	const char *before; /* the version that is rolled from, as of lab_conf; NULL: none */
 	char lab_dir[64];
 	uint64_t seed;
 	struct lab_conf lab_conf;
@@ -97,6 +98,7 @@ struct drill {
 
 	struct drill_daemon daemon[DRILL_DAEMONS];
 	uint64_t next_sample_us, take_us;
+	uint64_t sampled_us; /* when the last sample's questions went out; 0: there is none */
 	uint32_t lag_ms, lag_worst_ms;
 	uint64_t cpu[3]; /* busy, steal, all: as /proc/stat said last */
 	double busy, steal;

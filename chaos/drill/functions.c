@@ -18,6 +18,7 @@
 static const struct func table[] = {
 	{"kill", FUNC_FAULT, "kill -9 of daemons by name or pattern; started again after `for` seconds", {TARGET, FOR}},
 	{"restart", FUNC_FAULT, "SIGTERM, and started again when it has ended", {TARGET}},
+	{"upgrade", FUNC_FAULT, "as restart; from the version of --before to this one, where the run has it", {TARGET}},
 	{"freeze", FUNC_FAULT, "SIGSTOP, SIGCONT after `for` seconds", {TARGET, FOR}},
 	{"slow", FUNC_FAULT, "runs only `percent` of the time", {TARGET, FOR, {"percent", ARG_NUMBER, true}}},
 	{"machine_lost", FUNC_FAULT, "a machine's cable and power, both at once", {TARGET, FOR}},

@@ -7,7 +7,7 @@
  * the one of traces, callers and agents) and "type":
  *
  *   run      first line: {title, file, description, seed, version, date (ISO 8601), wall_ms,
- *            build (of the daemons),
+ *            build (of the daemons), before (began as another version),
  *            machine: {kernel, cpu, cpus, memory_mb}, load: {callers, agents, …}, sites: [name…],
  *            machines: [{name, site, ip}], lab_dir}
  *   phase    {phase: lab | agents | callers | steady-before | method | settle | steady-after |

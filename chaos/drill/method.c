@@ -185,10 +185,11 @@ static int do_wait(struct drill *d, const struct step *s, json_t **ret, char why
 		   *node = text(s->args, "node");
 	double low = number(s->args, "at_least", -INFINITY),
 	       high = number(s->args, "at_most", INFINITY), v;
-	uint64_t until = mono_us() + (uint64_t)(number(s->args, "within", 10) * 1e6);
+	uint64_t began = mono_us(), until = began + (uint64_t)(number(s->args, "within", 10) * 1e6);
 	for (;;) {
 		v = drill_metric(d, metric, site, node);
-		if (v >= low && v <= high) {
+		/* What was asked before knows nothing of the step before. */
+		if (v >= low && v <= high && d->sampled_us >= began) {
 			*ret = json_real(v);
 			return 0;
 		}

@@ -11,7 +11,12 @@
 
 #include "common/base/base.h"
 
-enum { AGENT_PORTS = 4000, AGENT_PORT_MIN = 40000, RUN_S = 7200 };
+enum {
+	AGENT_PORTS = 4000,
+	AGENT_PORT_MIN = 40000,
+	RUN_S = 7200,
+	AGENTS_RAMP = 40 /* sign-ins a second and site: a fifth of what a node can */
+};
 
 static json_t *words(const char *program, const struct drill *d)
 {
@@ -89,7 +94,7 @@ int people_agents(struct drill *d)
 		word(a, "--tone");
 		word(a, "880");
 		word(a, "--ramp");
-		word(a, "20");
+		word(a, "%d", AGENTS_RAMP);
 		word(a, "--duration");
 		word(a, "%ds", RUN_S);
 		word(a, "--json");

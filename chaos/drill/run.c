@@ -108,6 +108,14 @@ void drill_pump(struct drill *d, uint64_t until_us)
 	}
 }
 
+/* One whole sample more: asked and answered from now on. */
+static void sample_wait(struct drill *d)
+{
+	uint64_t began = mono_us(), until = began + SAMPLE_MS * UINT64_C(3000);
+	while (d->sampled_us < began && mono_us() < until && !drill_stopping(d))
+		drill_pump(d, mono_us() + 20000);
+}
+
 static bool wait_metric(struct drill *d, const char *name, double at_least, double at_most, int ms)
 {
 	uint64_t until = mono_us() + (uint64_t)ms * 1000;
@@ -151,7 +159,7 @@ static void run_put(struct drill *d)
 	uname(&u);
 	sysinfo(&si);
 	cpu_name(cpu);
-	place_build(build);
+	place_build(build, d->before);
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	for (uint32_t s = 0; s < LAB_SITES; s++)
@@ -163,16 +171,16 @@ static void run_put(struct drill *d)
 						lab_machine_ip(m)));
 	journal_put(
 	    d->journal, "run", 0,
-	    json_pack("{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si sb sf sf ss} so so ss ss}",
-		      "title", d->e->title, "file", d->file, "description", d->e->description,
-		      "seed", (json_int_t)d->seed, "version", HELIO_VERSION, "date", date,
-		      "wall_ms", (json_int_t)wall_ms(), "machine", "kernel", u.release, "cpu", cpu,
-		      "cpus", get_nprocs(), "memory_mb",
-		      (json_int_t)(si.totalram * si.mem_unit >> 20), "load", "callers",
-		      (int)d->e->callers, "agents", (int)d->e->agents, "far", (int)d->e->far,
-		      "again", d->e->again, "talk_s", d->e->talk_s, "hold_s", d->e->callers_hold_s,
-		      "wan", d->e->wan, "sites", sites, "machines", machines, "lab_dir", d->lab_dir,
-		      "build", build));
+	    json_pack(
+		"{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si sb sf sf ss} so so ss ss sb}",
+		"title", d->e->title, "file", d->file, "description", d->e->description, "seed",
+		(json_int_t)d->seed, "version", HELIO_VERSION, "date", date, "wall_ms",
+		(json_int_t)wall_ms(), "machine", "kernel", u.release, "cpu", cpu, "cpus",
+		get_nprocs(), "memory_mb", (json_int_t)(si.totalram * si.mem_unit >> 20), "load",
+		"callers", (int)d->e->callers, "agents", (int)d->e->agents, "far", (int)d->e->far,
+		"again", d->e->again, "talk_s", d->e->talk_s, "hold_s", d->e->callers_hold_s, "wan",
+		d->e->wan, "sites", sites, "machines", machines, "lab_dir", d->lab_dir, "build",
+		build, "before", d->before != NULL));
 }
 
 /* ---- the phases
@@ -295,7 +303,7 @@ static void drain(struct drill *d)
 	people_stop_callers(d);
 	(void)wait_metric(d, "callers_live", 0, 0, DRAIN_MS);
 	(void)wait_metric(d, "calls", 0, 0, DRAIN_MS);
-	drill_pump(d, mono_us() + SAMPLE_MS * UINT64_C(2000)); /* one whole sample more */
+	sample_wait(d); /* the ledger's counters are of the last sample */
 	people_follow(d);
 	if (!drill_stopping(d))
 		ledger_make(d);

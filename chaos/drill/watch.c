@@ -271,6 +271,7 @@ static void stops_check(struct drill *d)
 static void sample(struct drill *d, uint64_t at)
 {
 	uint64_t entered = 0, ended = 0;
+	d->sampled_us = at;
 	for (uint32_t i = 0; i < DRILL_DAEMONS; i++) {
 		struct drill_daemon *a = &d->daemon[i];
 		/* Half an answer is none: a node that stalls keeps what it said last, but is not

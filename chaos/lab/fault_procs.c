@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum {
 	SLOW_PERIOD_US = 40000, /* of a slow process: a frame and a half of audio late at a time */
@@ -79,6 +82,36 @@ bool fault_restart_bitten(struct lab *lab, struct fault *f)
 	}
 	fault_prove(f, "restarted", again);
 	return asked && again == asked;
+}
+
+int fault_upgrade_begin(struct lab *lab, struct fault *f)
+{
+	int err = fault_restart_begin(lab, f);
+	EACH(lab, f, p) p->upgraded = true;
+	return err;
+}
+
+/* It runs the file of that folder, as the kernel says. */
+static bool runs_of(const struct lab_proc *p, const char *dir)
+{
+	char path[LAB_PATH_SIZE + 32], wanted[PATH_MAX], exe[PATH_MAX] = "";
+	snprintf(path, sizeof(path), "%s/helio-%s", dir, proc_kind_name(p->kind));
+	if (!realpath(path, wanted))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)p->pid);
+	return readlink(path, exe, sizeof(exe) - 1) > 0 && strcmp(exe, wanted) == 0;
+}
+
+bool fault_upgrade_bitten(struct lab *lab, struct fault *f)
+{
+	int asked = 0, new = 0;
+	EACH(lab, f, p)
+	{
+		asked++;
+		new += p->pid && p->lives > f->lives[i_] && runs_of(p, lab->conf.bin);
+	}
+	fault_prove(f, lab->conf.before ? "replaced_by_this_version" : "restarted", new);
+	return asked && new == asked;
 }
 
 int fault_freeze_begin(struct lab *lab, struct fault *f)

@@ -44,6 +44,7 @@ void fault_prove(struct fault *f, const char *key, json_int_t v)
 static const struct fault_kind kinds[] = {
     {"kill", fault_kill_begin, fault_kill_bitten, fault_start_again, false},
     {"restart", fault_restart_begin, fault_restart_bitten, NULL, true},
+    {"upgrade", fault_upgrade_begin, fault_upgrade_bitten, NULL, true},
     {"freeze", fault_freeze_begin, fault_freeze_bitten, fault_freeze_heal, false},
     {"slow", fault_slow_begin, fault_slow_bitten, fault_slow_heal, false},
     {"machine_lost", fault_machine_begin, fault_machine_bitten, fault_machine_heal, false},

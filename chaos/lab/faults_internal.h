@@ -50,6 +50,8 @@ int fault_kill_begin(struct lab *lab, struct fault *f);
 bool fault_kill_bitten(struct lab *lab, struct fault *f);
 void fault_start_again(struct lab *lab, struct fault *f);
 int fault_restart_begin(struct lab *lab, struct fault *f);
+int fault_upgrade_begin(struct lab *lab, struct fault *f);
+bool fault_upgrade_bitten(struct lab *lab, struct fault *f);
 bool fault_restart_bitten(struct lab *lab, struct fault *f);
 int fault_freeze_begin(struct lab *lab, struct fault *f);
 bool fault_freeze_bitten(struct lab *lab, struct fault *f);

@@ -65,6 +65,7 @@ struct lab_proc {
 	pid_t pid;        /* 0: not running */
 	bool wanted;      /* an end that nobody asked for is reported */
 	bool again;       /* start it as soon as it has ended */
+	bool upgraded;    /* its next life is of this version, whatever the lab began with */
 	uint32_t lives;   /* how often it was started; its trace and log carry it */
 	uint32_t unasked; /* ends that nobody asked for */
 	int status;       /* of the last end, as from waitpid() */
@@ -76,6 +77,9 @@ struct lab_conf {
 	const char *dir; /* short: sockets live below */
 	const char *out; /* logs and traces; NULL: dir */
 	const char *bin; /* the programs */
+	/* The daemons of the version before, which nodes, brokers and gateways begin with; NULL: as
+	 * all others. */
+	const char *before;
 	const char *audio;
 	uint64_t seed;
 	uint32_t agents; /* spread over the sites: load1 … loadN */

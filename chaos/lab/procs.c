@@ -150,6 +150,12 @@ static _Noreturn void become(const struct lab *lab, const struct lab_proc *p, pi
 	size_t n = 0;
 	for (; p->argv[n]; n++)
 		argv[n] = p->argv[n];
+	char program[LAB_PATH_SIZE + 32];
+	if (lab->conf.before && p->kind <= PROC_GATEWAY && !p->upgraded) {
+		snprintf(program, sizeof(program), "%s/helio-%s", lab->conf.before,
+			 proc_kind_name(p->kind));
+		argv[0] = program;
+	}
 	char trace[LAB_PATH_SIZE + 64];
 	if (lab->conf.trace && (p->kind == PROC_NODE || p->kind == PROC_BROKER)) {
 		snprintf(trace, sizeof(trace), "%s/traces/%s.%u.trace", lab->conf.out, p->name,

@@ -35,6 +35,7 @@ int card_read(struct card_run *r, const char *dir)
 		(void)str_copy(r->version, sizeof(r->version), str(f.run, "version"));
 		(void)str_copy(r->build, sizeof(r->build), str(f.run, "build"));
 		machine_text(r->machine, json_object_get(f.run, "machine"));
+		r->before = json_is_true(json_object_get(f.run, "before"));
 		r->took_s = f.last_s;
 		r->waiting = f.waiting_then;
 		r->talking = f.talking_then;
@@ -173,7 +174,7 @@ static void put_drill(FILE *out, const struct group *g)
 	if (!row_of(g, silence).any)
 		silence = "longest silence, talks within a site";
 	put_pair(out, g, silence);
-	put_pair(out, g, "everything as before the first fault");
+	put_pair(out, g, "every caller and agent is served again");
 	put_pair(out, g, "rules S1 to S8 broken, over all traces");
 	fputs("|\n", out);
 }
@@ -216,7 +217,11 @@ static void put_head(FILE *out, const struct card_run *r, uint32_t n)
 {
 	bool one_build = true;
 	double took = 0;
+	uint32_t repeats = 0;
+	bool before = false;
 	for (uint32_t i = 0; i < n; i++) {
+		repeats += r[i].repeats;
+		before |= r[i].before;
 		one_build &= strcmp(r[i].build, r->build) == 0;
 		took += r[i].took_s;
 	}
@@ -227,6 +232,16 @@ static void put_head(FILE *out, const struct card_run *r, uint32_t n)
 			"sites of two machines in namespaces of it, the load on it too.\n",
 			r->date, r->version, n, took / 60,
 			one_build ? ", one build" : "; NOT all by one build", r->machine);
+	if (repeats)
+		fprintf(
+		    out,
+		    "%u runs could not be judged (mostly: the machine was starved) and were made "
+		    "once more.\n",
+		    repeats);
+	fputs(before
+		  ? "rolling-upgrade rolls from an older build to this one.\n"
+		  : "rolling-upgrade rolls from this build to itself (--before was not given).\n",
+	      out);
 }
 
 void card_write(const struct card_run *r, uint32_t n, FILE *out)
@@ -235,7 +250,7 @@ void card_write(const struct card_run *r, uint32_t n, FILE *out)
 	put_head(out, r, n);
 	fputs("\nTwo figures are the worst run's and the middle one's.\n\n"
 	      "| drill | verdict | runs that held | callers waiting, talking, of these across "
-	      "sites | cut off | longest silence | as before after | rules broken |\n"
+	      "sites | cut off | longest silence | all served again after | rules broken |\n"
 	      "|---|---|---|---|---|---|---|---|\n",
 	      out);
 	for (uint32_t i = 0; i < n;) {

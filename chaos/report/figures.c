@@ -198,54 +198,65 @@ static void heal_times(struct figures *f)
 	}
 }
 
-static bool as_before(const json_t *s, const json_t *before, double slack)
+/* Every caller has a place or an agent, every agent a page. */
+static bool is_served(const json_t *s, const json_t *before, double slack)
 {
 	/* Who takes one call after the other is between two at times. */
 	return num(s, "talking") >= num(before, "talking") - slack &&
 	       num(s, "calls") >= num(before, "calls") - slack &&
-	       num(s, "up") >= num(before, "up") &&
 	       num(s, "agents_away") <= num(before, "agents_away");
 }
 
-/* From the first fault until everything is as it was, and stays so to the end of the method. */
+static bool as_before(const json_t *s, const json_t *before, double slack)
+{
+	return is_served(s, before, slack) && num(s, "up") >= num(before, "up");
+}
+
+typedef bool(whole_h)(const json_t *sample, const json_t *before, double slack);
+
+/* From the first fault until all is well, and stays so to the end of the method; negative: it is
+ * not. A sample is up to a second late. */
+static double whole_after(const struct figures *f, whole_h *whole, const json_t *before,
+			  double first, double last)
+{
+	bool again = json_is_true(json_object_get(json_object_get(f->run, "load"), "again"));
+	double slack = again ? AGAIN_SLACK : 0, since = NAN, quiet = first;
+	bool ever = false; /* something was amiss */
+	size_t i;
+	json_t *o;
+	json_array_foreach(f->samples, i, o)
+	{
+		double t = num(o, "t");
+		if (t <= first || t > last)
+			continue;
+		bool good = whole(o, before, slack);
+		ever |= !good;
+		since = !good ? NAN : isnan(since) ? t : since;
+	}
+	/* A silence that nobody's registers show counts as well. */
+	json_array_foreach(f->gaps, i, o) if (num(o, "t") > first && num(o, "t") <= last &&
+					      !json_is_true(json_object_get(o, "lasting"))) quiet =
+	    fmax(quiet, num(o, "t"));
+	if (isnan(since))
+		return -1;
+	return ever ? fmax(since, quiet) - first : quiet - first;
+}
+
 static void recovery(struct figures *f)
 {
 	size_t i;
 	json_t *o;
 	const json_t *before = NULL;
-	double first = first_fault(f), last = f->ended > 0 ? f->ended : f->last_s, since = NAN;
-	bool again = json_is_true(json_object_get(json_object_get(f->run, "load"), "again"));
-	double slack = again ? AGAIN_SLACK : 0;
-	f->recovered_s = f->waiting_then = f->talking_then = f->far_then = NAN;
-	if (isnan(first))
+	double first = first_fault(f), last = f->ended > 0 ? f->ended : f->last_s;
+	f->recovered_s = f->served_s = f->waiting_then = f->talking_then = f->far_then = NAN;
+	json_array_foreach(f->samples, i, o) if (num(o, "t") <= first) before = o;
+	if (!before)
 		return;
-	json_array_foreach(f->samples, i, o)
-	{
-		double t = num(o, "t");
-		if (t <= first) {
-			before = o;
-			f->waiting_then = num(o, "waiting");
-			f->talking_then = num(o, "talking");
-			f->far_then = num(o, "far_talks");
-		} else if (t <= last && before) {
-			bool good = as_before(o, before, slack);
-			since = !good ? NAN : isnan(since) ? t : since;
-		}
-	}
-	/* A silence that nobody's registers show counts as well. */
-	double quiet = first;
-	json_array_foreach(f->gaps, i, o) if (num(o, "t") > first && num(o, "t") <= last &&
-					      !json_is_true(json_object_get(o, "lasting"))) quiet =
-	    fmax(quiet, num(o, "t"));
-	f->recovered_s = isnan(since) ? -1 : fmax(since, quiet) - first;
-	if (!isnan(since) && quiet == first) {
-		/* the sample that showed nothing amiss is up to a second late */
-		bool ever = false;
-		json_array_foreach(f->samples, i, o) ever |=
-		    num(o, "t") > first && num(o, "t") <= last && !as_before(o, before, slack);
-		if (!ever)
-			f->recovered_s = 0;
-	}
+	f->waiting_then = num(before, "waiting");
+	f->talking_then = num(before, "talking");
+	f->far_then = num(before, "far_talks");
+	f->served_s = whole_after(f, is_served, before, first, last);
+	f->recovered_s = whole_after(f, as_before, before, first, last);
 }
 
 static void people(struct figures *f)
@@ -380,6 +391,8 @@ json_t *figures_json(const struct figures *f)
 	    f->busy_worst, "scores", scores, "faults", f->faults);
 	if (!isnan(f->recovered_s))
 		json_object_set_new(o, "recovered_s", json_real(f->recovered_s));
+	if (!isnan(f->served_s))
+		json_object_set_new(o, "served_s", json_real(f->served_s));
 	if (!isnan(f->idle_worst_s))
 		json_object_set_new(o, "idle_worst_s", json_real(f->idle_worst_s));
 	if (!isnan(f->heal_worst_s))

@@ -25,6 +25,7 @@ struct figures {
 	double away_worst_ms;
 	uint32_t away_n;
 	double recovered_s; /* after the first fault began; negative: never; NAN: no fault */
+	double served_s;    /* the same for people alone: a machine may still be away */
 	double detect_ms, adopt_ms; /* as the adopter says in its log; NAN: nobody adopted */
 	uint32_t adopted;
 	double busy_worst, lag_worst_ms;
@@ -57,7 +58,9 @@ struct card_run {
 	double took_s, waiting, talking, far;
 	struct score score[SCORES_MAX];
 	uint32_t scores_n;
-	json_t *reasons; /* NULL: none */
+	uint32_t repeats; /* so often it could not be judged before; the series says */
+	bool before;      /* it began as another version */
+	json_t *reasons;  /* NULL: none */
 };
 /* As figures_read(). */
 int card_read(struct card_run *r, const char *dir);

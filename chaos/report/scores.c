@@ -45,8 +45,9 @@ static bool kills_a_node(const struct figures *f)
 	json_t *o;
 	json_array_foreach(f->faults, i, o)
 	{
-		bool ends =
-		    strcmp(str(o, "kind"), "kill") == 0 || strcmp(str(o, "kind"), "restart") == 0;
+		const char *kind = str(o, "kind");
+		bool ends = strcmp(kind, "kill") == 0 || strcmp(kind, "restart") == 0 ||
+			    strcmp(kind, "upgrade") == 0;
 		if (ends &&
 		    !strchr(str(o, "target"), '-')) /* oslo1; brokers and the rest have one */
 			return true;
@@ -122,9 +123,15 @@ static void add_silence(struct list *l, const struct figures *f)
 static void add_return(struct list *l, const struct figures *f)
 {
 	char target[32];
+	add(l, !isnan(f->served_s), f->served_s >= 0, f->served_s >= 0 ? f->served_s : NAN, "s",
+	    "every caller and agent is served again");
+	if (f->served_s >= 0)
+		say(l, "before the end", "after %.1f s", f->served_s);
+	else
+		say(l, "before the end", "not in this run");
 	add(l, !isnan(f->recovered_s), f->recovered_s >= 0,
 	    f->recovered_s >= 0 ? f->recovered_s : NAN, "s",
-	    "everything as before the first fault");
+	    "every machine and daemon is back too");
 	if (f->recovered_s >= 0)
 		say(l, "before the end", "after %.1f s", f->recovered_s);
 	else
