@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ static const char help[] =
     "helio-chaos lab - three sites of two machines each on this host, as network namespaces\n"
     "\n"
     "usage: helio-chaos lab up [--agents N] [--seed N] [--wan 'KEY=VALUE…'] [--clock] [--disks]\n"
-    "       helio-chaos lab check | status | down | wan COMMAND… | fault KIND TARGET [KEY=VALUE…]\n"
+    "       helio-chaos lab check | status | down | wan COMMAND… | fault KIND [TARGET] "
+    "[KEY=VALUE…]\n"
     "\n"
     "  --agents N   accounts load1 … loadN, password quiet-harbour (default 30)\n"
     "  --wan TEXT   what the lines between the sites do (default \"delay=40 jitter=4\");\n"
@@ -35,8 +37,9 @@ static const char help[] =
     "\n"
     "  lab wan      hands a command to helio-wan: lab wan show; lab wan set oslo manila loss=2\n"
     "  lab fault    breaks something until Ctrl-C: lab fault freeze oslo1;\n"
-    "               lab fault cut oslo; lab fault slow 'presence-*' percent=10\n"
-    "               kinds: kill restart freeze slow machine_lost suspend unplug cut link "
+    "               lab fault cut oslo; lab fault slow 'presence-*' percent=10;\n"
+    "               lab fault link from=oslo corrupt=5; lab fault clock_jump oslo1 by_s=-3600\n"
+    "               kinds: kill restart upgrade freeze slow machine_lost suspend unplug cut link "
     "disk_full\n"
     "               clock_jump redis_flush redis_failover\n"
     "\n"
@@ -123,7 +126,9 @@ static int status(void)
 		printf("%-10s %-18s %-5s pid %-7d cpu %6.1f s%s\n",
 		       json_string_value(json_object_get(p, "machine")),
 		       json_string_value(json_object_get(p, "name")),
-		       json_is_true(json_object_get(p, "up")) ? "up" : "DOWN",
+		       !json_is_true(json_object_get(p, "up"))                  ? "DOWN"
+		       : *json_string_value(json_object_get(p, "state")) == 'T' ? "STILL"
+										: "up",
 		       (int)json_integer_value(json_object_get(p, "pid")),
 		       (double)json_integer_value(json_object_get(p, "cpu_ms")) / 1000,
 		       json_integer_value(json_object_get(p, "unasked")) ? "  ended by itself"
@@ -137,9 +142,10 @@ static int status(void)
 		printf(
 		    "\nenter a machine: nsenter -t $(pgrep -n -f '%s/oslo1/cluster.yaml') -m -n\n",
 		    dir);
+	bool ok = o != NULL;
 	json_decref(o);
 	lab_client_close(c);
-	return o ? 0 : 1;
+	return !ok;
 }
 
 static int down(void)
@@ -181,40 +187,61 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
+/* KEY=VALUE… as an object; NULL: not that, and said. */
+static json_t *fault_args(int argc, char **argv)
+{
+	json_t *args = json_object();
+	for (int i = 0; i < argc; i++) {
+		char *value = strchr(argv[i], '='), *end;
+		if (!value) {
+			fprintf(stderr,
+				"helio-chaos lab fault: %s: KEY=VALUE is needed here; try --help\n",
+				argv[i]);
+			json_decref(args);
+			return NULL;
+		}
+		*value++ = '\0';
+		double v = strtod(value, &end);
+		bool number = end != value && !*end && fabs(v) < 1e15;
+		json_object_set_new(args, argv[i],
+				    strcmp(value, "true") == 0 ? json_true()
+				    : !number                  ? json_string(value)
+				    : v == floor(v)            ? json_integer((json_int_t)v)
+							       : json_real(v));
+	}
+	return args;
+}
+
 static int fault(int argc, char **argv)
 {
 	struct lab_client *c;
-	json_t *args = json_object();
-	if (argc < 1)
+	int first = argc > 1 && !strchr(argv[1], '=') ? 2 : 1; /* lines need no target */
+	if (argc < 1) {
+		fputs("helio-chaos lab fault: KIND is needed; try --help\n", stderr);
 		return 2;
-	for (int i = 2; i < argc; i++) {
-		char *value = strchr(argv[i], '='), *end;
-		if (!value)
-			return 2;
-		*value++ = '\0';
-		double v = strtod(value, &end);
-		json_object_set_new(args, argv[i],
-				    strcmp(value, "true") == 0 ? json_true()
-				    : *end                     ? json_string(value)
-				    : v == (double)(int64_t)v  ? json_integer((json_int_t)v)
-							       : json_real(v));
 	}
-	if (client(&c))
+	json_t *args = fault_args(argc - first, argv + first);
+	if (!args)
+		return 2;
+	if (client(&c)) {
+		json_decref(args);
 		return 1;
+	}
 	struct sigaction sa = {.sa_handler = on_signal};
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	json_t *o = lab_client_ask(c, json_pack("{ss ss ss so}", "do", "fault", "kind", argv[0],
-						"target", argc > 1 ? argv[1] : "", "args", args));
-	if (!o)
+						"target", first == 2 ? argv[1] : "", "args", args));
+	bool ok = o != NULL;
+	json_decref(o);
+	if (!ok)
 		fprintf(stderr, "helio-chaos: %s\n", lab_client_why(c));
-	while (o && !stop && lab_client_step(c) == 0) {
+	while (ok && !stop && lab_client_step(c) == 0) {
 		struct pollfd p = {.fd = lab_client_fd(c), .events = POLLIN};
 		(void)poll(&p, 1, -1);
 	}
 	lab_client_close(c); /* and it heals */
-	json_decref(o);
-	return o ? 0 : 1;
+	return !ok;
 }
 
 int cmd_lab(int argc, char **argv)

@@ -44,7 +44,7 @@ struct func {
 	const char *name;
 	enum func_class class;
 	const char *what; /* one line for people */
-	struct func_arg args[8];
+	struct func_arg args[12];
 };
 const struct func *func_find(const char *name);
 const struct func *func_table(size_t *ret_n);

@@ -25,7 +25,7 @@ static const struct func table[] = {
 	{"suspend", FUNC_FAULT, "all of a machine stands still, as a virtual machine does", {TARGET, FOR}},
 	{"unplug", FUNC_FAULT, "a machine's cable", {TARGET, FOR}},
 	{"cut", FUNC_FAULT, "nothing passes between a site and the others, or between from and to", {{"target", ARG_TEXT, false}, {"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"one_way", ARG_BOOL, false}, FOR}},
-	{"link", FUNC_FAULT, "what the lines do: delay, jitter in ms; loss, dup, reorder in percent", {{"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"delay", ARG_NUMBER, false}, {"jitter", ARG_NUMBER, false}, {"loss", ARG_NUMBER, false}, {"dup", ARG_NUMBER, false}, {"reorder", ARG_NUMBER, false}, FOR}},
+	{"link", FUNC_FAULT, "what the lines do: delay, jitter in ms; loss, dup, reorder, corrupt in percent; rate in kbit/s", {{"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"delay", ARG_NUMBER, false}, {"jitter", ARG_NUMBER, false}, {"loss", ARG_NUMBER, false}, {"dup", ARG_NUMBER, false}, {"reorder", ARG_NUMBER, false}, {"corrupt", ARG_NUMBER, false}, {"rate", ARG_NUMBER, false}, FOR}},
 	{"disk_full", FUNC_FAULT, "not a byte fits on a machine's disk (lab: {disks: true})", {TARGET, FOR}},
 	{"clock_jump", FUNC_FAULT, "a machine's wall clock jumps by_s seconds (lab: {clock: true})", {TARGET, FOR, {"by_s", ARG_NUMBER, true}}},
 	{"redis_flush", FUNC_FAULT, "FLUSHALL", {TARGET}},

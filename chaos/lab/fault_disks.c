@@ -23,8 +23,7 @@ int fault_fill_begin(struct lab *lab, struct fault *f)
 	char path[LAB_PATH_SIZE];
 	int err = fault_machine_find(lab, f);
 	if (!err && !lab->conf.small_disks)
-		err = lab_fail(lab, ENOTSUP,
-			       "this lab has no small disks (lab: {small_disks: true})");
+		err = lab_fail(lab, ENOTSUP, "this lab has no small disks (lab: {disks: true})");
 	if (err)
 		return err;
 	fill_path(lab, f, path);

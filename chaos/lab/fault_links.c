@@ -31,7 +31,7 @@ static int link_keys(struct lab *lab, const struct fault *f, char *out, size_t s
 	return n ? 0
 		 : lab_fail(lab, EINVAL,
 			    "a link fault needs delay, jitter, loss, dup, reorder, "
-			    "rate or cut");
+			    "corrupt, rate or cut");
 }
 
 static json_t *link_find(json_t *show, const char *from, const char *to)
@@ -80,8 +80,10 @@ static json_int_t grown(const json_t *now, const json_t *then, const char *key)
 
 bool fault_link_bitten(struct lab *lab, struct fault *f)
 {
-	static const char *const counted[] = {"cut", "lost", "duplicated", "reordered", "delayed"};
-	static const char *const asked[] = {"cut", "loss", "dup", "reorder", "delay"};
+	static const char *const counted[] = {"cut",       "lost",    "duplicated", "reordered",
+					      "corrupted", "delayed", "delayed",    "delayed"};
+	static const char *const asked[] = {"cut",     "loss",  "dup",    "reorder",
+					    "corrupt", "delay", "jitter", "rate"};
 	json_t *show = NULL, *l, *sum = json_object();
 	size_t i;
 	bool ok = true;

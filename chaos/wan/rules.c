@@ -19,6 +19,7 @@ static const struct key {
     {"loss", offsetof(struct wan_rule, loss), 100, 100},
     {"dup", offsetof(struct wan_rule, duplicate), 100, 100},
     {"reorder", offsetof(struct wan_rule, reorder), 100, 100},
+    {"corrupt", offsetof(struct wan_rule, corrupt), 100, 100},
     {"rate", offsetof(struct wan_rule, rate_kbps), 1, 10e6},
 };
 enum { KEY_CUT = HELIO_ARRAY_LEN(keys) };
@@ -224,10 +225,10 @@ static void show_link(const struct rules *r, uint32_t a, uint32_t b, char reply[
 	say(reply,
 	    ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"delivered\":%" PRIu64
 	    ",\"cut\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"overflow\":%" PRIu64
-	    ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"delayed\":%" PRIu64
-	    ",\"stay_max_ms\":%.3f}",
+	    ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"corrupted\":%" PRIu64
+	    ",\"delayed\":%" PRIu64 ",\"stay_max_ms\":%.3f}",
 	    c->packets, c->bytes, c->delivered, c->cut, c->lost, c->overflow, c->duplicated,
-	    c->reordered, c->delayed, (double)c->delay_max_us / 1000);
+	    c->reordered, c->corrupted, c->delayed, (double)c->delay_max_us / 1000);
 }
 
 static void show(const struct rules *r, char reply[RULES_REPLY_SIZE])

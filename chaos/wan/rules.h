@@ -8,8 +8,8 @@
  *   heal ID                            ends it; `heal all` those of every connection
  *   show                               rules, faults and counters as one line of JSON
  *
- * FROM and TO are names of sites or *. Keys: delay, jitter (ms), loss, dup, reorder (percent, two
- * digits after the point), rate (kbit/s), cut (0 or 1).
+ * FROM and TO are names of sites or *. Keys: delay, jitter (ms), loss, dup, reorder, corrupt
+ * (percent, two digits after the point), rate (kbit/s), cut (0 or 1).
  */
 #ifndef HELIO_CHAOS_WAN_RULES_H
 #define HELIO_CHAOS_WAN_RULES_H

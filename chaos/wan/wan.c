@@ -162,6 +162,18 @@ static uint64_t due_at(struct link *l, uint64_t now_us, size_t n)
 	return due;
 }
 
+/* The header stays: a packet that finds no receiver would be one that was lost. The checksum of
+ * what it carries finds it out, or it does not. */
+static void corrupt(struct link *l, struct packet *p)
+{
+	enum { HEADER = 20 };
+	if (p->n <= HEADER || !chance(l, l->rule.corrupt))
+		return;
+	uint64_t bit = rng_next(&l->rng) % ((p->n - HEADER) * 8u);
+	p->data[HEADER + bit / 8] ^= (uint8_t)(1u << bit % 8);
+	l->counts.corrupted++;
+}
+
 static void put(struct wan *w, uint32_t from, uint32_t to, uint64_t now_us, const void *packet,
 		size_t n)
 {
@@ -179,6 +191,8 @@ static void put(struct wan *w, uint32_t from, uint32_t to, uint64_t now_us, cons
 	p->to = to;
 	p->n = (uint32_t)n;
 	memcpy(p->data, packet, n);
+	if (l->rule.corrupt)
+		corrupt(l, p);
 	l->counts.delayed += p->due_us > now_us;
 	heap_push(w, slot);
 }

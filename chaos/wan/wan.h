@@ -30,6 +30,7 @@ struct wan_rule {
 	uint32_t loss;      /* of 10000 */
 	uint32_t duplicate; /* of 10000: a twin with a jitter of its own */
 	uint32_t reorder;   /* of 10000: leave at once, ahead of those that wait */
+	uint32_t corrupt;   /* of 10000: one bit behind the IP header is wrong */
 	uint32_t rate_kbps; /* 0: no limit */
 	bool cut;           /* nothing passes */
 };
@@ -39,7 +40,7 @@ struct wan_counts {
 	uint64_t packets, bytes;      /* came in */
 	uint64_t delivered;           /* went out, twins too */
 	uint64_t cut, lost, overflow; /* dropped: by a cut, by chance, for want of room */
-	uint64_t duplicated, reordered, delayed;
+	uint64_t duplicated, reordered, corrupted, delayed;
 	uint64_t delay_max_us; /* the longest stay of a packet so far */
 };
 

@@ -81,6 +81,32 @@ static void about_as_many_are_lost_and_doubled_as_was_said(void **state)
 	wan_free(r->wan);
 }
 
+static void a_corrupt_packet_has_one_wrong_bit_behind_its_header(void **state)
+{
+	struct rules *r = rules_make(7);
+	uint8_t sent[40] = {0};
+	uint32_t to, wrong = 0;
+	const void *got;
+	(void)state;
+	assert_true(say(r, "set oslo manila corrupt=20", 0, 0));
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint32_t bits = 0;
+		wan_submit(r->wan, OSLO, MANILA, i, sent, sizeof(sent));
+		assert_int_equal(wan_next(r->wan, i, &to, &got), sizeof(sent));
+		assert_memory_equal(got, sent, 20);
+		for (size_t k = 0; k < sizeof(sent); k++)
+			bits += (uint32_t)__builtin_popcount(((const uint8_t *)got)[k]);
+		assert_true(bits <= 1);
+		wrong += bits;
+	}
+	assert_in_range(wrong, 160, 240);
+	assert_int_equal(wan_counts_get(r->wan, OSLO, MANILA)->corrupted, wrong);
+	wan_submit(r->wan, OSLO, MANILA, 0, sent, 20); /* a header alone: nothing to spoil */
+	assert_int_equal(wan_next(r->wan, 2000, &to, &got), 20);
+	assert_memory_equal(got, sent, 20);
+	wan_free(r->wan);
+}
+
 static uint64_t fates(uint64_t seed)
 {
 	struct rules *r = rules_make(seed);
@@ -199,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(packets_leave_after_their_delay_in_order),
 	    cmocka_unit_test(about_as_many_are_lost_and_doubled_as_was_said),
+	    cmocka_unit_test(a_corrupt_packet_has_one_wrong_bit_behind_its_header),
 	    cmocka_unit_test(the_same_seed_loses_the_same_packets),
 	    cmocka_unit_test(a_cut_takes_what_is_under_way_and_is_one_way_if_asked),
 	    cmocka_unit_test(a_fault_ends_with_its_time_its_number_or_its_owner),
