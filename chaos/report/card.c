@@ -174,7 +174,7 @@ static void put_drill(FILE *out, const struct group *g)
 	if (!row_of(g, silence).any)
 		silence = "longest silence, talks within a site";
 	put_pair(out, g, silence);
-	put_pair(out, g, "every caller and agent is served again");
+	put_pair(out, g, SCORE_SERVED);
 	put_pair(out, g, "rules S1 to S8 broken, over all traces");
 	fputs("|\n", out);
 }

@@ -401,6 +401,11 @@ json_t *figures_json(const struct figures *f)
 		json_object_set_new(o, "detect_ms", json_real(f->detect_ms));
 		json_object_set_new(o, "adopt_ms", json_real(f->adopt_ms));
 	}
+	json_object_set_new(o, "gap_near_ms", json_real(f->gap_near_ms));
+	json_object_set_new(o, "gap_far_ms", json_real(f->gap_far_ms));
+	json_object_set_new(o, "agents_away_times", json_integer(f->away_n));
+	json_object_set(o, "probes", f->probes);
+	json_object_set(o, "timeline", f->samples);
 	if (f->ledger)
 		json_object_set(o, "ledger", f->ledger);
 	if (f->checked)

@@ -13,10 +13,10 @@ enum { WIDTH = 1100, LEFT = 46, RIGHT = 12, PLOT = WIDTH - LEFT - RIGHT, LABEL_R
 
 static const char style[] =
     ":root{--ink:#1b1f24;--dim:#5c6670;--paper:#fff;--line:#d8dde2;--good:#1a7f37;--bad:#c62828;"
-    "--odd:#9a6700;--wait:#b5651d;--talk:#1f6feb;--band:#c6282822}"
+    "--odd:#8a5c00;--wait:#9c5410;--talk:#1a62d6;--band:#c6282812;--edge:#c6282866}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--dim:#9aa4ad;--paper:#14171a;"
     "--line:#343a40;--good:#4cc26a;--bad:#ff6b62;--odd:#e0b341;--wait:#e69a55;--talk:#6aa8ff;"
-    "--band:#ff6b6226}}"
+    "--band:#ff6b6216;--edge:#ff6b6277}}"
     "*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
     "font:16px/1.45 system-ui,sans-serif}main{max-width:1140px;margin:0 auto;padding:20px}"
     "h1{font-size:26px;margin:6px 0}h2{font-size:18px;margin:28px 0 8px}"
@@ -28,8 +28,10 @@ static const char style[] =
     "th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);"
     "vertical-align:top}th{color:var(--dim);font-weight:600}"
     ".ok{color:var(--good);font-weight:700}.no{color:var(--bad);font-weight:700}"
-    "ul{margin:6px 0;padding-left:22px}svg{width:100%;height:auto;display:block}"
+    "td:first-child{white-space:nowrap}.sum{font-size:18px;margin:6px 0}"
+    "ul{margin:6px 0;padding-left:22px}svg{width:100%;min-width:820px;height:auto;display:block}"
     "svg text{fill:var(--dim);font:12px system-ui,sans-serif}.wrap{overflow-x:auto}"
+    ".wrap:focus-visible,summary:focus-visible{outline:3px solid var(--talk);outline-offset:2px}"
     "details{margin:10px 0}summary{cursor:pointer;font-weight:600}"
     "@media print{details>*{display:block}}";
 
@@ -72,34 +74,71 @@ static double step_for(double span)
 	return 1200;
 }
 
-/* Bands from the first row of labels down through all panels; each fault has a row of its own. */
-static void bands(FILE *o, const struct figures *f, double top, double height)
+static void band_name(const json_t *fault, char out[static 80])
+{
+	const json_t *args = json_object_get(fault, "args");
+	const char *from = str(args, "from"), *to = str(args, "to");
+	if (*str(fault, "target"))
+		snprintf(out, 80, "%.30s %.45s", str(fault, "kind"), str(fault, "target"));
+	else
+		snprintf(out, 80, "%.20s %.25s to %.25s", str(fault, "kind"), *from ? from : "all",
+			 *to ? to : "all");
+}
+
+enum { LABEL_ROWS = 12 };
+
+/* Where each fault's label stands: in the first row in which it hides no other. */
+struct label {
+	double x; /* of its band */
+	bool right;
+	uint32_t row;
+};
+
+static uint32_t labels_place(const struct figures *f, struct label *at)
+{
+	double taken[LABEL_ROWS] = {0};
+	uint32_t rows = 1;
+	size_t i;
+	json_t *b;
+	json_array_foreach(f->faults, i, b)
+	{
+		char name[80];
+		band_name(b, name);
+		double x = x_at(f, num(b, "begun")), w = 6.6 * (double)strlen(name) + 8;
+		bool right = x + w > WIDTH;
+		double from = right ? x - w : x;
+		uint32_t row = 0;
+		while (row + 1 < LABEL_ROWS && taken[row] > from)
+			row++;
+		taken[row] = from + w;
+		at[i] = (struct label){x, right, row};
+		rows = row + 1 > rows ? row + 1 : rows;
+	}
+	return rows;
+}
+
+/* Bands from the rows of labels down through all panels: many at once stay light, so that what is
+ * drawn over them can be read; an edge says where each begins. */
+static void bands(FILE *o, const struct figures *f, const struct label *at, double top,
+		  double height)
 {
 	size_t i;
 	json_t *b;
 	json_array_foreach(f->faults, i, b)
 	{
-		double from = num(b, "begun");
+		char name[80];
 		double to = json_object_get(b, "healed") ? num(b, "healed") : f->last_s;
-		double x = x_at(f, from), w = fmax(2, x_at(f, to) - x);
-		double row = 12 + (double)(i % 8) * LABEL_ROW;
+		double row = 12 + at[i].row * LABEL_ROW, y = row - 10;
 		fprintf(o,
-			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='var(--band)'/>",
-			x, row - 10, w, top + height - row + 10);
-		bool right = x > LEFT + PLOT * 0.7;
-		fprintf(o, "<text x='%.1f' y='%.1f' text-anchor='%s' style='fill:var(--bad)'>",
-			right ? x - 4 : x + 3, row, right ? "end" : "start");
-		text(o, str(b, "kind"));
-		fputc(' ', o);
-		if (*str(b, "target")) {
-			text(o, str(b, "target"));
-		} else {
-			const char *from_site = str(json_object_get(b, "args"), "from");
-			const char *to_site = str(json_object_get(b, "args"), "to");
-			text(o, *from_site ? from_site : "all");
-			fputs(" to ", o);
-			text(o, *to_site ? to_site : "all");
-		}
+			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='var(--band)'/>"
+			"<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='var(--edge)'/>",
+			at[i].x, y, fmax(2, x_at(f, to) - at[i].x), top + height - y, at[i].x,
+			at[i].x, y, top + height);
+		fprintf(o, "<text x='%.1f' y='%.1f' text-anchor='%s' style='fill:var(--ink)'>",
+			at[i].right ? at[i].x - 4 : at[i].x + 3, row,
+			at[i].right ? "end" : "start");
+		band_name(b, name);
+		text(o, name);
 		fputs("</text>", o);
 	}
 }
@@ -210,18 +249,21 @@ static void label(FILE *o, double y, const char *colour, const char *words)
 
 static void timeline(FILE *o, const struct figures *f)
 {
-	size_t rows = json_array_size(f->faults);
-	double top = 14 + (double)(rows < 8 ? rows : 8) * LABEL_ROW, y = top;
+	struct label *at = calloc(json_array_size(f->faults) + 1, sizeof(*at));
+	helio_assert(at);
+	double top = 14 + labels_place(f, at) * (double)LABEL_ROW, y = top;
 	double calls = fmax(most_of(f, "waiting"), most_of(f, "talking"));
 	enum { BIG = 190, SMALL = 56, SPACE = 22 };
 	double height = BIG + 4 * (SMALL + SPACE);
 	fprintf(o,
-		"<div class=wrap><svg viewBox='0 0 %d %.0f' role='img' aria-label='Timeline of "
+		"<div class=wrap tabindex=0 role=region aria-label='The timeline, it may scroll'>"
+		"<svg viewBox='0 0 %d %.0f' role='img' aria-label='Timeline of "
 		"%.0f seconds: at most %u callers waiting, %u talking; %u cut off; the longest "
 		"silence %.2f seconds'>",
 		WIDTH, top + height + 26, f->last_s, f->waiting_most, f->talking_most, f->lost,
 		f->gap_worst_ms / 1e3);
-	bands(o, f, top, height);
+	bands(o, f, at, top, height);
+	free(at);
 	axis(o, f, y, BIG, calls, "");
 	curve(o, f, "waiting", "wait", y, BIG, calls);
 	curve(o, f, "talking", "talk", y, BIG, calls);
@@ -248,6 +290,18 @@ static void timeline(FILE *o, const struct figures *f)
 /* ---- tables
  * --------------------------------------------------------------------------------------- */
 
+static void score_row(FILE *o, const struct score *s)
+{
+	fprintf(o, "<tr><td class=%s>%s<td>", s->met ? "ok" : "no", s->met ? "kept" : "NOT kept");
+	text(o, s->what);
+	fputs("<td>", o);
+	text(o, s->value);
+	fputs("<td class=dim>", o);
+	text(o, s->target);
+	fputs("</tr>", o);
+}
+
+/* What was not kept comes first. */
 static void scores(FILE *o, const struct figures *f)
 {
 	struct score s[SCORES_MAX];
@@ -255,18 +309,10 @@ static void scores(FILE *o, const struct figures *f)
 	fputs("<h2>What was promised, what was seen</h2><div class=wrap><table><tr><th><th>Promise"
 	      "<th>Seen<th>Target</tr>",
 	      o);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!s[i].counts)
-			continue;
-		fprintf(o, "<tr><td class=%s>%s<td>", s[i].met ? "ok" : "no",
-			s[i].met ? "kept" : "NOT kept");
-		text(o, s[i].what);
-		fputs("<td>", o);
-		text(o, s[i].value);
-		fputs("<td class=dim>", o);
-		text(o, s[i].target);
-		fputs("</tr>", o);
-	}
+	for (int met = 0; met <= 1; met++)
+		for (uint32_t i = 0; i < n; i++)
+			if (s[i].counts && s[i].met == met)
+				score_row(o, &s[i]);
 	fputs("</table></div>", o);
 }
 
@@ -375,6 +421,32 @@ static void worst_calls(FILE *o, const struct figures *f)
 /* ---- the page
  * ------------------------------------------------------------------------------------- */
 
+/* The whole in one sentence or three. */
+static void summary(FILE *o, const struct figures *f, const struct score *s, uint32_t n)
+{
+	if (!f->ledger)
+		return;
+	if (f->lost)
+		fprintf(o, "<p class='sum no'>%u of %u callers were cut off.", f->lost, f->callers);
+	else
+		fprintf(o, "<p class=sum>None of %u callers was cut off.", f->callers);
+	if (f->gap_worst_ms > 0)
+		fprintf(o, " The longest silence was %.2f s; %u heard one of 0.3 s or more.",
+			f->gap_worst_ms / 1e3, f->gaps_n);
+	else
+		fputs(" Nobody heard a silence of 0.3 s.", o);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!s[i].counts || strcmp(s[i].what, SCORE_SERVED) != 0)
+			continue;
+		if (!s[i].met)
+			fputs(" Not everybody was served again before the end.", o);
+		else if (s[i].seen > 0)
+			fprintf(o, " Everybody was served again %.1f s after the first fault.",
+				s[i].seen);
+	}
+	fputs("</p>", o);
+}
+
 static void head(FILE *o, const struct figures *f)
 {
 	const char *verdict = figures_verdict(f);
@@ -393,9 +465,8 @@ static void head(FILE *o, const struct figures *f)
 			missed == 1 ? "" : "s");
 	fputs("<h1>", o);
 	text(o, str(f->run, "title"));
-	fputs("</h1><p>", o);
-	text(o, str(f->run, "description"));
-	fputs("</p>", o);
+	fputs("</h1>", o);
+	summary(o, f, s, n);
 	if (json_array_size(reasons)) {
 		fputs("<ul class=no>", o);
 		json_array_foreach(reasons, i, r)
@@ -409,7 +480,9 @@ static void head(FILE *o, const struct figures *f)
 		fputs("<p>The promises below are made for one fault at a time; here was more than "
 		      "one.</p>",
 		      o);
-	fputs("<p class=dim>", o);
+	fputs("<p>", o);
+	text(o, str(f->run, "description"));
+	fputs("</p><p class=dim>", o);
 	text(o, str(f->run, "date"));
 	fprintf(o, " · %.0f callers, %.0f agents, three sites of two machines · ",
 		num(load, "callers"), num(load, "agents"));

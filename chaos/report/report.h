@@ -50,6 +50,7 @@ struct score {
 	const char *unit; /* of seen */
 };
 enum { SCORES_MAX = 20 };
+#define SCORE_SERVED "every caller and agent is served again"
 uint32_t figures_scores(const struct figures *f, struct score s[SCORES_MAX]);
 
 /* A run, as far as the scorecard wants to know it. */

@@ -112,8 +112,11 @@ static void add_silence(struct list *l, const struct figures *f)
 	double worst = line ? f->gap_near_ms : f->gap_worst_ms;
 	add(l, f->callers > 0, worst <= allowed, worst / 1e3, "s",
 	    line ? "longest silence, talks within a site" : "longest silence that a caller heard");
-	say(l, seconds(target, allowed / 1e3), "%.2f s (99 of 100 callers: %.2f s)", worst / 1e3,
-	    f->gap_p99_ms / 1e3);
+	if (line)
+		say(l, seconds(target, allowed / 1e3), "%.2f s", worst / 1e3);
+	else
+		say(l, seconds(target, allowed / 1e3), "%.2f s (99 of 100 callers: %.2f s)",
+		    worst / 1e3, f->gap_p99_ms / 1e3);
 	add(l, line && f->far_then > 0, f->gap_far_ms <= GAP_FAR_MS, f->gap_far_ms / 1e3, "s",
 	    "dead air of a talk over a cut line, then one moment");
 	say(l, seconds(target, GAP_FAR_MS / 1e3), "%.2f s, %.0f such talks", f->gap_far_ms / 1e3,
@@ -123,13 +126,15 @@ static void add_silence(struct list *l, const struct figures *f)
 static void add_return(struct list *l, const struct figures *f)
 {
 	char target[32];
-	add(l, !isnan(f->served_s), f->served_s >= 0, f->served_s >= 0 ? f->served_s : NAN, "s",
-	    "every caller and agent is served again");
+	/* A node that drains turns callers away for as long as it must: not what this is about. */
+	bool rolls = has_kind(f, "upgrade", NULL);
+	add(l, !isnan(f->served_s) && !rolls, f->served_s >= 0,
+	    f->served_s >= 0 ? f->served_s : NAN, "s", SCORE_SERVED);
 	if (f->served_s >= 0)
 		say(l, "before the end", "after %.1f s", f->served_s);
 	else
 		say(l, "before the end", "not in this run");
-	add(l, !isnan(f->recovered_s), f->recovered_s >= 0,
+	add(l, !isnan(f->recovered_s) && !rolls, f->recovered_s >= 0,
 	    f->recovered_s >= 0 ? f->recovered_s : NAN, "s",
 	    "every machine and daemon is back too");
 	if (f->recovered_s >= 0)
