@@ -60,14 +60,16 @@ static bool has_room(const struct desk *d, size_t len)
 	return own <= (size_t)gw->limits.queue_kib * 1024 && (!crowded || own <= FAIR_BYTES);
 }
 
-/* Straight to a socket that takes it: to wait until it says so costs three more system calls, which
- * is most of what a message to all pages costs. Only for what comes from the mesh, when no handler
- * of libwebsockets is under way. What fails here is queued, and fails there. */
+/* Straight to the socket: to wait until it says that it takes something costs three more system
+ * calls, which is most of what a message to all pages costs, and to ask it first costs one. What a
+ * full socket leaves libwebsockets keeps, and from then on our own queue is used (and bounded)
+ * until that is gone. Only for what comes from the mesh, when no handler of libwebsockets is under
+ * way. What fails here is queued, and fails there. */
 static bool write_now(struct desk *d, const void *frame, size_t len)
 {
 	uint8_t buf[LWS_PRE + GW_FRAME_MAX];
 	if (!d->gw->from_mesh || d->first || d->close_code || len > GW_FRAME_MAX ||
-	    lws_partial_buffered(d->wsi) || lws_send_pipe_choked(d->wsi))
+	    lws_partial_buffered(d->wsi))
 		return false;
 	memcpy(buf + LWS_PRE, frame, len);
 	return lws_write(d->wsi, buf + LWS_PRE, len, LWS_WRITE_BINARY) >= 0;

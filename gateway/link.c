@@ -13,7 +13,8 @@
 
 enum {
 	/* Per wake-up; a flood of one node must not keep browsers from being read. */
-	MESSAGES_PER_WAKE_UP = 512,
+	MESSAGES_PER_WAKE_UP =
+	    512, /* … or frames to browsers, of which one message may hold many */
 	TICK_US = 250000,
 };
 
@@ -44,7 +45,8 @@ static void schedule_drain(struct gateway *gw)
 
 static bool drain(struct gateway *gw)
 {
-	for (int i = 0; i < MESSAGES_PER_WAKE_UP; i++) {
+	const uint64_t *frames = &gw->relay.counters.to_browser, began = *frames;
+	for (int i = 0; i < MESSAGES_PER_WAKE_UP && *frames - began < MESSAGES_PER_WAKE_UP; i++) {
 		Envelope env;
 		const uint8_t *payload = NULL;
 		size_t len = 0;

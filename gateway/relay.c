@@ -79,8 +79,10 @@ static int to_node(struct gw_relay *r, uint16_t node, GwFrame_Kind kind, const s
 	GwFrame head = GwFrame_init_zero;
 	head.kind = kind;
 	head.conn = conn->id;
-	if (kind == GwFrame_Kind_OPEN)
+	if (kind == GwFrame_Kind_OPEN) {
 		head.remote_ip4 = conn->ip4;
+		head.frames = true;
+	}
 	int err = r->ops->to_node(node, &head, payload, len, r->arg);
 	if (err)
 		r->counters.send_failed++;
@@ -284,8 +286,37 @@ static void gw_frame(struct gw_relay *r, uint16_t from, const GwFrame *head, con
 	case GwFrame_Kind_REFUSE: refused_by_node(r, conn, now_us); break;
 	case GwFrame_Kind_NONE:
 	case GwFrame_Kind_OPEN:
+	case GwFrame_Kind_FRAMES:
 	default: r->counters.bad_from_node++; break;
 	}
+}
+
+static uint64_t get_le(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+	while (n-- > 0)
+		v = v << 8 | p[n];
+	return v;
+}
+
+/* Each is treated as if it had come alone; a length that leads beyond the end ends it. */
+static void gw_frames(struct gw_relay *r, uint16_t from, const uint8_t *payload, size_t len,
+		      uint64_t now_us)
+{
+	enum { HEAD = 10 };
+	GwFrame head = GwFrame_init_zero;
+	head.kind = GwFrame_Kind_FRAME;
+	while (len >= HEAD) {
+		size_t n = (size_t)get_le(payload + 8, 2);
+		if (n > len - HEAD)
+			break;
+		head.conn = get_le(payload, 8);
+		gw_frame(r, from, &head, payload + HEAD, n, now_us);
+		payload += HEAD + n;
+		len -= HEAD + n;
+	}
+	if (len)
+		r->counters.bad_from_node++;
 }
 
 struct lost {
@@ -349,6 +380,8 @@ void gw_relay_from_mesh(struct gw_relay *r, const Envelope *env, const uint8_t *
 	gw_nodes_alive(&r->nodes, from, env->boot, now_us);
 	if (env->which_body == Envelope_node_status_tag)
 		node_status(r, env, now_us);
+	else if (env->which_body == Envelope_gw_tag && env->body.gw.kind == GwFrame_Kind_FRAMES)
+		gw_frames(r, from, payload, len, now_us);
 	else if (env->which_body == Envelope_gw_tag)
 		gw_frame(r, from, &env->body.gw, payload, len, now_us);
 	else if (env->which_body == Envelope_node_gone_tag)

@@ -10,6 +10,7 @@
  *      |                  |<─── REFUSE(conn) ───────────|   another node: CERT again, handshake
  *      |<─── MSG2 ────────|<─── FRAME(conn) ────────────|   starts again
  *      |<─── DATA ───────>|<─── FRAME(conn) ───────────>|
+ *      |<─── DATA ────────|<─── FRAMES(conn …) ─────────|   the same for many pages in one message
  *      |   gone           |──── CLOSE(conn) ───────────>|
  *      |<─── BYE, close ──|   the node is lost (nodes.h says when)
  *

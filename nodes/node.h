@@ -120,7 +120,6 @@ struct node {
 	size_t cert_len;
 
 	struct node_queue_stats *queue_stats; /* as conf->queues */
-	bool queue_stats_changed;
 
 	struct {
 		uint64_t entered, ended, answered, abandoned, failed, offers, refused_events,
@@ -198,8 +197,8 @@ struct call_back {
 	bool moved; /* it was another node's: other address, other ports */
 };
 int calls_return(struct node *n, const struct call_back *back);
-/* It cannot come back (its dialog was not confirmed, no port, no memory, its queue is gone): its one
- * record (S4), and a BYE, so that the caller does not listen to silence. */
+/* It cannot come back (its dialog was not confirmed, no port, no memory, its queue is gone): its
+ * one record (S4), and a BYE, so that the caller does not listen to silence. */
 void calls_not_returned(struct node *n, const struct call_back *back);
 /* Ends every call with a BYE and a record; sip_ua_pending() says when the far ends have answered.
  */

@@ -65,6 +65,7 @@ static void got_acd(struct node *n, const Envelope *env)
 
 static void got_queue_stats(struct node *n, const QueueStats *qs)
 {
+	bool changed = false;
 	for (pb_size_t i = 0; i < qs->entries_count; i++) {
 		const QueueStats_Entry *e = &qs->entries[i];
 		const struct conf_queue *q = conf_queue_by_id(n->conf, e->queue);
@@ -74,7 +75,7 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 		if (!was->known || was->waiting != e->waiting || was->idle != e->idle ||
 		    was->longest_ms != e->longest_ms || was->ewt_ms != e->ewt_ms ||
 		    was->ewt_error_ms != e->ewt_error_ms)
-			n->queue_stats_changed = true;
+			changed = true;
 		*was = (struct node_queue_stats){.waiting = e->waiting,
 						 .idle = e->idle,
 						 .longest_ms = e->longest_ms,
@@ -82,6 +83,7 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 						 .ewt_error_ms = e->ewt_error_ms,
 						 .known = true};
 	}
+	desk_queues_came(n->desk, changed);
 }
 
 static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t len)

@@ -72,10 +72,6 @@ static void tick_h(void *arg)
 	links_tick(d);
 	claims_tick(d);
 	(void)hash_apply(d->sessions, ready_one, NULL);
-	if (d->ticks % DESK_QUEUES_EVERY == 0 && d->n->queue_stats_changed) {
-		d->n->queue_stats_changed = false;
-		tell_queues(d);
-	}
 	if (d->ticks % DESK_STATS_EVERY == 0)
 		(void)hash_apply(d->sessions, stats_one, NULL);
 }

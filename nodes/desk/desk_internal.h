@@ -10,14 +10,18 @@
 #include <jansson.h>
 
 enum {
-	DESK_MESSAGE_MAX = 16384,    /* one JSON object (PROTOCOL.md) */
+	DESK_MESSAGE_MAX = 16384, /* one JSON object (PROTOCOL.md) */
+	DESK_FRAME_MAX = 1 + DESK_MESSAGE_MAX + SEAL_TAG_LEN,
 	DESK_LINK_SILENT_MS = 15000, /* pages ping every 5 s */
 	DESK_LINK_LOGIN_MS = 60000,  /* time to type a password */
 	DESK_TICK_MS = 1000,
 	/* RESERVED and COMMITTED last a millisecond or two: told only if they last longer. Each
 	 * message wakes gateway and Redis, which cost more than the decision. */
 	DESK_NEWS_MS = 10,
-	DESK_QUEUES_EVERY = 2, /* ticks */
+	/* Pages are told of the queues each 2 s: brokers speak each second, a little late at times.
+	 */
+	DESK_QUEUES_MS = 1500,
+	DESK_QUEUES_WHOLE_MS = 20, /* until all messages of a broker's round are there */
 	/* 64,000 pages a second; four thousand frames may wait for a gateway. */
 	DESK_TELL_PART = 256,
 	DESK_TELL_MS = 4,
@@ -55,6 +59,7 @@ struct link {
 	uint64_t heard_us, opened_us;
 	uint64_t owed_until_us; /* messages beyond what a second pays back */
 	bool plain_audio;
+	bool frames; /* its gateway takes frames of many pages in one message */
 };
 
 struct session {
@@ -122,6 +127,8 @@ struct desk {
 	uint8_t ticket_key[SEAL_KEY_LEN];
 	struct tmr tmr, tmr_wall, tmr_news, tmr_move, tmr_tell;
 	struct list tell;
+	bool queues_changed;      /* since pages were told … */
+	uint64_t told_us;         /* … then */
 	struct list news;         /* sessions whose state changed within the last DESK_NEWS_MS */
 	uint64_t ticks, links_us; /* links_us: the last links_tick() */
 	struct login_guard guard;
@@ -137,9 +144,20 @@ struct link *link_find(const struct desk *d, uint64_t conn);
 void link_send(struct link *l, json_t *msg);
 /* The same for a text that is there already. */
 void link_send_text(struct link *l, const char *text, size_t len);
+/* A frame of the text into dst, which holds 1 + len + SEAL_TAG_LEN. The next frame of this link
+ * that is sent must be this one. errno of seal_encrypt(). */
+int link_seal(struct link *l, const char *text, size_t len, uint8_t *dst, size_t size,
+	      size_t *ret_len);
+/* A frame of it was lost. Not now: the caller may be using this link. The next tick closes it. */
+void link_end_soon(struct link *l);
 void link_close(struct link *l, uint32_t why);
 void link_error(struct link *l, const char *what, const char *why, const char *remedy);
 void links_tick(struct desk *d);
+
+/* desk_batch.c: link_send_text() to many; all is sent when batch_flush() returns. Between the two
+ * nothing may be sent to a link that has its text already, and none may be closed. */
+void batch_send_text(struct link *l, const char *text, size_t len);
+void batch_flush(void);
 
 /* desk_password.c: Argon2id on a thread of its own, one at a time */
 struct passwords;
@@ -208,10 +226,6 @@ void claims_tick(struct desk *d);
 /* desk_move.c: a draining node empties itself */
 void moves_open(struct desk *d);
 void moves_close(struct desk *d);
-
-/* desk_tell.c: the state of the queues, to all pages */
-void tell_queues(struct desk *d);
-void tell_part_h(void *desk);
 
 /* desk_wall.c: what supervisors see */
 void wall_request(struct link *l, const json_t *msg);

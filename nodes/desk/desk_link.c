@@ -68,16 +68,28 @@ void link_close(struct link *l, uint32_t why)
 	link_gone(l);
 }
 
+void link_end_soon(struct link *l)
+{
+	l->heard_us = 0;
+}
+
+int link_seal(struct link *l, const char *text, size_t len, uint8_t *dst, size_t size,
+	      size_t *ret_len)
+{
+	size_t sealed = 0;
+	dst[0] = SEAL_FRAME_DATA;
+	int err = seal_encrypt(&l->seal, text, len, dst + 1, size - 1, &sealed);
+	*ret_len = 1 + sealed;
+	return err;
+}
+
 void link_send_text(struct link *l, const char *text, size_t len)
 {
-	uint8_t frame[1 + DESK_MESSAGE_MAX + SEAL_TAG_LEN];
-	size_t sealed = 0;
-	frame[0] = SEAL_FRAME_DATA;
-	if (seal_encrypt(&l->seal, text, len, frame + 1, sizeof(frame) - 1, &sealed) ||
-	    gw_send(l, GwFrame_Kind_FRAME, 0, frame, 1 + sealed)) {
-		/* Not now: the caller may be using this link. The tick closes what has no voice. */
-		l->heard_us = 0;
-	}
+	uint8_t frame[DESK_FRAME_MAX];
+	size_t n = 0;
+	if (link_seal(l, text, len, frame, sizeof(frame), &n) ||
+	    gw_send(l, GwFrame_Kind_FRAME, 0, frame, n))
+		link_end_soon(l);
 }
 
 void link_send(struct link *l, json_t *msg)
@@ -106,6 +118,7 @@ static struct link *link_open(struct desk *d, uint16_t gateway, uint32_t boot, c
 	l->gateway = gateway;
 	l->gateway_boot = boot;
 	l->remote_ip4 = gw->remote_ip4;
+	l->frames = gw->frames;
 	l->opened_us = l->heard_us = mono_us();
 	d->links_n++;
 	hash_append(d->links, link_key(l->conn), &l->he, l);
@@ -222,6 +235,7 @@ void desk_frame(struct desk *d, uint16_t gateway, uint32_t boot, const GwFrame *
 			link_gone(l);
 		break;
 	case GwFrame_Kind_NONE:
+	case GwFrame_Kind_FRAMES:
 	case GwFrame_Kind_REFUSE: break;
 	}
 }

@@ -3,7 +3,11 @@
  * once would be more than the link to a gateway takes (its high-water mark), and a frame that is
  * not taken ends its session; and the calls of this node would wait as long as all of them take.
  *
- *   tick ──► d->tell: everybody with a page ──► DESK_TELL_PART each DESK_TELL_MS, in that order
+ * A broker's figures come to all nodes of its site at the same moment, and with them it begins:
+ * pages side by side show the same, whichever node theirs is.
+ *
+ *   QueueStats ──► d->tell: everybody with a page ──► DESK_TELL_PART each DESK_TELL_MS, in that
+ * order
  */
 #include "nodes/desk/desk_internal.h"
 
@@ -40,10 +44,10 @@ static void tell(struct session *s, struct text *t)
 	}
 	if (s->page_behind) /* as session_send() does */
 		session_state_send(s);
-	link_send_text(s->link, t->json, t->len);
+	batch_send_text(s->link, t->json, t->len);
 }
 
-void tell_part_h(void *arg)
+static void tell_part_h(void *arg)
 {
 	struct desk *d = arg;
 	static struct text t; /* 16 KiB; the control thread's only */
@@ -53,13 +57,24 @@ void tell_part_h(void *arg)
 		list_unlink(&s->tell_le);
 		tell(s, &t);
 	}
+	batch_flush();
 	if (d->tell.head)
 		tmr_start(&d->tmr_tell, DESK_TELL_MS, tell_part_h, d);
 }
 
-void tell_queues(struct desk *d)
+static void tell_all_h(void *arg)
 {
+	struct desk *d = arg;
+	d->queues_changed = false;
+	d->told_us = mono_us();
 	(void)hash_apply(d->sessions, note, d);
-	if (!tmr_isrunning(&d->tmr_tell))
-		tell_part_h(d);
+	tell_part_h(d);
+}
+
+void desk_queues_came(struct desk *d, bool changed)
+{
+	d->queues_changed = d->queues_changed || changed;
+	if (d->queues_changed && !tmr_isrunning(&d->tmr_tell) &&
+	    mono_us() - d->told_us >= DESK_QUEUES_MS * 1000ull)
+		tmr_start(&d->tmr_tell, DESK_QUEUES_WHOLE_MS, tell_all_h, d);
 }

@@ -57,15 +57,23 @@ export default async function (rows) {
 
 	c.caller('oslo', 'support', ['--seconds', '60'])
 	const whole = () => pages.events.filter((e) => e.event === 'wave' && e.n >= all)
-	const seen = whole().length
+	const told = () => pages.events.reduce((sum, e) => sum + (e.event === 'wave' ? e.n : 0), 0)
+	await until('the first pages were told', () => told() > 0, 10000)
+	const seen = whole().length, base = { told: told(), cpu: cpuMs(daemons(c)), gateway: cpuMs(gateway), at: performance.now() }
 	await until(`${waves} rounds of queues reached all`, () => whole().length >= seen + waves, 30000)
 	const rounds = whole().slice(seen)
+	// What is left of the CPU without the pings, for ten thousand pages.
+	const each = (pids, before, idlePct) =>
+		((cpuMs(pids) - before - (idlePct * (performance.now() - base.at)) / 100) * 10000) / (told() - base.told)
+	const cost = { all: each(daemons(c), base.cpu, idleCpu), gateway: each(gateway, base.gateway, idleGateway) }
 	rows.add('sessions_per_gateway', await open(), 'sessions')
 	rows.add('idle_session_kb', grown.gateway + grown.nodes, 'kB')
 	rows.add('idle_session_gateway_kb', grown.gateway, 'kB')
 	rows.add('idle_session_node_kb', grown.nodes, 'kB')
 	rows.add('broadcast_10000_p99_ms', median(rounds.map((w) => w.p99_ms)), 'ms')
 	rows.add('broadcast_10000_max_ms', Math.max(...rounds.map((w) => w.max_ms)), 'ms')
+	rows.add('broadcast_10000_cpu_ms', cost.all, 'ms')
+	rows.add('broadcast_10000_gateway_cpu_ms', cost.gateway, 'ms')
 	rows.add('idle_10000_cpu_pct', idleCpu, '% of a core')
 	rows.add('idle_10000_gateway_cpu_pct', idleGateway, '% of a core')
 	rows.add('sign_ins_per_s', all / took, '1/s')

@@ -70,6 +70,15 @@ static void from_node(struct world *w, uint8_t which, uint8_t kind, uint8_t node
 		env.body.gw.conn = w->conn[which % CONNS].id;
 		env.body.gw.why = (uint32_t)which * 40;
 	}
+	uint8_t many[1024];
+	uint64_t id = w->conn[which % CONNS].id;
+	if (env.which_body == Envelope_gw_tag && env.body.gw.kind == GwFrame_Kind_FRAMES &&
+	    len >= sizeof(id) &&
+	    len <= sizeof(many)) { /* or none of its frames would be for anybody */
+		memcpy(many, bytes, len);
+		memcpy(many, &id, sizeof(id));
+		bytes = many;
+	}
 	gw_relay_from_mesh(w->relay, &env, bytes, len, w->now_us);
 }
 

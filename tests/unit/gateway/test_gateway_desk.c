@@ -121,6 +121,7 @@ static void frames_pass_both_ways_and_a_leaving_browser_is_told(void **state)
 	assert_int_equal(open.remote_ip4, 0x7f000001);
 	assert_int_equal(id_addr(open.conn), n->gateway);
 	assert_int_equal(id_boot(open.conn), 1);
+	assert_true(open.frames); /* it takes those of many pages in one message */
 	expect_cert(c, "oslo1");
 	frame_to_node(c, SEAL_FRAME_MSG1, "one");
 	node_expect_frame(n, open.conn, SEAL_FRAME_MSG1, "one");
@@ -347,6 +348,50 @@ static void garbage_of_a_node_hurts_nobody(void **state)
 	end_node(n);
 }
 
+/* One entry of FRAMES; returns what it took. */
+static size_t put_frame(uint8_t *dst, uint64_t conn, uint16_t said, const char *frame)
+{
+	size_t n = strlen(frame);
+	for (int i = 0; i < 8; i++)
+		dst[i] = (uint8_t)(conn >> 8 * i);
+	dst[8] = (uint8_t)said;
+	dst[9] = (uint8_t)(said >> 8);
+	memcpy(dst + 10, frame, n);
+	return 10 + n;
+}
+
+static void frames_of_many_pages_in_one_message_reach_each(void **state)
+{
+	(void)state;
+	struct node *n = live_node("oslo1", 0);
+	struct client *c[2] = {client_open(fx, ""), NULL};
+	uint64_t conn[2] = {settle(c[0], n), 0};
+	c[1] = client_open(fx, "");
+	conn[1] = settle(c[1], n);
+	uint8_t many[512];
+	size_t at = put_frame(many, conn[1], 4, "\4one");
+	at += put_frame(many + at, conn[0] + 77, 3, "\4no"); /* nobody: told, and passed over */
+	at += put_frame(many + at, conn[0], 6, "\4three");
+	at += put_frame(many + at, conn[1], 4, "\4two");
+	at += put_frame(many + at, conn[0], 99, "\4cut"); /* leads beyond the end: dropped */
+	node_send(n, GwFrame_Kind_FRAMES, conn[1], 0, many, at);
+	node_frame(n, conn[0], SEAL_FRAME_DATA, "last");
+	GwFrame forget = node_expect(n, GwFrame_Kind_CLOSE, buf, sizeof(buf), &len);
+	assert_int_equal(forget.conn, conn[0] + 77);
+	const struct {
+		int client;
+		const char *frame;
+	} row[] = {{1, "\4one"}, {1, "\4two"}, {0, "\4three"}, {0, "\4last"}};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(row); i++) {
+		len = client_recv(c[row[i].client], buf, sizeof(buf));
+		assert_int_equal(len, strlen(row[i].frame));
+		assert_memory_equal(buf, row[i].frame, len);
+	}
+	client_free(c[0]);
+	client_free(c[1]);
+	end_node(n);
+}
+
 static void a_browser_that_breaks_the_rules_is_closed_with_the_reason(void **state)
 {
 	static uint8_t big[GW_FRAME_MAX + 1] = {SEAL_FRAME_DATA};
@@ -468,6 +513,7 @@ int main(void)
 	    cmocka_unit_test(a_node_that_was_restarted_has_lost_its_browsers_at_once),
 	    cmocka_unit_test(a_node_may_close_with_a_code_of_its_own),
 	    cmocka_unit_test(garbage_of_a_node_hurts_nobody),
+	    cmocka_unit_test(frames_of_many_pages_in_one_message_reach_each),
 	    cmocka_unit_test(a_browser_that_breaks_the_rules_is_closed_with_the_reason),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
