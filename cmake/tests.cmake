@@ -18,21 +18,38 @@ function(helio_test name)
 	endif()
 endfunction()
 
-# helio_e2e(name FILE… [ALONE]): node's test runner over these files, one after the other, with the
-# programs of this build; label e2e. Several run at a time, so that a cluster has addresses of its own
-# (127.0.BASE.x). ALONE: it measures time, nothing runs beside it.
+# helio_e2e([ALONE name…] [SLOW name…]): each *.test.mjs of this folder under node's test runner with the
+# programs of this build, as e2e_FOLDER_NAME (e2e_FOLDER where both are one word); label e2e. Several run
+# at a time, so that a cluster has addresses of its own (127.0.BASE.x). ALONE: it measures time, nothing
+# runs beside it. SLOW: it takes half a minute, so it begins early.
 find_program(NODE_PROGRAM NAMES node nodejs)
 if(NOT NODE_PROGRAM)
 	message(WARNING "no node: tests that need it will fail; install the package nodejs")
 	set(NODE_PROGRAM node)
 endif()
-function(helio_e2e name)
-	cmake_parse_arguments(A "ALONE" "" "" ${ARGN})
-	list(TRANSFORM A_UNPARSED_ARGUMENTS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
-	add_test(NAME e2e_${name} COMMAND ${NODE_PROGRAM} --test --test-concurrency=1
-		--test-reporter=spec ${A_UNPARSED_ARGUMENTS})
-	set_tests_properties(e2e_${name} PROPERTIES LABELS e2e TIMEOUT 300
-		RUN_SERIAL ${A_ALONE} ENVIRONMENT "HELIO_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+function(helio_e2e)
+	cmake_parse_arguments(A "" "" "ALONE;SLOW" ${ARGN})
+	get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+	file(GLOB files CONFIGURE_DEPENDS *.test.mjs)
+	foreach(file ${files})
+		get_filename_component(name ${file} NAME_WE)
+		set(alone OFF)
+		set(cost 10)
+		if(name IN_LIST A_ALONE)
+			set(alone ON)
+		endif()
+		if(name IN_LIST A_SLOW)
+			set(cost 50)
+		endif()
+		set(test ${folder}_${name})
+		if(name STREQUAL folder)
+			set(test ${name})
+		endif()
+		add_test(NAME e2e_${test} COMMAND ${NODE_PROGRAM} --test --test-concurrency=1
+			--test-reporter=spec ${file})
+		set_tests_properties(e2e_${test} PROPERTIES LABELS e2e TIMEOUT 300 COST ${cost}
+			RUN_SERIAL ${alone} ENVIRONMENT "HELIO_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+	endforeach()
 endfunction()
 
 # helio_fuzz(name SOURCES f.c LIBS x CORPUS dir): a libFuzzer target (clang, -DHELIO_FUZZ=ON),

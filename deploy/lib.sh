@@ -83,12 +83,15 @@ need_space() {
 		die "$1 has $have MB free, $2 MB are needed" "free some space, or use --dir with another disk"
 }
 
+configure_c() { # PRESET
+	quietly "configuring ($1)" "$logs/cmake-$1.log" cmake -S "$root" --preset "$1" \
+		-DCMAKE_C_COMPILER_LAUNCHER=ccache
+}
 # build_c PRESET [TARGET…] → build/PRESET
 build_c() {
 	local preset=$1
 	shift
-	quietly "configuring ($preset)" "$logs/cmake-$preset.log" cmake -S "$root" --preset "$preset" \
-		-DCMAKE_C_COMPILER_LAUNCHER=ccache
+	configure_c "$preset"
 	quietly "building ($preset)" "$logs/build-$preset.log" ninja -C "$root/build/$preset" "$@"
 }
 

@@ -98,12 +98,8 @@ host_make() { # NAME ADDRESS
 	host_boot "$name"
 	host_wait "$name"
 }
-host_wait() { # NAME: until ssh answers there
-	local limit=$((SECONDS + 15))
-	until $HELIO_SSH "$1" true 2>/dev/null; do
-		[ $SECONDS -lt $limit ] || { cat "$base/$1/"*.log; echo "no sshd at $1"; return 1; }
-	done
-}
+answers_ssh() { $HELIO_SSH "$1" true 2>/dev/null; }
+host_wait() { ask_until 60 answers_ssh "$1" || { cat "$base/$1/"*.log; echo "no sshd at $1"; return 1; }; } # NAME
 host_boot() { # NAME
 	if [ "$hosts_init" = systemd ]; then
 		systemd_boot "$1"
