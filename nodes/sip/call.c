@@ -183,7 +183,7 @@ int sip_call_adopt(struct sip_ua *ua, struct sip_call **ret, const struct sip_di
 	sip_call_contact(ua, d->transport, call->dlg.local_contact);
 	sip_call_link(call);
 	call->state = CALL_CONFIRMED;
-	sip_session_arm(call);
+	sip_session_adopted(call);
 	*ret = call;
 	return 0;
 }

@@ -201,6 +201,8 @@ uint16_t sip_session_negotiate(struct sip_call *call, const struct sip_msg *msg)
 /* Session-Expires (and Require) for our 2xx, or with we_ask for our request; "" without timer. */
 void sip_session_headers(const struct sip_call *call, bool we_ask, char headers[SIP_HEADERS_SIZE]);
 void sip_session_arm(struct sip_call *call);
+/* Taken up from another process: how much of the interval has passed is not known. */
+void sip_session_adopted(struct sip_call *call);
 /* A 2xx to a refresh of ours. */
 void sip_session_refreshed(struct sip_call *call, const struct sip_msg *resp);
 /* The refresh failed, but the dialog may live: try again before the end. */

@@ -128,6 +128,20 @@ void sip_session_arm(struct sip_call *call)
 		   call->dlg.refresher_is_us ? now + (uint64_t)s * 500000u : call->session_end_us);
 }
 
+void sip_session_adopted(struct sip_call *call)
+{
+	uint32_t s = call->dlg.session_expires_s;
+	sip_session_arm(call);
+	if (s == 0 || !call->dlg.refresher_is_us)
+		return;
+	/* Its node may have been about to ask, at half the interval. A far end that hears nothing
+	 * hangs up a third of it before the end (of 90 s, the shortest): 15 s later. Half of that;
+	 * by the tag, so that the calls of a node do not ask all at once. */
+	uint64_t within_us = (uint64_t)s * 1000000u / 12;
+	uint32_t spread = hash_joaat_str(call->dlg.local_tag) % 1000;
+	wait_until(call, mono_us() + within_us * spread / 1000);
+}
+
 void sip_session_refreshed(struct sip_call *call, const struct sip_msg *resp)
 {
 	struct sip_dialog *d = &call->dlg;

@@ -198,6 +198,11 @@ SCENARIOS = {
             has("m=audio 43996 RTP/AVP 8 101"), has("o=- [0-9]+ 2 IN IP4 127[0-9.]+")) +
     respond(body=sdp(PCMA_ONLY, 2)) + arrives("ACK") +
     arrives("BYE", has("135266306 BYE", "CSeq")) + respond(),
+    # Half the interval may be over already: the successor asks soon, not at half of it anew.
+    "handover_wait": call(TAG_OF_200, extra=[TIMER, "Session-Expires: 90;refresher=uas"]) +
+    arrives("INVITE", TAG_STILL, has(EPOCH_129 + " INVITE", "CSeq"),
+            has("90;refresher=uac", "Session-Expires"), timeout_ms=15000) +
+    respond(body=sdp(PCMA_ONLY, 2)) + arrives("ACK") + bye(2),
     # Loose routers keep their order; a strict one takes the Request-URI.
     "route_loose": call(extra=[
         "Record-Route: <sip:[local_ip]:[local_port];lr>, <sip:10.0.0.9;lr;x=1>"]) +

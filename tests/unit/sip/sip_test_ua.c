@@ -5,7 +5,7 @@
  *   late     180, 200 after 300 ms             bye      200, and BYE after the ACK
  *   ring     180 only (for CANCEL)             modify   200, re-INVITE after the ACK, then BYE
  *   handover 200; after the ACK the dialog is written to --dialog-out and the process ends at once,
- *            as if killed; another one takes it up with --adopt FILE --then bye|reinvite
+ *            as if killed; another one takes it up with --adopt FILE --then bye|reinvite|wait
  *   slow     nothing for a while (for 100 Trying), then 200
  *   else     404
  *
@@ -175,7 +175,7 @@ static void ended_h(struct sip_call *call, enum sip_end why, void *arg)
 	say("ended why=%s\n", names[why]);
 	call_drop(call);
 	if (self.adopt) {
-		self.status = 1;
+		self.status = why != SIP_END_BYE || strcmp(self.then, "wait") != 0;
 		re_cancel();
 	}
 }
@@ -226,6 +226,8 @@ static int adopt(void)
 	say("adopted cseq=%u\n", sip_call_dialog(call)->local_cseq);
 	if (!strcmp(self.then, "reinvite"))
 		err = sip_call_reinvite(call, RTP_PORT - 2);
+	else if (!strcmp(self.then, "wait"))
+		return 0; /* for the far end's BYE */
 	else
 		goodbye(call);
 	tmr_start(&adopt_tmr, 10, adopt_watch, NULL);
@@ -234,9 +236,10 @@ static int adopt(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sip_test_ua [--bind A] [--advertise A] [--port N] [--t1 MS]\n"
-			"  [--session-expires S] [--calls-max N] [--retry-after S] [--drain]\n"
-			"  [--dialog-out FILE] [--adopt FILE --then bye|reinvite] [--quiet]\n");
+	fprintf(stderr,
+		"usage: sip_test_ua [--bind A] [--advertise A] [--port N] [--t1 MS]\n"
+		"  [--session-expires S] [--calls-max N] [--retry-after S] [--drain]\n"
+		"  [--dialog-out FILE] [--adopt FILE --then bye|reinvite|wait] [--quiet]\n");
 	return 2;
 }
 
