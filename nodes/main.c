@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { FD_WANTED = 16384, LEGS_PER_CALL = 3, STOP_MS = 2000, STOP_POLL_MS = 20 };
+enum { FD_WANTED = 16384, LEGS_PER_CALL = 3 };
 
 static const char help[] =
     "helio-node - a site node of Heliograph: SIP in, queues, agents' sealed sessions, audio\n"
@@ -218,29 +218,10 @@ static void node_close(struct node *n)
 
 static struct node *stopping; /* whom a signal stops: a handler of libre's has no argument */
 
-/* Goodbyes are repeated until each far end has answered, or nobody does within STOP_MS. */
-static void stop_h(void *arg)
-{
-	struct node *n = arg;
-	if (!n->ua || !sip_ua_pending(n->ua) || mono_us() >= n->stop_by_us)
-		re_cancel();
-	else
-		tmr_start(&n->tmr_stop, STOP_POLL_MS, stop_h, n);
-}
-
 static void signal_h(int sig)
 {
-	struct node *n = stopping;
 	(void)sig;
-	if (n->stop_by_us) { /* a second Ctrl-C: at once */
-		re_cancel();
-		return;
-	}
-	log_info("node.stopping", "calls=%u", (unsigned)n->calls_n);
-	n->stop_by_us = mono_us() + STOP_MS * 1000ull;
-	node_drain(n, true);
-	calls_goodbye(n);
-	tmr_start(&n->tmr_stop, 0, stop_h, n);
+	node_stop(stopping);
 }
 
 static int run(struct live *live, const char *trace_path, uint32_t page_rate)

@@ -325,6 +325,14 @@ bool node_journal_is_up(const struct node *n);
 /* Calls that would not come back if this process died now. */
 uint32_t node_journal_unprotected(const struct node *n);
 
+/* Each write that the adopter's Redis can take is there. */
+bool node_journal_is_settled(const struct node *n);
+
+/* ---- stopping in order (node_stop.c) ---- */
+void node_stop(struct node *n);
+/* The neighbour has what it takes: goodbye to the others, and out. */
+void node_stop_left(struct node *n);
+
 int node_admin_open(struct node *n, char ret_why[256]);
 void node_admin_close(struct node *n);
 void node_drain(struct node *n, bool on);

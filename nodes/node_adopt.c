@@ -6,6 +6,8 @@
  *   claimed (compare-and-set in our Redis) ─► call_return(): its dialog, its age, a leg of ours,
  *        re-INVITE to the caller; one that the other took back itself is lost to us: good
  *
+ * One that stops in order asks for it (OWNER_ASK, leaving): nobody need fall silent first.
+ *
  * What was won is remembered for as long as the other's life could go on: if it only slept, it
  * asks.
  */
@@ -40,6 +42,8 @@ struct adoption {
 	enum adoption_state state;
 	uint32_t boot;   /* of the life that ended */
 	bool heard;      /* meanwhile: it is not dead */
+	bool asked;      /* it leaves, and asked for this: it may be heard */
+	uint32_t left;   /* that life has left, and knows what was taken; 0: none has */
 	bool gone;       /* NODE_GONE was said of this life */
 	bool incomplete; /* not all could be read: once more */
 	uint64_t silent_us, since_us, decided_us;
@@ -135,7 +139,7 @@ static void decide(struct adoption *a, const struct journal_load_result *res)
 		}
 		a->boot = res->beats[0].boot;
 	}
-	if (a->heard || !journal_silent(a, res)) {
+	if (!a->asked && (a->heard || !journal_silent(a, res))) {
 		log_info("adopt.not_dead", "node=%s heard=%d", a->of->name, a->heard);
 		list_flush(&a->found);
 		a->state = ADOPTION_NONE;
@@ -144,9 +148,9 @@ static void decide(struct adoption *a, const struct journal_load_result *res)
 	a->state = ADOPTION_CLAIMING;
 	a->won_now = 0;
 	if (!a->gone) {
-		log_warn("node.dead", "node=%s boot=%u silent_ms=%llu calls=%u", a->of->name,
-			 (unsigned)a->boot, (unsigned long long)(a->silent_us / 1000),
-			 (unsigned)res->entries);
+		log_warn(a->asked ? "node.leaves" : "node.dead",
+			 "node=%s boot=%u silent_ms=%llu calls=%u", a->of->name, (unsigned)a->boot,
+			 (unsigned long long)(a->silent_us / 1000), (unsigned)res->entries);
 		a->gone = true;
 		gone_tell(a);
 		node_neighbour_gone(a->n, a->of->addr, a->boot);
@@ -169,10 +173,12 @@ static void done_h(const struct journal_load_result *res, void *arg)
 	decide(arg, res);
 }
 
-void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us)
+static void try(struct adoption *a, uint32_t boot, uint64_t silent_us, bool asked)
 {
 	const struct journal_load_handlers h = {.entry_h = entry_h, .done_h = done_h, .arg = a};
 	struct node *n = a->n;
+	if (boot && boot == a->left)
+		return; /* there is no more to it */
 	if (!n->journal || n->loading || n->stop_by_us || a->state == ADOPTION_LOADING ||
 	    a->state == ADOPTION_CLAIMING ||
 	    (a->state == ADOPTION_DONE && (a->boot == boot || !boot) && a->gone) ||
@@ -182,12 +188,18 @@ void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us)
 		a->won_n = 0;
 	a->boot = boot;
 	a->heard = a->incomplete = false;
+	a->asked = asked;
 	a->silent_us = silent_us;
 	a->since_us = mono_us();
 	if (journal_load(n->journal, JOURNAL_OWN, a->of->name, LOAD_DEADLINE_MS, &h, a->since_us))
 		return; /* another one is being read: the next tick */
 	a->state = ADOPTION_LOADING;
 	node_journal_arm(n);
+}
+
+void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us)
+{
+	try(a, boot, silent_us, false);
 }
 
 void node_adoption_heard(struct adoption *a, uint32_t boot)
@@ -207,6 +219,8 @@ bool node_adoption_owes(const struct adoption *a, uint32_t boot)
 
 void node_adoption_asked(struct adoption *a, uint32_t boot, const OwnerAsk *ask)
 {
+	if (ask->leaving && !(a->gone && a->boot == boot))
+		try(a, boot, 0, true);
 	bool same = a->boot == boot;
 	uint32_t total = same ? a->won_n : 0, at = 0;
 	bool busy = same && (a->state == ADOPTION_LOADING || a->state == ADOPTION_CLAIMING);
@@ -224,7 +238,9 @@ void node_adoption_asked(struct adoption *a, uint32_t boot, const OwnerAsk *ask)
 	} while (at < total && !busy);
 	if (busy)
 		return;
-	if (same && a->gone)
+	if (same && a->gone && ask->leaving)
+		a->left = boot;
+	else if (same && a->gone)
 		log_warn("node.back", "node=%s lost=%u", a->of->name, (unsigned)total);
 	/* It knows now: it may die once more. What it lost stays known. */
 	a->gone = false;

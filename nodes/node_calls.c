@@ -391,7 +391,7 @@ static uint32_t admit_h(void *arg)
 /* Who may not speak does not listen either: the far end says it again. */
 static bool hold_h(void *arg)
 {
-	return node_neighbour_lapsed(arg);
+	return node_neighbour_lapsed(arg) && !node_neighbour_left(arg);
 }
 
 int calls_open(struct node *n)

@@ -378,6 +378,11 @@ bool node_journal_is_up(const struct node *n)
 	return n->journal && journal_is_up(n->journal, JOURNAL_OWN);
 }
 
+bool node_journal_is_settled(const struct node *n)
+{
+	return !n->journal || journal_is_settled(n->journal, JOURNAL_ADOPTER);
+}
+
 uint32_t node_journal_unprotected(const struct node *n)
 {
 	struct journal_counters k = {0};

@@ -45,6 +45,7 @@ struct neighbour {
 	uint64_t ask_serial, ask_due_us, told_us, adopter_silent_us;
 	uint32_t told_n;
 	uint64_t *told; /* LOST_MAX */
+	bool leaving, left;
 
 	struct watched *watched;
 	uint32_t watched_n;
@@ -155,6 +156,7 @@ static void ask(struct neighbour *nb, uint64_t now)
 	Envelope env = Envelope_init_zero;
 	env.which_body = Envelope_owner_ask_tag;
 	env.body.owner_ask.serial = ++nb->ask_serial;
+	env.body.owner_ask.leaving = nb->leaving;
 	nb->told_n = 0;
 	nb->ask_due_us = now + ASK_AGAIN_MS * 1000ull;
 	(void)node_mesh_send(nb->n, nb->adopter->addr, &env, NULL, 0);
@@ -211,9 +213,50 @@ static void let_go(struct neighbour *nb)
 	nb->n->time_held = false;
 }
 
+/* ---- a stop in order ---- */
+
+bool node_neighbour_leave(struct node *n)
+{
+	struct neighbour *nb = n->neighbour;
+	uint64_t now = mono_us();
+	if (!nb || !nb->adopter || !n->journal || node_neighbour_lapsed(n) ||
+	    beats_silent_us(&nb->beats, nb->adopter->addr, now) > ADOPTER_AWAY_MS * 1000ull)
+		return false;
+	nb->leaving = true;
+	nb->adopter_silent_us = nb->told_us = 0;
+	lease_end(&nb->lease, now);
+	media_lease(nb);
+	suspend(n, true);
+	ask(nb, now);
+	return true;
+}
+
+bool node_neighbour_left(const struct node *n)
+{
+	return n->neighbour && n->neighbour->left;
+}
+
+/* The agents' registers stay as they are, silent: who talks with them was told that this node is
+ * gone, and the pages come back elsewhere. */
+static void leave_answered(struct neighbour *nb, bool gone, uint64_t now)
+{
+	uint64_t for_us = now - nb->lease.lapsed_us;
+	if (gone) {
+		let_go(nb);
+		nb->left = true;
+		log_info("node.left", "to=%s calls=%u for_ms=%llu", nb->adopter->name,
+			 (unsigned)nb->told_n, (unsigned long long)(for_us / 1000));
+		desk_move_all(nb->n->desk);
+	} else {
+		lease_resume(&nb->lease, now);
+		resumed(nb, "the neighbour takes nothing", for_us);
+	}
+	node_stop_left(nb->n);
+}
+
 static void got_tell(struct neighbour *nb, const OwnerTell *tell, uint64_t now)
 {
-	if (!nb->lease.lapsed_us || tell->serial != nb->ask_serial)
+	if (!nb->lease.lapsed_us || nb->left || tell->serial != nb->ask_serial)
 		return;
 	nb->told_us = now;
 	if (tell->busy || tell->total > LOST_MAX)
@@ -222,6 +265,10 @@ static void got_tell(struct neighbour *nb, const OwnerTell *tell, uint64_t now)
 		nb->told[nb->told_n++] = tell->calls[i];
 	if (nb->told_n < tell->total)
 		return;
+	if (nb->leaving) {
+		leave_answered(nb, tell->gone, now);
+		return;
+	}
 	uint64_t for_us = now - nb->lease.lapsed_us;
 	lease_resume(&nb->lease, now);
 	let_go(nb);
@@ -237,6 +284,8 @@ static void lapsed_tick(struct neighbour *nb, uint64_t now)
 	if (!answers && lease_give_up(&nb->lease, nb->adopter_silent_us, now)) {
 		nb->told_n = 0;
 		resumed(nb, "the adopter does not answer", for_us);
+		if (nb->leaving)
+			node_stop_left(nb->n);
 		return;
 	}
 	if (now >= nb->ask_due_us)
@@ -275,7 +324,7 @@ static void tick_h(void *arg)
 	bool beat = now >= nb->beat_due_us;
 	tmr_start(&nb->tmr, TICK_MS, tick_h, nb);
 	(void)beats_look(&nb->beats, now);
-	if (lapsed)
+	if (lapsed && !nb->left)
 		lapsed_tick(nb, now);
 	if (beat) {
 		nb->beat_due_us = now + BEAT_MS * 1000ull;

@@ -25,6 +25,11 @@ int node_neighbour_open(struct node *n, char ret_why[256]);
 void node_neighbour_close(struct node *n);
 /* Nothing may be sent for calls, and nothing decided: another node may own them. */
 bool node_neighbour_lapsed(struct node *n);
+/* This node stops in order: not a word more for its calls, the neighbour is asked to take them at
+ * once. node_stop_left() is called when it has answered. False: nobody is there who could. */
+bool node_neighbour_leave(struct node *n);
+/* It has taken what it could. What is still here is ours to end. */
+bool node_neighbour_left(const struct node *n);
 /* Every message of the mesh, before anything else looks at it; true: it was for us alone. */
 bool node_neighbour_got(struct node *n, Envelope *env);
 

@@ -296,6 +296,20 @@ bool journal_is_up(const struct journal *j, enum journal_at at)
 	return true;
 }
 
+bool journal_is_settled(const struct journal *j, enum journal_at at)
+{
+	const struct entries *es = &j->entries;
+	for (uint32_t l = 0; l < JOURNAL_LINKS; l++) {
+		if (!(links_of(j, at) & 1u << l) || !j->store[l].present)
+			continue;
+		for (uint32_t i = 0; i < es->fresh; i++)
+			if (es->entry[i].state != ENTRY_FREE &&
+			    (es->entry[i].at[l].queued || es->entry[i].at[l].in_flight))
+				return false;
+	}
+	return true;
+}
+
 void journal_counters(const struct journal *j, struct journal_counters *ret)
 {
 	*ret = j->counters;

@@ -92,6 +92,9 @@ bool journal_is_protected(const struct journal *j, enum journal_kind kind, uint6
 const char *journal_trouble(struct journal *j, uint32_t i);
 bool journal_is_up(const struct journal *j, enum journal_at at);
 
+/* Nothing is queued for it or under way to it; also where it is not up. */
+bool journal_is_settled(const struct journal *j, enum journal_at at);
+
 struct journal_counters {
 	uint64_t puts, dels; /* asked for */
 	uint64_t acks;       /* puts acknowledged by the own Redis */

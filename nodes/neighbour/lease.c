@@ -28,6 +28,12 @@ bool lease_lapsed(struct lease *l, uint64_t now_us)
 	return l->lapsed_us != 0;
 }
 
+void lease_end(struct lease *l, uint64_t now_us)
+{
+	l->until_us = l->lapsed_us = now_us;
+	l->alone = !recently(l, now_us);
+}
+
 void lease_resume(struct lease *l, uint64_t now_us)
 {
 	l->lapsed_us = 0;

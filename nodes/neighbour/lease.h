@@ -39,6 +39,8 @@ void lease_answered(struct lease *l, uint64_t sent_us, bool adopter, bool indepe
 		    uint64_t now_us);
 /* True while nothing may be sent. */
 bool lease_lapsed(struct lease *l, uint64_t now_us);
+/* Given up before its time: this node stops in order. */
+void lease_end(struct lease *l, uint64_t now_us);
 /* a. is over: the adopter has told all. */
 void lease_resume(struct lease *l, uint64_t now_us);
 /* b. to d.; adopter_silent_us: as a witness that counts has said since the lapse, 0: none has.

@@ -97,6 +97,20 @@ static void two_machines_alone_choose_the_callers(void **state)
 	assert_false(lease_lapsed(&l, t + LEASE_ALONE_MS * MS));
 }
 
+static void given_up_in_order_it_is_over_at_once_and_can_come_back(void **state)
+{
+	struct lease l = {.after_us = 600000};
+	(void)state;
+	lease_answered(&l, 1000000, true, false, 1001000);
+	assert_false(lease_lapsed(&l, 1002000));
+	lease_end(&l, 1003000);
+	assert_true(lease_lapsed(&l, 1003000));
+	lease_answered(&l, 1003500, true, false, 1004000); /* no answer brings it back … */
+	assert_true(lease_lapsed(&l, 1004000));
+	lease_resume(&l, 1005000); /* … but that the neighbour takes nothing */
+	assert_false(lease_lapsed(&l, 1006000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +121,7 @@ int main(void)
 	    cmocka_unit_test(an_independent_witness_keeps_it_when_the_adopter_is_dead),
 	    cmocka_unit_test(nobody_answers_and_it_is_not_alone_so_it_stays_silent),
 	    cmocka_unit_test(two_machines_alone_choose_the_callers),
+	    cmocka_unit_test(given_up_in_order_it_is_over_at_once_and_can_come_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
