@@ -305,9 +305,13 @@ void node_wall_conf(struct node *n, const struct conf *fresh, struct wall_figure
 int node_config_signals(void);
 int node_config_open(struct node *n);
 void node_config_close(struct node *n);
+/* Need the customers of conf not be read? And reading them, on another thread, for the next
+ * node_route_read(). */
+bool node_route_ready(const struct node *n, const struct conf *conf);
+void node_route_prepare(struct node *n, const struct conf *conf);
 /* The directory of another configuration (NULL: it has none), and its use (takes it). */
 struct directory;
-int node_route_read(const struct node *n, const struct conf *fresh, struct directory **ret,
+int node_route_read(struct node *n, const struct conf *fresh, struct directory **ret,
 		    char ret_why[256]);
 void node_route_set(struct node *n, struct directory *directory);
 

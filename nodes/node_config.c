@@ -89,12 +89,14 @@ static int send_h(void *arg, uint16_t to, Envelope *env, const void *payload, si
 
 static bool ready_h(void *arg, const struct conf *conf)
 {
-	return node_sounds_ready(arg, conf);
+	return node_sounds_ready(arg, conf) && node_route_ready(arg, conf);
 }
 
 static void prepare_h(void *arg, const struct conf *conf, const atomic_bool *stop)
 {
 	node_sounds_prepare(arg, conf, stop);
+	if (!atomic_load(stop))
+		node_route_prepare(arg, conf);
 }
 
 /* An agent whose name others may still show keeps it, without a password, until a restart. */

@@ -16,8 +16,17 @@
 
 enum { SAY_MAX = 256 };
 
+/* What was read on another thread, for the configuration that is taken next. */
+struct prepared {
+	const struct conf *conf; /* NULL: nothing */
+	struct directory *directory;
+	int err;
+	char why[256];
+};
+
 struct node_route {
 	struct directory *directory;
+	struct prepared prepared;
 };
 
 int node_route_open(struct node *n, char ret_why[256])
@@ -40,22 +49,51 @@ int node_route_open(struct node *n, char ret_why[256])
 	return err;
 }
 
-int node_route_read(const struct node *n, const struct conf *fresh, struct directory **ret,
-		    char ret_why[256])
+static int read_one(const struct conf *conf, struct directory **ret, char ret_why[256])
 {
-	*ret = NULL;
-	if (!*fresh->directory_file)
-		return 0;
-	if (directory_fits(n->route->directory, fresh->directory_file, fresh)) {
-		*ret = directory_ref(n->route->directory);
-		return 0;
-	}
-	int err = directory_load(ret, fresh->directory_file, fresh, NULL);
+	int err = directory_load(ret, conf->directory_file, conf, NULL);
 	if (err)
-		snprintf(ret_why, 256, "%.200s: %s", fresh->directory_file,
+		snprintf(ret_why, 256, "%.200s: %s", conf->directory_file,
 			 err == EINVAL ? "helioctl config check says what is wrong"
 				       : strerror(err));
 	return err;
+}
+
+bool node_route_ready(const struct node *n, const struct conf *conf)
+{
+	return !*conf->directory_file ||
+	       directory_fits(n->route->directory, conf->directory_file, conf);
+}
+
+void node_route_prepare(struct node *n, const struct conf *conf)
+{
+	struct prepared p = {.conf = conf};
+	if (node_route_ready(n, conf))
+		return;
+	p.err = read_one(conf, &p.directory, p.why);
+	(void)directory_free(n->route->prepared.directory);
+	n->route->prepared = p;
+}
+
+int node_route_read(struct node *n, const struct conf *fresh, struct directory **ret,
+		    char ret_why[256])
+{
+	struct prepared p = n->route->prepared;
+	bool ready = node_route_ready(n, fresh);
+	n->route->prepared = (struct prepared){0};
+	*ret = NULL;
+	if (!ready && p.conf == fresh &&
+	    (p.err || directory_fits(p.directory, fresh->directory_file, fresh))) {
+		*ret = p.directory;
+		str_copy(ret_why, 256, p.why);
+		return p.err;
+	}
+	(void)directory_free(p.directory);
+	if (!ready) /* the file has changed since */
+		return read_one(fresh, ret, ret_why);
+	if (*fresh->directory_file)
+		*ret = directory_ref(n->route->directory);
+	return 0;
 }
 
 void node_route_set(struct node *n, struct directory *directory)
@@ -66,8 +104,10 @@ void node_route_set(struct node *n, struct directory *directory)
 
 void node_route_close(struct node *n)
 {
-	if (n->route)
-		n->route->directory = directory_free(n->route->directory);
+	if (n->route) {
+		(void)directory_free(n->route->directory);
+		(void)directory_free(n->route->prepared.directory);
+	}
 	free(n->route);
 	n->route = NULL;
 }

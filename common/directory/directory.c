@@ -84,12 +84,12 @@ uint64_t directory_number(const char *s)
 
 /* ---- one row ---- */
 
-static const struct conf *sorting; /* qsort() hands nothing on; loading is on one thread */
-
-static int by_login(const void *a, const void *b)
+static int by_login(const void *a, const void *b, void *arg)
 {
-	return strcmp(sorting->agents[*(const uint32_t *)a].name,
-		      sorting->agents[*(const uint32_t *)b].name);
+	const struct conf *conf = arg;
+
+	return strcmp(conf->agents[*(const uint32_t *)a].name,
+		      conf->agents[*(const uint32_t *)b].name);
 }
 
 /* The id, 0 for nobody. */
@@ -318,8 +318,7 @@ int directory_parse(struct directory **ret, const char *name, const char *text, 
 		l.d->refs = 1;
 		for (uint32_t i = 0; i < conf->agents_n; i++)
 			l.by_name[i] = i;
-		sorting = conf;
-		qsort(l.by_name, conf->agents_n, sizeof(*l.by_name), by_login);
+		qsort_r(l.by_name, conf->agents_n, sizeof(*l.by_name), by_login, (void *)conf);
 		err = rows_read(&l, text, len);
 		if (!err)
 			err = agents_note(&l);

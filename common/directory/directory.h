@@ -29,8 +29,8 @@ struct customer {
 	char language[6];
 };
 
-/* Reads it whole. EINVAL: problems, each a line on err_out (may be NULL) as FILE:LINE: …; at most a
- * hundred of them. Other errno: it cannot be read (told, too). */
+/* Reads it whole, on any thread. EINVAL: problems, each a line on err_out (may be NULL) as
+ * FILE:LINE: …; at most a hundred of them. Other errno: it cannot be read (told, too). */
 int directory_load(struct directory **ret, const char *path, const struct conf *conf,
 		   FILE *err_out);
 /* The same out of memory; name is for messages. */
@@ -40,9 +40,8 @@ int directory_parse(struct directory **ret, const char *name, const char *text, 
 struct directory *directory_ref(struct directory *d);
 /* Gives a reference back; the last one frees it. NULL-safe. */
 struct directory *directory_free(struct directory *d);
-/* Is d what reading path with conf would give: the same file, unchanged, and everybody who is named in
- * it still there? Then it need not be read: a million rows take half a second, in which a daemon's loop
- * serves nobody. */
+/* Is d what reading path with conf would give: the same file, unchanged, and everybody who is named
+ * in it still there? Then it need not be read: a million rows take half a second. */
 bool directory_fits(const struct directory *d, const char *path, const struct conf *conf);
 
 uint32_t directory_rows(const struct directory *d); /* 0 for NULL */
