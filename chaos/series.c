@@ -183,7 +183,7 @@ static void again_if_odd(struct series *s, struct state *st, uint32_t item, uint
 			 int *code)
 {
 	for (int k = 1; k <= AGAIN_MAX && *code == EXIT_INCONCLUSIVE && !run_stopped(); k++) {
-		char dir[LAB_PATH_SIZE], odd[LAB_PATH_SIZE + 8];
+		char dir[LAB_PATH_SIZE], odd[LAB_PATH_SIZE + 16];
 		run_dir(s, item, turn, dir);
 		snprintf(odd, sizeof(odd), "%s.odd%d", dir, k);
 		place_remove(odd);
@@ -235,7 +235,7 @@ static int card_make(const struct series *s)
 				continue;
 			}
 			for (int k = 1; k <= AGAIN_MAX; k++) {
-				char odd[LAB_PATH_SIZE + 8];
+				char odd[LAB_PATH_SIZE + 16];
 				snprintf(odd, sizeof(odd), "%s.odd%d", dir, k);
 				r[n].repeats += access(odd, F_OK) == 0;
 			}
