@@ -47,6 +47,8 @@ void place_build(char ret[17], const char *before);
 int place_before(const char *dir);
 /* NAME of a drill that is shipped, or the path of a file, as a path. ENOENT. */
 int place_drill(char ret_path[512], const char *name);
+/* What SIPp plays in a drill: caller.xml, stop.xml. ENOENT. */
+int place_sipp(char ret_dir[512]);
 /* A folder with a short name for a lab, made; /tmp/helio-lab-XXXXXX. errno. */
 int place_lab(char ret_dir[64]);
 /* Removes a folder and all below it. */

@@ -143,6 +143,8 @@ int cmd_plan(int argc, char **argv)
 	       e->talk_s > 0 ? "until the agent ends it" : "until the caller hangs up");
 	if (e->far)
 		printf("  %u of the callers are for agents of another site\n", e->far);
+	if (e->sipp)
+		printf("  %u of the callers are SIPp's\n", e->sipp);
 	if (e->again)
 		printf("  who has ended calls again\n");
 	putchar('\n');

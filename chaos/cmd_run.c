@@ -83,6 +83,11 @@ static int run(struct drill *d, const char *out)
 	static char path[PATH_MAX];
 	char journal[PATH_MAX + 32];
 	struct sigaction sa = {.sa_handler = on_signal};
+	const char *missing = d->e->sipp ? sipp_missing() : NULL;
+	if (missing) {
+		fprintf(stderr, "helio-chaos: %s\n", missing);
+		return EXIT_ABORTED;
+	}
 	int err = out_make(out, path);
 	if (err == EEXIST) {
 		fprintf(stderr, "helio-chaos: %s holds a run already; name another folder\n", out);

@@ -104,6 +104,17 @@ int place_drill(char ret_path[512], const char *name)
 	return ENOENT;
 }
 
+int place_sipp(char ret_dir[512])
+{
+	static const char *const below[] = {"../../../chaos/sipp", "../share/heliograph/sipp"};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(below); i++) {
+		snprintf(ret_dir, 512, "%.400s/%s", place_bin(), below[i]);
+		if (access(ret_dir, R_OK | X_OK) == 0)
+			return 0;
+	}
+	return ENOENT;
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	(void)st;

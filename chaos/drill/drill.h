@@ -4,6 +4,7 @@
  *   run.c     the phases, one after the other; pumps the others while it waits
  *   watch.c   asks every node and broker each second; a canary says when we were starved ourselves
  *   people.c  what callers and agents say (they write lines of JSON, which are followed)
+ *   sipp.c    callers that are not ours
  *   method.c  does one step: a fault, a probe, a wait, a process
  *   history.c the traces of all daemons, judged by the simulator's rules
  *   ledger.c  the books at the end: every caller has exactly one record
@@ -55,6 +56,7 @@ struct drill_daemon {
 
 struct drill_call {
 	uint32_t tail, index; /* who said so */
+	char number[24];      /* which it called from */
 	uint64_t started_us, answered_us, ended_us;
 	bool far;
 	uint16_t status;
@@ -68,6 +70,7 @@ struct drill_call {
 struct drill_tail {
 	char path[LAB_PATH_SIZE];
 	char node[LAB_NAME_SIZE]; /* whom these callers dialled; "" for agents */
+	bool foreign;             /* SIPp's */
 	int fd;
 	size_t n;
 	char buf[8192];
@@ -151,7 +154,20 @@ int people_far(struct drill *d);
 uint32_t people_across(const struct drill *d, int a, int b);
 void people_follow(struct drill *d);
 int people_stop_callers(struct drill *d);
+/* Starts a process in the world that writes what it does to the file `lines`. node: whom its
+ * callers dial, "" for agents. Takes argv. */
+int people_spawn(struct drill *d, const char *name, const char *node, const char *lines,
+		 json_t *argv);
 uint32_t people_live(const struct drill *d);
+
+/* The i-th of so many parts of n, as even as can be. */
+uint32_t people_part(uint32_t n, uint32_t i, uint32_t parts);
+
+/* sipp.c: the part of the load that is SIPp's, and its end. */
+int sipp_callers(struct drill *d);
+int sipp_stop(struct drill *d);
+/* Why it cannot be had here, and the remedy; NULL: it can. */
+const char *sipp_missing(void);
 
 /* method.c. 0, or an errno with why[256]. */
 int method_step(struct drill *d, const struct step *s, json_t **ret_value, char why[256]);

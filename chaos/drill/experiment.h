@@ -88,6 +88,7 @@ struct experiment {
 	/* extensions: heliograph */
 	uint32_t callers, agents;
 	uint32_t far;        /* of the callers: for agents of another site, whatever happens */
+	uint32_t sipp;       /* of the callers: dialled by SIPp */
 	bool again;          /* who has ended calls again: so many callers at any time */
 	double callers_rate; /* new calls per second and node */
 	double callers_hold_s;

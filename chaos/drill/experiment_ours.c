@@ -11,7 +11,7 @@
 static void load_parse(struct reader *r, const struct yaml_node *v)
 {
 	static const char *const words[] = {"callers", "agents", "rate",  "hold", "talk",
-					    "answer",  "far",    "again", NULL};
+					    "answer",  "far",    "again", "sipp", NULL};
 	struct experiment *e = r->e;
 	if (!reader_map(r, v, "load"))
 		return;
@@ -23,6 +23,8 @@ static void load_parse(struct reader *r, const struct yaml_node *v)
 			e->agents = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 2000);
 		else if (strcmp(reader_key(k), "far") == 0)
 			e->far = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 2000);
+		else if (strcmp(reader_key(k), "sipp") == 0)
+			e->sipp = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 500);
 		else if (strcmp(reader_key(k), "again") == 0)
 			e->again = reader_bool(r, k->next, reader_key(k));
 		else if (strcmp(reader_key(k), "rate") == 0)
@@ -34,6 +36,12 @@ static void load_parse(struct reader *r, const struct yaml_node *v)
 		else if (strcmp(reader_key(k), "answer") == 0)
 			e->answer_s = reader_number(r, k->next, reader_key(k), 0, 30);
 	}
+	if (e->far + e->sipp > e->callers)
+		reader_wrong(r, v, "load", NULL,
+			     "far and sipp are parts of callers: together at most %u", e->callers);
+	if (e->sipp && e->again)
+		reader_wrong(r, v, "load", NULL,
+			     "sipp's callers do not call again: one of sipp and again");
 }
 
 static void lab_parse(struct reader *r, const struct yaml_node *v)

@@ -99,8 +99,7 @@ static void caller_judge(struct drill *d, const struct drill_call *c, const json
 	char number[96];
 	if (!c->answered_us)
 		return;
-	snprintf(number, sizeof(number), "t%llu@%s", (unsigned long long)c->started_us,
-		 d->tail[c->tail].node);
+	snprintf(number, sizeof(number), "%s@%s", c->number, d->tail[c->tail].node);
 	const json_t *r = json_object_get(records, number);
 	json_int_t n = json_integer_value(json_object_get(r, "n"));
 	const char *outcome = r ? json_string_value(json_object_get(r, "outcome")) : "";

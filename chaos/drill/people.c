@@ -36,7 +36,8 @@ static void word(json_t *list, const char *fmt, ...)
 	json_array_append_new(list, json_string(text));
 }
 
-static int spawn(struct drill *d, const char *name, const char *node, json_t *argv)
+int people_spawn(struct drill *d, const char *name, const char *node, const char *lines,
+		 json_t *argv)
 {
 	if (d->tails_n == DRILL_TAILS_MAX) {
 		json_decref(argv);
@@ -49,9 +50,17 @@ static int spawn(struct drill *d, const char *name, const char *node, json_t *ar
 	json_decref(o);
 	struct drill_tail *t = &d->tail[d->tails_n++];
 	*t = (struct drill_tail){.fd = -1};
-	snprintf(t->path, sizeof(t->path), "%.400s/logs/%s.jsonl", d->out, name);
+	(void)str_copy(t->path, sizeof(t->path), lines);
 	(void)str_copy(t->node, sizeof(t->node), node);
 	return 0;
+}
+
+/* A program of ours: its lines are what it prints. */
+static int spawn(struct drill *d, const char *name, const char *node, json_t *argv)
+{
+	char lines[LAB_PATH_SIZE];
+	snprintf(lines, sizeof(lines), "%.400s/logs/%s.jsonl", d->out, name);
+	return people_spawn(d, name, node, lines, argv);
 }
 
 int people_agents(struct drill *d)
@@ -131,8 +140,7 @@ static int callers_at(struct drill *d, const char *queue, uint32_t m, uint32_t n
 	return spawn(d, name, lab_machine_name(m), a);
 }
 
-/* The i-th of so many parts of n, as even as can be. */
-static uint32_t part(uint32_t n, uint32_t i, uint32_t parts)
+uint32_t people_part(uint32_t n, uint32_t i, uint32_t parts)
 {
 	return n * (i + 1) / parts - n * i / parts;
 }
@@ -145,7 +153,7 @@ int people_callers(struct drill *d, uint32_t callers, double hold_s, const char 
 	if (only >= 0)
 		return callers_at(d, "support", (uint32_t)only, callers, hold_s, false);
 	for (uint32_t m = 0; m < LAB_MACHINES && !err; m++)
-		err = callers_at(d, "support", m, part(callers, m, LAB_MACHINES), hold_s,
+		err = callers_at(d, "support", m, people_part(callers, m, LAB_MACHINES), hold_s,
 				 d->e->again);
 	return err;
 }
@@ -154,13 +162,13 @@ int people_far(struct drill *d)
 {
 	int err = 0;
 	for (uint32_t m = 0; m < LAB_MACHINES; m++) {
-		uint32_t n = part(d->e->far, m, LAB_MACHINES), turn = 0;
+		uint32_t n = people_part(d->e->far, m, LAB_MACHINES), turn = 0;
 		for (uint32_t s = 0; s < LAB_SITES && !err; s++) {
 			char queue[LAB_NAME_SIZE];
 			if (s == lab_machine_site(m))
 				continue;
 			snprintf(queue, sizeof(queue), LAB_DESK_QUEUE "%s", lab_site_name(s));
-			err = callers_at(d, queue, m, part(n, turn++, LAB_SITES - 1),
+			err = callers_at(d, queue, m, people_part(n, turn++, LAB_SITES - 1),
 					 d->e->callers_hold_s, d->e->again);
 		}
 	}
@@ -175,7 +183,7 @@ uint32_t people_live(const struct drill *d)
 int people_stop_callers(struct drill *d)
 {
 	for (uint32_t i = 0; i < d->tails_n; i++) {
-		if (!d->tail[i].node[0])
+		if (!d->tail[i].node[0] || d->tail[i].foreign)
 			continue;
 		char name[LAB_NAME_SIZE];
 		const char *slash = strrchr(d->tail[i].path, '/');
@@ -184,7 +192,7 @@ int people_stop_callers(struct drill *d)
 		json_decref(lab_client_ask(d->lab, json_pack("{ss ss si}", "do", "signal", "name",
 							     name, "signal", SIGINT)));
 	}
-	return 0;
+	return sipp_stop(d);
 }
 
 /* ---- what they say
@@ -195,15 +203,31 @@ static uint64_t micro(const json_t *o, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
-static struct drill_call *call_of(struct drill *d, uint32_t tail, uint32_t index)
+/* SIPp's clock is not ours: what it says has just happened. */
+static uint64_t when(const json_t *o)
 {
+	uint64_t us = micro(o, "mono_us");
+	return us ? us : mono_us();
+}
+
+static struct drill_call *call_of(struct drill *d, uint32_t tail, const json_t *o)
+{
+	uint32_t index = (uint32_t)micro(o, "call");
 	for (uint32_t i = d->calls_n; i-- > 0;)
 		if (d->call[i].tail == tail && d->call[i].index == index)
 			return &d->call[i];
 	if (d->calls_n == DRILL_CALLS_MAX)
 		return NULL;
 	struct drill_call *c = &d->call[d->calls_n++];
-	*c = (struct drill_call){.tail = tail, .index = index};
+	*c =
+	    (struct drill_call){.tail = tail, .index = index, .started_us = micro(o, "started_us")};
+	const char *number = json_string_value(json_object_get(o, "number"));
+	if (number)
+		(void)str_copy(c->number, sizeof(c->number), number);
+	else
+		snprintf(c->number, sizeof(c->number), "t%llu", (unsigned long long)c->started_us);
+	if (!c->started_us)
+		c->started_us = when(o);
 	return c;
 }
 
@@ -232,7 +256,7 @@ uint32_t people_across(const struct drill *d, int a, int b)
 	return n;
 }
 
-static void gap_note(struct drill *d, struct drill_call *c, const json_t *o, const char *number)
+static void gap_note(struct drill *d, struct drill_call *c, const json_t *o)
 {
 	uint32_t ms = (uint32_t)micro(o, "gap_ms");
 	bool lasting = json_is_true(json_object_get(o, "lasting"));
@@ -250,17 +274,17 @@ static void gap_note(struct drill *d, struct drill_call *c, const json_t *o, con
 		c->gap_began_us = micro(o, "gap_began_us");
 	}
 	journal_put(d->journal, "gap", micro(o, "mono_us"),
-		    json_pack("{ss si sI sb sb}", "number", number, "ms", (int)ms, "began_us",
+		    json_pack("{ss si sI sb sb}", "number", c->number, "ms", (int)ms, "began_us",
 			      (json_int_t)micro(o, "gap_began_us"), "lasting", lasting, "far",
 			      far));
 }
 
-static void call_over(struct drill *d, struct drill_call *c, const json_t *o, const char *number)
+static void call_over(struct drill *d, struct drill_call *c, const json_t *o)
 {
 	const char *by = json_string_value(json_object_get(o, "by"));
 	if (c->ended_us)
 		return;
-	c->ended_us = micro(o, "mono_us");
+	c->ended_us = when(o);
 	c->far = by && strcmp(by, "far") == 0;
 	c->status = (uint16_t)micro(o, "status");
 	if (micro(o, "gap_ms") > c->gap_ms) {
@@ -274,7 +298,7 @@ static void call_over(struct drill *d, struct drill_call *c, const json_t *o, co
 		d->refused++;
 	}
 	journal_put(d->journal, "call", c->ended_us,
-		    json_pack("{ss ss sb ss si sI sI sI si sI}", "number", number, "to",
+		    json_pack("{ss ss sb ss si sI sI sI si sI}", "number", c->number, "to",
 			      d->tail[c->tail].node, "answered", c->answered_us != 0, "by",
 			      c->far ? "far" : "us", "status", (int)c->status, "started_us",
 			      (json_int_t)c->started_us, "answered_us", (json_int_t)c->answered_us,
@@ -284,7 +308,6 @@ static void call_over(struct drill *d, struct drill_call *c, const json_t *o, co
 
 static void caller_says(struct drill *d, uint32_t tail, const char *what, const json_t *o)
 {
-	char number[32];
 	if (!json_object_get(o, "call"))
 		return;
 	if (strcmp(what, "late") == 0) { /* starved: its silences are not the cluster's */
@@ -292,18 +315,16 @@ static void caller_says(struct drill *d, uint32_t tail, const char *what, const 
 		d->lag_ms = ms > d->lag_ms ? ms : d->lag_ms;
 		return;
 	}
-	struct drill_call *c = call_of(d, tail, (uint32_t)micro(o, "call"));
+	struct drill_call *c = call_of(d, tail, o);
 	if (!c)
 		return;
-	c->started_us = micro(o, "started_us");
-	snprintf(number, sizeof(number), "t%llu", (unsigned long long)c->started_us);
 	if (strcmp(what, "answered") == 0) {
-		c->answered_us = micro(o, "mono_us");
+		c->answered_us = when(o);
 		d->answered++;
 	} else if (strcmp(what, "gap") == 0) {
-		gap_note(d, c, o, number);
+		gap_note(d, c, o);
 	} else if (strcmp(what, "ended") == 0) {
-		call_over(d, c, o, number);
+		call_over(d, c, o);
 	}
 }
 
@@ -325,11 +346,10 @@ static void agent_link(struct drill *d, uint32_t i, bool away, uint64_t at, json
 /* "t123" of the caller and oslo1-2f-91 of the call: number and node, as in the ledger. */
 static uint32_t call_find(const struct drill *d, const char *number, const char *call)
 {
-	uint64_t started = number && *number == 't' ? strtoull(number + 1, NULL, 10) : 0;
-	for (uint32_t i = d->calls_n; started && call && i-- > 0;) {
+	for (uint32_t i = d->calls_n; number && call && i-- > 0;) {
 		const char *node = d->tail[d->call[i].tail].node;
 		size_t n = strlen(node);
-		if (d->call[i].started_us == started && strncmp(call, node, n) == 0 &&
+		if (strcmp(d->call[i].number, number) == 0 && strncmp(call, node, n) == 0 &&
 		    call[n] == '-')
 			return i + 1;
 	}

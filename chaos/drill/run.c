@@ -172,15 +172,15 @@ static void run_put(struct drill *d)
 	journal_put(
 	    d->journal, "run", 0,
 	    json_pack(
-		"{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si sb sf sf ss} so so ss ss sb}",
+		"{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si si sb sf sf ss} so so ss ss sb}",
 		"title", d->e->title, "file", d->file, "description", d->e->description, "seed",
 		(json_int_t)d->seed, "version", HELIO_VERSION, "date", date, "wall_ms",
 		(json_int_t)wall_ms(), "machine", "kernel", u.release, "cpu", cpu, "cpus",
 		get_nprocs(), "memory_mb", (json_int_t)(si.totalram * si.mem_unit >> 20), "load",
 		"callers", (int)d->e->callers, "agents", (int)d->e->agents, "far", (int)d->e->far,
-		"again", d->e->again, "talk_s", d->e->talk_s, "hold_s", d->e->callers_hold_s, "wan",
-		d->e->wan, "sites", sites, "machines", machines, "lab_dir", d->lab_dir, "build",
-		build, "before", d->before != NULL));
+		"sipp", (int)d->e->sipp, "again", d->e->again, "talk_s", d->e->talk_s, "hold_s",
+		d->e->callers_hold_s, "wan", d->e->wan, "sites", sites, "machines", machines,
+		"lab_dir", d->lab_dir, "build", build, "before", d->before != NULL));
 }
 
 /* ---- the phases
@@ -226,7 +226,9 @@ static int load_up(struct drill *d)
 			    drill_metric(d, "far_talks", NULL, NULL), d->e->far);
 		return ETIMEDOUT;
 	}
-	err = people_callers(d, d->e->callers - d->e->far, d->e->callers_hold_s, NULL);
+	err = people_callers(d, d->e->callers - d->e->far - d->e->sipp, d->e->callers_hold_s, NULL);
+	if (!err)
+		err = sipp_callers(d);
 	if (err || !wait_metric(d, "callers_live", d->e->callers, d->e->callers, CALLERS_MS)) {
 		drill_judge(d, INCONCLUSIVE, "only %g of %u callers were answered",
 			    drill_metric(d, "callers_live", NULL, NULL), d->e->callers);

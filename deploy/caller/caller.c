@@ -9,7 +9,7 @@
 
 enum {
 	RATE_ALL_AT_ONCE = 50, /* calls per second when no rate is given */
-	GOODBYE_MS = 2000,     /* for the answers to our last BYEs */
+	GOODBYE_MS = 10000,    /* for the answers to our last BYEs: a busy node may take its time */
 };
 
 static struct caller *running; /* caller_run() is not for two at a time: re_main() is not either */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,25 @@ static void json_is_read_as_well(void **state)
 	assert_int_equal(e->method_n, 1);
 	experiment_free(e);
 	free(out);
+}
+
+static void parts_of_the_callers_are_no_more_than_all(void **state)
+{
+#define LOAD(what) HEAD "method: []\nextensions: [{name: heliograph, load: {" what "}}]\n"
+	struct experiment *e = NULL;
+	char *out = NULL;
+	(void)state;
+	assert_int_equal(parse(&e, LOAD("callers: 30, far: 20, sipp: 10"), NULL, &out), 0);
+	assert_int_equal(e->sipp, 10);
+	e = experiment_free(e);
+	free(out);
+	assert_int_equal(parse(&e, LOAD("callers: 30, far: 20, sipp: 11"), NULL, &out), EINVAL);
+	assert_non_null(strstr(out, "together at most 30"));
+	free(out);
+	assert_int_equal(parse(&e, LOAD("callers: 30, sipp: 1, again: true"), NULL, &out), EINVAL);
+	assert_non_null(strstr(out, "one of sipp and again"));
+	free(out);
+#undef LOAD
 }
 
 static void words_of_a_process_are_a_text_or_a_list(void **state)
@@ -180,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_experiment_says_all_it_says),
 	    cmocka_unit_test(json_is_read_as_well),
+	    cmocka_unit_test(parts_of_the_callers_are_no_more_than_all),
 	    cmocka_unit_test(words_of_a_process_are_a_text_or_a_list),
 	    cmocka_unit_test(the_command_line_may_change_what_is_configured_and_nothing_else),
 	    cmocka_unit_test(what_is_wrong_is_said_with_its_place),
