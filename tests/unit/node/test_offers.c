@@ -50,7 +50,7 @@ static void node_start(struct node *n, uint16_t port)
 	assert_int_equal(hash_alloc(&n->offers, 16), 0);
 }
 
-static void node_stop(struct node *n)
+static void media_down(struct node *n)
 {
 	hash_flush(n->offers);
 	mem_deref(n->offers);
@@ -70,8 +70,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	node_stop(&owner);
-	node_stop(&agent);
+	media_down(&owner);
+	media_down(&agent);
 	return 0;
 }
 
