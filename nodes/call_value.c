@@ -166,10 +166,13 @@ static void get_wants(struct reader f, struct acd_want ret[static ACD_WANTS_MAX]
 {
 	struct acd_want want[ACD_WANTS_MAX] = {0};
 	for (size_t i = 0; i < ACD_WANTS_MAX && f.n < f.len; i++) {
-		want[i].agent.v = get_u64(&f);
-		want[i].for_ms = (uint32_t)get_number(&f, 4);
-		want[i].pref = (uint8_t)get_number(&f, 1);
-		want[i].site = (uint8_t)get_number(&f, 1);
+		struct acd_want w = {.agent = {get_u64(&f)}};
+		w.for_ms = (uint32_t)get_number(&f, 4);
+		w.pref = (uint8_t)get_number(&f, 1);
+		w.site = (uint8_t)get_number(&f, 1);
+		if (w.for_ms == 0)
+			break; /* the end, as the core reads them */
+		want[i] = w;
 	}
 	if (!f.bad && acd_wants_ok(want))
 		memcpy(ret, want, sizeof(want));

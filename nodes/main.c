@@ -64,8 +64,10 @@ static void media_h(const struct media_event *ev, void *arg)
 	node_metrics_media(n, ev);
 	if (n->desk && desk_media(n->desk, ev))
 		return;
-	if (ev->type == MEDIA_EV_FAILED)
+	if (ev->type == MEDIA_EV_FAILED) {
 		log_warn("media.failed", "leg=%u why=%s", (unsigned)ev->leg.v, log_quote(ev->why));
+		(void)node_leg_failed(n, ev->leg);
+	}
 }
 
 static int media_open(struct node *n, const char *state, char why[256])

@@ -136,6 +136,9 @@ void node_silence_open(struct node *n);
 void node_silence_close(struct node *n);
 /* Once a second. True: for too long, it is to be ended. */
 bool node_silence_seen(struct node *n, struct node_silence *s, bool silent);
+/* A leg cannot be: the kernel does not watch its socket, its keys do not fit. Its call ends, or its
+ * offer. False: no call's and no trunk's. */
+bool node_leg_failed(struct node *n, struct media_leg leg);
 /* What it belongs to is gone. */
 void node_silence_forget(struct node *n, struct node_silence *s);
 
@@ -243,6 +246,8 @@ struct offer {
 	struct media_trunk next;
 	char caller[48], caller_name[64];
 	uint8_t task; /* enum task_kind: work without a caller on the line, and without audio */
+	struct node *n;
+	struct node_silence silence;
 };
 struct offer *offer_find(const struct node *n, uint64_t id, enum offer_side side);
 void offer_drop(struct node *n, uint64_t id, enum offer_side side);

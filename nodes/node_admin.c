@@ -170,9 +170,11 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 			masked(caller, c->caller);
 		else if (t)
 			masked(caller, t->caller);
+		const struct offer *o =
+		    c && c->bridged_offer ? offer_find(n, c->bridged_offer, OFFER_OWNER) : NULL;
 		json_array_append_new(
 		    list,
-		    json_pack("{ss ss ss sI ss ss ss* ss ss sI}", "call",
+		    json_pack("{ss ss ss sI ss ss ss* ss ss sI sI}", "call",
 			      conf_id_format(n->conf, id, v.call.v), "queue", q ? q->name : "?",
 			      "state", acd_call_state_name(v.state), "age_ms",
 			      (json_int_t)(v.age_us / 1000), "agent", a ? a->name : "",
@@ -181,9 +183,12 @@ static json_t *cmd_calls(struct node *n, const json_t *req)
 			      : c && c->codec == SIP_PCMA ? "pcma"
 							  : "pcmu",
 			      "node", n->self->name, "silent_ms",
-			      (json_int_t)(c && c->silence.flagged ? c->silence.s * 1000ll : 0)));
+			      (json_int_t)(c && c->silence.flagged ? c->silence.s * 1000ll : 0),
+			      "agent_silent_ms",
+			      (json_int_t)(o && o->silence.flagged ? o->silence.s * 1000ll : 0)));
 	}
-	return json_pack("{sb so}", "ok", 1, "calls", list);
+	return json_pack("{sb so so*}", "ok", 1, "calls", list, "agents_silent",
+			 desk_silent_json(n->desk));
 }
 
 static json_t *cmd_records(struct node *n, const json_t *req)

@@ -40,6 +40,7 @@ static void offer_destroy(void *arg)
 {
 	struct offer *o = arg;
 	hash_unlink(&o->he);
+	node_silence_forget(o->n, &o->silence);
 	memset(o->local.key, 0, sizeof(o->local.key));
 	memset(o->remote.key, 0, sizeof(o->remote.key));
 	memset(o->next.key, 0, sizeof(o->next.key));
@@ -51,6 +52,7 @@ static struct offer *offer_make(struct node *n, const struct acd_msg *msg, uint1
 	struct offer *o = mem_zalloc(sizeof(*o), offer_destroy);
 	if (!o)
 		return NULL;
+	o->n = n;
 	o->id = msg->offer.v;
 	o->side = side;
 	o->call = msg->call.v;

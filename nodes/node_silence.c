@@ -10,6 +10,9 @@
  *
  * A caller's leg that is silent ends the call. An agent's (WebRTC) leg that is silent while talking
  * gives the call back: the caller goes to the next agent with the old age, the agent is not ready.
+ * The trunk between two nodes is watched by both, for KEEP goes another way than its packets: who
+ * hears nothing of it gives the call back.
+ *
  * Counted in seconds that this node was awake and saw nothing, so that who slept judges nobody.
  */
 #include "nodes/node.h"
@@ -20,6 +23,8 @@ enum {
 	TICK_MS = 1000,
 	/* What a media thread heard is told 0.2 s later (media_leg_silent_us()). */
 	SEEN_US = TICK_MS * 1000 + 300000,
+	/* Without a sound each node still reports every 2.5 s; a line may lose one. */
+	TRUNK_SEEN_US = 6000000,
 };
 
 static uint32_t limit_s(uint32_t ms)
@@ -71,6 +76,66 @@ static bool call_look(struct le *le, void *arg)
 	return false;
 }
 
+/* Its call at the owner goes to another agent; at the agent's node the owner is told to do that. */
+static void trunk_failed(struct node *n, const struct offer *o)
+{
+	struct acd_event ev = {.type = ACD_EV_MEDIA_FAILED, .offer = {o->id}};
+	if (o->side == OFFER_OWNER)
+		ev.call.v = o->call;
+	(void)node_event(n, &ev);
+}
+
+/* True: one has ended, and others perhaps with it; the rest is looked at in a second. */
+static bool trunk_look(struct le *le, void *arg)
+{
+	struct node *n = arg;
+	struct offer *o = le->data;
+	const struct conf_daemon *peer = conf_daemon_by_addr(n->conf, o->peer);
+	char call[ID_STR_SIZE];
+	bool was = o->silence.flagged;
+	uint64_t us = 0;
+	if (!o->have_leg || !o->have_remote)
+		return false;
+	bool silent = !media_leg_silent_us(n->media, o->leg, &us) && us > TRUNK_SEEN_US;
+	bool end = node_silence_seen(n, &o->silence, silent);
+	conf_id_format(n->conf, call, o->call);
+	if (o->silence.flagged && !was)
+		log_warn("call.silent", "call=%s for_s=%u side=trunk peer=%s", call, o->silence.s,
+			 peer ? peer->name : "?");
+	else if (was && !o->silence.flagged)
+		log_info("call.heard_again", "call=%s side=trunk", call);
+	if (end) {
+		log_warn("call.silent_end", "call=%s for_s=%u side=trunk peer=%s", call,
+			 o->silence.s, peer ? peer->name : "?");
+		trunk_failed(n, o);
+	}
+	return end;
+}
+
+static bool call_has_leg(struct le *le, void *arg)
+{
+	const struct call *c = le->data;
+	return c->leg.v == *(const uint32_t *)arg && !c->over;
+}
+
+static bool offer_has_leg(struct le *le, void *arg)
+{
+	const struct offer *o = le->data;
+	return o->have_leg && o->leg.v == *(const uint32_t *)arg;
+}
+
+bool node_leg_failed(struct node *n, struct media_leg leg)
+{
+	struct call *c = list_ledata(hash_apply(n->calls, call_has_leg, &leg.v));
+	const struct offer *o =
+	    c ? NULL : list_ledata(hash_apply(n->offers, offer_has_leg, &leg.v));
+	if (c)
+		calls_end(n, c, ACD_CAUSE_MEDIA_FAILED);
+	else if (o)
+		trunk_failed(n, o);
+	return c || o;
+}
+
 static void tick_h(void *arg)
 {
 	struct node *n = arg;
@@ -78,6 +143,7 @@ static void tick_h(void *arg)
 	if (node_neighbour_lapsed(n))
 		return;
 	(void)hash_apply(n->calls, call_look, n);
+	(void)hash_apply(n->offers, trunk_look, n);
 	desk_silence(n->desk);
 }
 

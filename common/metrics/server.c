@@ -129,6 +129,7 @@ static void collect_own(struct metrics_server *s, struct metrics_out *o)
 	metrics_micro(o, METRIC_UPTIME, mono_us() - c->started_us);
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(levels); i++)
 		metrics_put1(o, METRIC_LOG_EVENTS, log_count((enum log_level)i), levels[i]);
+	metrics_put(o, METRIC_LOG_DROPPED, log_dropped());
 	metrics_process(o);
 	for (size_t i = 0; i < CODES; i++) {
 		snprintf(text, sizeof(text), "%u", codes[i]);

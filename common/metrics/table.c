@@ -30,6 +30,7 @@ static const struct metrics_row table[] = {
 	[METRIC_HEALTHY] = {"healthy", G, ALL, {NULL}, "1 while /healthz answers 200.", NULL},
 	[METRIC_UPTIME] = {"uptime_seconds", G, ALL, {NULL}, "Since this process started.", NULL},
 	[METRIC_LOG_EVENTS] = {"log_events_total", C, ALL, {"level"}, "Lines written to the log.", NULL},
+	[METRIC_LOG_DROPPED] = {"log_dropped_total", C, ALL, {NULL}, "Lines that standard error did not take, because nobody read it; helioctl events has the last thousand all the same.", NULL},
 	[METRIC_PROCESS_RESIDENT] = {"process_resident_memory_bytes", G, ALL, {NULL}, "Memory in use.", NULL},
 	[METRIC_PROCESS_CPU] = {"process_cpu_seconds_total", C, ALL, {NULL}, "Processor time, all threads.", NULL},
 	[METRIC_PROCESS_FDS] = {"process_open_fds", G, ALL, {NULL}, "Open file descriptors; on kernels before 6.2 up to 10 s old.", NULL},

@@ -296,9 +296,14 @@ static void calls_table(struct ctl *ctl, const json_t *list)
 		table_cell(t, STYLE_NONE, "%s", json_text(o, "queue"));
 		long long silent_ms = json_number(o, "silent_ms");
 
+		long long agent_ms = json_number(o, "agent_silent_ms");
+
 		if (silent_ms)
 			table_cell(t, STYLE_BAD, "%s, silent %s", state,
 				   duration_text(age, silent_ms));
+		else if (agent_ms)
+			table_cell(t, STYLE_BAD, "%s, agent silent %s", state,
+				   duration_text(age, agent_ms));
 		else
 			table_cell(t, s, "%s", state);
 		table_cell(t, STYLE_NONE, "%s", duration_text(age, json_number(o, "age_ms")));
@@ -313,12 +318,27 @@ static void calls_table(struct ctl *ctl, const json_t *list)
 		nothing(ctl, "no calls");
 }
 
+/* Whether an agent's browser is heard, the agent's node knows; the call may be another's. */
+static void agents_silent_note(const json_t *calls, const json_t *silent)
+{
+	size_t n, k;
+	json_t *c, *s;
+
+	json_array_foreach(calls, n, c) json_array_foreach(
+	    silent, k, s) if (!strcmp(json_text(c, "call"), json_text(s, "call")) &&
+			      json_number(s, "silent_ms") > json_number(c, "agent_silent_ms"))
+	    json_object_set(c, "agent_silent_ms", json_object_get(s, "silent_ms"));
+}
+
 static int calls_once(struct ctl *ctl)
 {
 	struct answers as;
 	int code = ask(ctl, ASK_NODES, NULL, "calls", NULL, &as);
 	json_t *list = sorted(gather(&as, "calls"), by_age);
+	json_t *agents_silent = gather(&as, "agents_silent");
 
+	agents_silent_note(list, agents_silent);
+	json_decref(agents_silent);
 	if (ctl->json) {
 		answers_json_print(ctl, &as, "calls", list);
 	} else {

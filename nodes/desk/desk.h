@@ -79,6 +79,8 @@ uint32_t desk_to_move(const struct desk *desk);
 /* Once a second: talks whose browser is silent are flagged, and released in the end. */
 void desk_silence(struct desk *d);
 void desk_move_all(struct desk *desk);
+/* [{call, silent_ms}]: talks whose browser has fallen silent here. NULL: no memory. */
+json_t *desk_silent_json(const struct desk *desk);
 
 /* At which site the agent is signed in, as far as is known; 0: nowhere. */
 uint8_t desk_signed_in_at(const struct desk *desk, const struct conf_agent *agent);

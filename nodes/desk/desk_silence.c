@@ -32,6 +32,26 @@ static bool look(struct le *le, void *arg)
 	return false;
 }
 
+static bool silent_put(struct le *le, void *arg)
+{
+	const struct session *s = le->data;
+	char call[ID_STR_SIZE];
+	if (s->talking && s->silence.flagged)
+		json_array_append_new(arg,
+				      json_pack("{ss sI}", "call",
+						conf_id_format(s->desk->n->conf, call, s->call),
+						"silent_ms", (json_int_t)s->silence.s * 1000));
+	return false;
+}
+
+json_t *desk_silent_json(const struct desk *d)
+{
+	json_t *list = json_array();
+	if (list)
+		(void)hash_apply(d->sessions, silent_put, list);
+	return list;
+}
+
 void desk_silence(struct desk *d)
 {
 	(void)hash_apply(d->sessions, look, d->n);

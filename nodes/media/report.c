@@ -56,8 +56,9 @@ void report_sweep(struct thread *t, struct leg *leg)
 	if (!leg->has_remote || t->now_us < leg->report_us)
 		return;
 	leg->report_us = t->now_us + REPORT_US;
-	if (!leg->in.started && leg->count.tx_packets == leg->reported_tx)
-		return; /* nothing to say */
+	/* Nothing to say; between nodes an empty one is said all the same: the trunk is alive. */
+	if (leg->kind != LEG_TRUNK && !leg->in.started && leg->count.tx_packets == leg->reported_tx)
+		return;
 	fill(t, leg, &r);
 	size_t len = rtcp_write(t->tx, &r);
 	if (leg->guard && guard_protect_rtcp(leg->guard, t->tx, &len))

@@ -1,6 +1,9 @@
-/* What travels beside GRANT, RINGING and COMMIT between two nodes, with real media legs. */
+/* What travels beside GRANT, RINGING and COMMIT between two nodes, with real media legs; and what
+ * becomes of an offer whose trunk fails or falls silent (node_silence.c). */
 #include "nodes/node.h"
+#include "nodes/node_neighbour.h"
 #include "nodes/node_tasks.h"
+#include "nodes/desk/desk.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -28,13 +31,47 @@ int node_tasks_grant(const struct node *n, uint64_t call, Acd *pb)
 	return ENOENT;
 }
 
+bool node_neighbour_lapsed(struct node *n)
+{
+	(void)n;
+	return false;
+}
+
+void desk_silence(struct desk *d)
+{
+	(void)d;
+}
+
+/* What the core and the call hear of it. */
+static struct acd_event heard;
+static const struct call *ended;
+static enum acd_cause ended_by;
+
+enum acd_verdict node_event(struct node *n, struct acd_event *ev)
+{
+	(void)n;
+	heard = *ev;
+	re_cancel();
+	return ACD_OK;
+}
+
+void calls_end(struct node *n, struct call *c, enum acd_cause cause)
+{
+	(void)n;
+	ended = c;
+	ended_by = cause;
+}
+
 static void no_event(const struct media_event *ev, void *arg)
 {
 	(void)ev;
 	(void)arg;
 }
 
-static void node_start(struct node *n, uint16_t port)
+/* The shortest: a tick each. */
+static const struct conf silence_conf = {.media_silent_flag_ms = 1000, .media_silent_end_ms = 2000};
+
+static void media_up(struct node *n, uint16_t port)
 {
 	const struct media_conf conf = {.bind = "127.0.0.1",
 					.advertise = "127.0.0.1",
@@ -45,15 +82,22 @@ static void node_start(struct node *n, uint16_t port)
 					.silent_ms = 7000};
 	char why[256] = "";
 	memset(n, 0, sizeof(*n));
+	n->conf = &silence_conf;
 	if (media_start(&n->media, &conf, no_event, NULL, why))
 		fail_msg("%s", why);
 	assert_int_equal(hash_alloc(&n->offers, 16), 0);
+	assert_int_equal(hash_alloc(&n->calls, 16), 0);
+	node_silence_open(n);
+	heard = (struct acd_event){0};
+	ended = NULL;
 }
 
 static void media_down(struct node *n)
 {
+	node_silence_close(n);
 	hash_flush(n->offers);
 	mem_deref(n->offers);
+	mem_deref(n->calls);
 	media_stop(n->media);
 }
 
@@ -62,8 +106,8 @@ static struct node owner, agent;
 static int setup(void **state)
 {
 	(void)state;
-	node_start(&owner, 44800);
-	node_start(&agent, 44840);
+	media_up(&owner, 44800);
+	media_up(&agent, 44840);
 	return 0;
 }
 
@@ -135,12 +179,76 @@ static void a_stranger_sets_nothing(void **state)
 	assert_false(offer_find(&owner, OFFER, OFFER_OWNER)->have_remote);
 }
 
+static void a_trunk_that_cannot_be_ends_its_offer_and_a_leg_its_call(void **state)
+{
+	struct le le = {0};
+	(void)state;
+	pass(ACD_MSG_GRANT, false);
+	pass(ACD_MSG_RINGING, false);
+	assert_true(node_leg_failed(&owner, offer_find(&owner, OFFER, OFFER_OWNER)->leg));
+	assert_int_equal(heard.type, ACD_EV_MEDIA_FAILED);
+	assert_int_equal(heard.offer.v, OFFER);
+	assert_int_equal(heard.call.v, CALL); /* at the owner's side */
+	assert_true(node_leg_failed(&agent, offer_find(&agent, OFFER, OFFER_AGENT)->leg));
+	assert_int_equal(heard.call.v, 0);
+	assert_null(ended);
+	assert_false(node_leg_failed(&owner, (struct media_leg){0xdead}));
+
+	the_call.leg.v = 0x77;
+	hash_append(owner.calls, CALL, &le, &the_call);
+	assert_true(node_leg_failed(&owner, the_call.leg));
+	assert_ptr_equal(ended, &the_call);
+	assert_int_equal(ended_by, ACD_CAUSE_MEDIA_FAILED);
+	hash_unlink(&le);
+	the_call.leg.v = 0;
+}
+
+static void too_late(void *arg)
+{
+	(void)arg;
+	re_cancel();
+}
+
+static void run_until_heard(uint32_t ms)
+{
+	struct tmr tmr;
+	tmr_init(&tmr);
+	tmr_start(&tmr, ms, too_late, NULL);
+	assert_int_equal(re_main(NULL), 0);
+	tmr_cancel(&tmr);
+}
+
+/* Nobody has said a word on it: each node reports all the same. */
+static void a_trunk_that_lives_is_left_alone_and_a_silent_one_is_given_back(void **state)
+{
+	(void)state;
+	pass(ACD_MSG_GRANT, false);
+	pass(ACD_MSG_RINGING, false);
+	run_until_heard(9500);
+	assert_int_equal(heard.type, 0);
+	assert_int_equal(owner.silent_now + agent.silent_now, 0);
+	struct offer *y = offer_find(&agent, OFFER, OFFER_AGENT);
+	media_leg_close(agent.media, y->leg); /* as behind a firewall */
+	y->have_leg = false;
+	run_until_heard(15000);
+	assert_int_equal(heard.type, ACD_EV_MEDIA_FAILED);
+	assert_int_equal(heard.offer.v, OFFER);
+	assert_int_equal(heard.call.v, CALL);
+	assert_int_equal(owner.silent_now, 1);
+	offer_drop(&owner, OFFER, OFFER_OWNER);
+	assert_int_equal(owner.silent_now, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(ringing_carries_the_agents_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(commit_does_when_ringing_is_lost, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_stranger_sets_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_trunk_that_cannot_be_ends_its_offer_and_a_leg_its_call, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_trunk_that_lives_is_left_alone_and_a_silent_one_is_given_back, setup, teardown),
 	};
 	if (libre_init())
 		return 1;
