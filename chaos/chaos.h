@@ -28,6 +28,7 @@ struct run_ask {
 	uint64_t seed;           /* of the lines; 0: the experiment's, turn by turn another */
 	uint32_t turn;           /* of a series, from 1 */
 	const char *out;         /* the folder of the run, made if it is not there */
+	uint32_t browsers;       /* 0: as the experiment says */
 	const char *before;      /* the programs of the version before; NULL: none */
 	bool quiet, silent;      /* only the verdict is said; nothing is */
 };
@@ -40,6 +41,9 @@ bool run_stopped(void);
 /* Beside this program, or HELIO_BIN; and the sounds of this tree or of the package. */
 const char *place_bin(void);
 const char *place_audio(void); /* NULL: none; callers then wait in silence */
+/* The page that gateways serve, and the program that opens it in a real Chromium: in a tree with
+ * its sources only. ENOENT, said on standard error. */
+int place_browsers(const char **ret_web, const char **ret_script);
 /* The daemons that run here, by size and time of their files: runs of one build can be compared.
  * before: as of run_ask. */
 void place_build(char ret[17], const char *before);

@@ -20,7 +20,7 @@ static const char run_help[] =
     "helio-chaos run - builds a lab, puts load on it, does what the experiment says, and judges\n"
     "\n"
     "usage: helio-chaos run DRILL|FILE [--out DIR] [--times N] [--seed N] [--set NAME=VALUE]…\n"
-    "                       [--before DIR] [--quiet]\n"
+    "                       [--browsers N] [--before DIR] [--quiet]\n"
     "\n"
     "  DRILL|FILE    one that is shipped (helio-chaos score --list), or the path of a file\n"
     "  --out DIR     where the journal, traces, logs and records go\n"
@@ -28,6 +28,9 @@ static const char run_help[] =
     "  --times N     N runs, each in a new lab, in DIR/NAME.1 and so on; DIR/drills.md has the\n"
     "                worst and the middle of them. The same command goes on where it was stopped\n"
     "  --seed N      of the lines between the sites (default: the experiment's)\n"
+    "  --browsers N  N of the agents are pages of a real Chromium, 1 to 8: what they hear is "
+    "measured\n"
+    "                there (wants Heliograph's own tree, Node and Chromium)\n"
     "  --before DIR  nodes, brokers and gateways begin as the version whose programs are in DIR, "
     "and\n"
     "                become this one by the action `upgrade` (rolling-upgrade)\n"
@@ -115,6 +118,7 @@ static int run(struct drill *d, const char *out)
 					.out = path,
 					.bin = place_bin(),
 					.before = d->before,
+					.web = d->lab_conf.web,
 					.audio = place_audio(),
 					.seed = d->seed,
 					.agents = e->agents,
@@ -135,14 +139,25 @@ static int run(struct drill *d, const char *out)
 int run_once(const struct run_ask *ask)
 {
 	struct experiment *e = NULL;
+	const char *web = NULL, *script = NULL;
 	if (experiment_load(&e, ask->file, ask->sets, stderr))
 		return EXIT_USAGE_;
+	if (ask->browsers)
+		e->browsers = ask->browsers;
+	if (e->browsers > e->agents) /* each of them is an agent */
+		e->browsers = e->agents;
+	if (e->browsers && place_browsers(&web, &script)) {
+		experiment_free(e);
+		return EXIT_USAGE_;
+	}
 	struct drill *d = calloc(1, sizeof(*d));
 	helio_assert(d);
 	d->e = e;
 	d->file = ask->file;
 	d->seed = ask->seed ? ask->seed : e->seed + (ask->turn ? ask->turn - 1 : 0);
 	d->before = ask->before;
+	d->browsers = script;
+	d->lab_conf.web = web;
 	d->quiet = ask->quiet;
 	d->silent = ask->silent;
 	int code = run(d, ask->out);
@@ -159,7 +174,8 @@ static int many(const struct run_ask *ask, uint32_t times)
 			    .sets = ask->sets,
 			    .seed = ask->seed,
 			    .card = card,
-			    .before = ask->before};
+			    .before = ask->before,
+			    .browsers = ask->browsers};
 	snprintf(card, sizeof(card), "%.480s/drills.md", ask->out);
 	int code = series_add(&s, ask->file, times);
 	return code ? code : series_run(&s);
@@ -168,10 +184,15 @@ static int many(const struct run_ask *ask, uint32_t times)
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"out", required_argument, NULL, 'o'},   {"seed", required_argument, NULL, 's'},
-	    {"set", required_argument, NULL, 'S'},   {"quiet", no_argument, NULL, 'q'},
-	    {"times", required_argument, NULL, 't'}, {"before", required_argument, NULL, 'b'},
-	    {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+	    {"out", required_argument, NULL, 'o'},
+	    {"seed", required_argument, NULL, 's'},
+	    {"set", required_argument, NULL, 'S'},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"times", required_argument, NULL, 't'},
+	    {"before", required_argument, NULL, 'b'},
+	    {"browsers", required_argument, NULL, 'B'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
 	};
 	char out[LAB_PATH_SIZE] = "", file[LAB_PATH_SIZE];
 	const char *sets[EXPERIMENT_SETS_MAX + 1] = {NULL};
@@ -188,6 +209,14 @@ int cmd_run(int argc, char **argv)
 			if (times < 1 || times > SERIES_TIMES_MAX) {
 				fprintf(stderr, "helio-chaos run: --times: 1 to %d\n",
 					SERIES_TIMES_MAX);
+				return EXIT_USAGE_;
+			}
+			break;
+		case 'B':
+			ask.browsers = (uint32_t)strtoul(optarg, NULL, 10);
+			if (ask.browsers < 1 || ask.browsers > EXPERIMENT_BROWSERS_MAX) {
+				fprintf(stderr, "helio-chaos run: --browsers: 1 to %d\n",
+					EXPERIMENT_BROWSERS_MAX);
 				return EXIT_USAGE_;
 			}
 			break;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,26 @@ const char *place_audio(void)
 		}
 	}
 	return NULL;
+}
+
+int place_browsers(const char **ret_web, const char **ret_script)
+{
+	static const char *const below[] = {"gateway/web/dist", "tests/chaos/browsers.mjs"};
+	static char found[2][PATH_MAX];
+	for (size_t i = 0; i < 2; i++) {
+		char path[600];
+		snprintf(path, sizeof(path), "%.500s/../../../%s", place_bin(), below[i]);
+		if (realpath(path, found[i]))
+			continue;
+		fprintf(stderr,
+			"helio-chaos: --browsers: %s: %s; real browsers want Heliograph's own tree "
+			"with its page built (deploy/quickstart does), Node and Chromium\n",
+			path, strerror(errno));
+		return ENOENT;
+	}
+	*ret_web = found[0];
+	*ret_script = found[1];
+	return 0;
 }
 
 static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway",

@@ -151,6 +151,7 @@ static int turn_run(struct series *s, struct state *st, uint32_t item, uint32_t 
 			      .turn = turn,
 			      .out = dir,
 			      .before = s->before,
+			      .browsers = s->browsers,
 			      .silent = true};
 	int code = run_once(&ask);
 	double took = (double)(mono_us() - began) / 1e6;

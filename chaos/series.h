@@ -34,6 +34,7 @@ struct series {
 	const char *const *sets; /* as of experiment_load() */
 	uint64_t seed;           /* of the first turn; 0: the experiment's */
 	const char *before;      /* as of run_ask */
+	uint32_t browsers;       /* as of run_ask */
 };
 
 /* One more experiment; its name is the file's. Exit code; what is wrong was said. */

@@ -88,7 +88,8 @@ struct drill_fault {
 struct drill {
 	const struct experiment *e;
 	const char *file, *out;
-	const char *before; /* the version that is rolled from, as of lab_conf; NULL: none */
+	const char *browsers; /* the program that opens pages in Chromium; NULL: none */
+	const char *before;   /* the version that is rolled from, as of lab_conf; NULL: none */
 	char lab_dir[64];
 	uint64_t seed;
 	struct lab_conf lab_conf;

@@ -110,7 +110,10 @@ int experiment_load(struct experiment **ret, const char *path, const char *const
 	size_t n = fread(text, 1, EXPERIMENT_BYTES_MAX + 1, f);
 	int err = ferror(f) ? EIO : n > EXPERIMENT_BYTES_MAX ? EFBIG : 0;
 	fclose(f);
-	if (err)
+	if (err == EFBIG)
+		fprintf(out, "%s: larger than the %d kB that an experiment may have\n", path,
+			EXPERIMENT_BYTES_MAX >> 10);
+	else if (err)
 		fprintf(out, "%s: %s\n", path, strerror(err));
 	else
 		err = experiment_parse(ret, path, text, n, sets, out);

@@ -22,6 +22,7 @@ enum {
 	EXPERIMENT_PROBES_MAX = 32,
 	EXPERIMENT_STOPS_MAX = 16,
 	EXPERIMENT_BYTES_MAX = 1 << 20,
+	EXPERIMENT_BROWSERS_MAX = 8, /* each is a tenth of a processor at rest */
 };
 
 /* What a function does: the runner has one handler for each. */
@@ -34,11 +35,23 @@ enum func_class {
 	FUNC_WAIT, /* until a metric is within its tolerance: {metric, at_least, at_most, within} */
 };
 
-enum arg_type { ARG_TEXT, ARG_NUMBER, ARG_BOOL };
+/* What a text names is looked for when the experiment is read, not in the middle of a run. */
+enum arg_type {
+	ARG_NUMBER,
+	ARG_BOOL,
+	ARG_PROCS,   /* a process of the lab, or a pattern of some */
+	ARG_MACHINE, /* which is its node's name too */
+	ARG_DRAIN,   /* a node or a site */
+	ARG_SITE,
+	ARG_LINE, /* a site or * */
+	ARG_METRIC,
+	ARG_STEP, /* an action above */
+};
 struct func_arg {
 	const char *name;
 	enum arg_type type;
 	bool required;
+	double low, high; /* of a number; both 0: any */
 };
 struct func {
 	const char *name;
@@ -87,6 +100,7 @@ struct experiment {
 	uint32_t stops_n;
 	/* extensions: heliograph */
 	uint32_t callers, agents;
+	uint32_t browsers;   /* of the agents: pages of a real Chromium */
 	uint32_t far;        /* of the callers: for agents of another site, whatever happens */
 	uint32_t sipp;       /* of the callers: dialled by SIPp */
 	bool again;          /* who has ended calls again: so many callers at any time */

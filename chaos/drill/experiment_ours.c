@@ -10,8 +10,9 @@
 
 static void load_parse(struct reader *r, const struct yaml_node *v)
 {
-	static const char *const words[] = {"callers", "agents", "rate",  "hold", "talk",
-					    "answer",  "far",    "again", "sipp", NULL};
+	static const char *const words[] = {"callers",  "agents", "rate", "hold",
+					    "talk",     "answer", "far",  "again",
+					    "browsers", "sipp",   NULL};
 	struct experiment *e = r->e;
 	if (!reader_map(r, v, "load"))
 		return;
@@ -21,6 +22,9 @@ static void load_parse(struct reader *r, const struct yaml_node *v)
 			e->callers = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 2000);
 		else if (strcmp(reader_key(k), "agents") == 0)
 			e->agents = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 2000);
+		else if (strcmp(reader_key(k), "browsers") == 0)
+			e->browsers = (uint32_t)reader_number(r, k->next, reader_key(k), 0,
+							      EXPERIMENT_BROWSERS_MAX);
 		else if (strcmp(reader_key(k), "far") == 0)
 			e->far = (uint32_t)reader_number(r, k->next, reader_key(k), 0, 2000);
 		else if (strcmp(reader_key(k), "sipp") == 0)

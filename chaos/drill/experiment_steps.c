@@ -1,5 +1,6 @@
 /* Activities: actions and probes, and their providers. */
 #include "chaos/drill/experiment_reader.h"
+#include "chaos/lab/lab.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,18 +9,93 @@
 
 #include "common/base/base.h"
 
+static bool is_metric(const char *name)
+{
+	const struct func *f = func_find(name);
+	return f && f->class == FUNC_METRIC;
+}
+
+/* An action of the method that is above this one; rollbacks may name any. */
+static bool is_fault_above(const struct experiment *e, const char *name)
+{
+	for (uint32_t i = 0; i < EXPERIMENT_STEPS_MAX && e->method[i].name; i++)
+		if (e->method[i].func && e->method[i].func->class == FUNC_FAULT &&
+		    strcmp(e->method[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What the text must name; NULL: it does. */
+static const char *missed(const struct reader *r, enum arg_type type, const char *text)
+{
+	static const char sites[] = "a site: oslo, manila, bogota",
+			  machines[] = "a machine: oslo1, oslo2, manila1, manila2, bogota1, "
+				       "bogota2";
+	bool site = lab_site_find(text) >= 0, machine = lab_machine_find(text) >= 0;
+	switch (type) {
+	case ARG_PROCS:
+		return lab_proc_known(text)
+			   ? NULL
+			   : "a node (oslo1), broker (oslo-b1), gateway (oslo-g1), "
+			     "journal-oslo1, presence-oslo, sentinel-oslo, or a "
+			     "pattern of some (oslo-b*)";
+	case ARG_MACHINE: return machine ? NULL : machines;
+	case ARG_DRAIN: return machine || site ? NULL : "a node (oslo1) or a site (oslo)";
+	case ARG_SITE: return site ? NULL : sites;
+	case ARG_LINE:
+		return site || strcmp(text, "*") == 0 ? NULL : "a site (oslo, manila, bogota) or *";
+	case ARG_METRIC: return is_metric(text) ? NULL : "a probe that helio-chaos functions lists";
+	case ARG_STEP:
+		return is_fault_above(r->e, text) ? NULL
+						  : "the name of an action above that breaks "
+						    "something";
+	case ARG_NUMBER:
+	case ARG_BOOL: break;
+	}
+	return NULL;
+}
+
 static json_t *argument(struct reader *r, const struct func_arg *a, const struct yaml_node *v)
 {
+	char shown[48];
 	v = reader_resolved(r, v);
-	switch (a->type) {
-	case ARG_TEXT: return json_string(reader_text(r, v, a->name));
-	case ARG_BOOL: return json_boolean(reader_bool(r, v, a->name));
-	case ARG_NUMBER: {
-		double d = reader_number(r, v, a->name, -1e9, 1e9);
+	if (a->type == ARG_BOOL)
+		return json_boolean(reader_bool(r, v, a->name));
+	if (a->type == ARG_NUMBER) {
+		bool any = a->low == 0 && a->high == 0;
+		double d = reader_number(r, v, a->name, any ? -1e9 : a->low, any ? 1e9 : a->high);
 		return d == floor(d) ? json_integer((json_int_t)d) : json_real(d);
 	}
-	}
-	return json_null();
+	const char *text = reader_text(r, v, a->name);
+	const char *allowed = v && v->kind == YAML_SCALAR ? missed(r, a->type, text) : NULL;
+	if (allowed)
+		reader_wrong(r, v, a->name, allowed, "nothing here is called %s",
+			     problem_quote(shown, sizeof(shown), text));
+	return json_string(text);
+}
+
+/* What the lab must have for it, or what it cannot do without. */
+static void needs_check(struct reader *r, const struct yaml_node *p, const struct step *s)
+{
+	const char *name = s->func->name;
+	bool clock = strcmp(name, "clock_jump") == 0 && !r->e->clock,
+	     disks = strcmp(name, "disk_full") == 0 && !r->e->small_disks;
+	if (clock || disks)
+		reader_wrong(r, p, name, NULL,
+			     "extensions: [{name: heliograph, lab: {%s: true}}] is needed for this",
+			     clock ? "clock" : "disks");
+	if (strcmp(name, "cut") == 0 && !json_object_get(s->args, "target") &&
+	    !json_object_get(s->args, "from"))
+		reader_wrong(r, p, name, NULL, "the argument target, or from, is missing");
+	static const char *const keys[] = {"delay",   "jitter",  "loss", "dup",
+					   "reorder", "corrupt", "rate"};
+	bool any = strcmp(name, "link") != 0;
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(keys) && !any; i++)
+		any = json_number_value(json_object_get(s->args, keys[i])) > 0;
+	if (!any)
+		reader_wrong(r, p, name, NULL,
+			     "one of delay, jitter, loss, dup, reorder, corrupt, rate above 0 is "
+			     "needed, or nothing is broken");
 }
 
 static json_t *arguments(struct reader *r, const struct func *f, const struct yaml_node *provider)
@@ -81,6 +157,7 @@ static void provider_ours(struct reader *r, const struct yaml_node *p, struct st
 		reader_wrong(r, func, "func", NULL, "%s is %s", s->func->name,
 			     probe ? "a probe, not an action" : "an action, not a probe");
 	s->args = arguments(r, s->func, p);
+	needs_check(r, p, s);
 }
 
 /* One text as it is, or a list of words, each for the shell as it stands. */

@@ -5,37 +5,49 @@
 
 #include "common/base/base.h"
 
-#define TARGET                           \
-	{                                \
-		"target", ARG_TEXT, true \
+#define PROCS                                   \
+	{                                       \
+		"target", ARG_PROCS, true, 0, 0 \
 	}
-#define FOR                              \
-	{                                \
-		"for", ARG_NUMBER, false \
+#define MACHINE                                   \
+	{                                         \
+		"target", ARG_MACHINE, true, 0, 0 \
+	}
+#define FOR                                       \
+	{                                         \
+		"for", ARG_NUMBER, false, 0, 3600 \
+	}
+#define PERCENT(name)                           \
+	{                                       \
+		name, ARG_NUMBER, false, 0, 100 \
+	}
+#define MS(name)                                  \
+	{                                         \
+		name, ARG_NUMBER, false, 0, 10000 \
 	}
 
 /* clang-format off */
 static const struct func table[] = {
-	{"kill", FUNC_FAULT, "kill -9 of daemons by name or pattern; started again after `for` seconds", {TARGET, FOR}},
-	{"restart", FUNC_FAULT, "SIGTERM, and started again when it has ended", {TARGET}},
-	{"upgrade", FUNC_FAULT, "as restart; from the version of --before to this one, where the run has it", {TARGET}},
-	{"freeze", FUNC_FAULT, "SIGSTOP, SIGCONT after `for` seconds", {TARGET, FOR}},
-	{"slow", FUNC_FAULT, "runs only `percent` of the time", {TARGET, FOR, {"percent", ARG_NUMBER, true}}},
-	{"machine_lost", FUNC_FAULT, "a machine's cable and power, both at once", {TARGET, FOR}},
-	{"suspend", FUNC_FAULT, "all of a machine stands still, as a virtual machine does", {TARGET, FOR}},
-	{"unplug", FUNC_FAULT, "a machine's cable", {TARGET, FOR}},
-	{"cut", FUNC_FAULT, "nothing passes between a site and the others, or between from and to", {{"target", ARG_TEXT, false}, {"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"one_way", ARG_BOOL, false}, FOR}},
-	{"link", FUNC_FAULT, "what the lines do: delay, jitter in ms; loss, dup, reorder, corrupt in percent; rate in kbit/s", {{"from", ARG_TEXT, false}, {"to", ARG_TEXT, false}, {"delay", ARG_NUMBER, false}, {"jitter", ARG_NUMBER, false}, {"loss", ARG_NUMBER, false}, {"dup", ARG_NUMBER, false}, {"reorder", ARG_NUMBER, false}, {"corrupt", ARG_NUMBER, false}, {"rate", ARG_NUMBER, false}, FOR}},
-	{"disk_full", FUNC_FAULT, "not a byte fits on a machine's disk (lab: {disks: true})", {TARGET, FOR}},
-	{"clock_jump", FUNC_FAULT, "a machine's wall clock jumps by_s seconds (lab: {clock: true})", {TARGET, FOR, {"by_s", ARG_NUMBER, true}}},
-	{"redis_flush", FUNC_FAULT, "FLUSHALL", {TARGET}},
-	{"redis_failover", FUNC_FAULT, "SENTINEL FAILOVER, asked of a Sentinel", {TARGET}},
-	{"heal", FUNC_HEAL, "ends the fault of an earlier step, by its name; without: all", {{"step", ARG_TEXT, false}}},
-	{"drain", FUNC_CTL, "helioctl drain of a node", {TARGET}},
-	{"undrain", FUNC_CTL, "takes calls again", {TARGET}},
-	{"callers", FUNC_CALLERS, "more callers, spread over the nodes or all at `node`", {{"callers", ARG_NUMBER, true}, {"hold", ARG_NUMBER, false}, {"node", ARG_TEXT, false}}},
-	{"wait", FUNC_WAIT, "until a metric lies between at_least and at_most, within so many seconds", {{"metric", ARG_TEXT, true}, {"site", ARG_TEXT, false}, {"node", ARG_TEXT, false}, {"at_least", ARG_NUMBER, false}, {"at_most", ARG_NUMBER, false}, {"within", ARG_NUMBER, true}}},
-#define METRIC(name, what) {name, FUNC_METRIC, what, {{"site", ARG_TEXT, false}, {"node", ARG_TEXT, false}}}
+	{"kill", FUNC_FAULT, "kill -9 of daemons by name or pattern; started again after `for` seconds", {PROCS, FOR}},
+	{"restart", FUNC_FAULT, "SIGTERM, and started again when it has ended", {PROCS}},
+	{"upgrade", FUNC_FAULT, "as restart; from the version of --before to this one, where the run has it", {PROCS}},
+	{"freeze", FUNC_FAULT, "SIGSTOP, SIGCONT after `for` seconds", {PROCS, FOR}},
+	{"slow", FUNC_FAULT, "runs only `percent` of the time", {PROCS, FOR, {"percent", ARG_NUMBER, true, 1, 99}}},
+	{"machine_lost", FUNC_FAULT, "a machine's cable and power, both at once", {MACHINE, FOR}},
+	{"suspend", FUNC_FAULT, "all of a machine stands still, as a virtual machine does", {MACHINE, FOR}},
+	{"unplug", FUNC_FAULT, "a machine's cable", {MACHINE, FOR}},
+	{"cut", FUNC_FAULT, "nothing passes between a site and the others, or between from and to", {{"target", ARG_SITE, false, 0, 0}, {"from", ARG_LINE, false, 0, 0}, {"to", ARG_LINE, false, 0, 0}, {"one_way", ARG_BOOL, false, 0, 0}, FOR}},
+	{"link", FUNC_FAULT, "what the lines do: delay, jitter in ms; loss, dup, reorder, corrupt in percent; rate in kbit/s", {{"from", ARG_LINE, false, 0, 0}, {"to", ARG_LINE, false, 0, 0}, MS("delay"), MS("jitter"), PERCENT("loss"), PERCENT("dup"), PERCENT("reorder"), PERCENT("corrupt"), {"rate", ARG_NUMBER, false, 1, 10e6}, FOR}},
+	{"disk_full", FUNC_FAULT, "not a byte fits on a machine's disk (lab: {disks: true})", {MACHINE, FOR}},
+	{"clock_jump", FUNC_FAULT, "a machine's wall clock jumps by_s seconds (lab: {clock: true})", {MACHINE, FOR, {"by_s", ARG_NUMBER, true, -1e8, 1e8}}},
+	{"redis_flush", FUNC_FAULT, "FLUSHALL", {PROCS}},
+	{"redis_failover", FUNC_FAULT, "SENTINEL FAILOVER, asked of a Sentinel", {PROCS}},
+	{"heal", FUNC_HEAL, "ends the fault of an earlier step, by its name; without: all", {{"step", ARG_STEP, false, 0, 0}}},
+	{"drain", FUNC_CTL, "helioctl drain of a node", {{"target", ARG_DRAIN, true, 0, 0}}},
+	{"undrain", FUNC_CTL, "takes calls again", {{"target", ARG_DRAIN, true, 0, 0}}},
+	{"callers", FUNC_CALLERS, "more callers, spread over the nodes or all at `node`", {{"callers", ARG_NUMBER, true, 1, 2000}, {"hold", ARG_NUMBER, false, 1, 3600}, {"node", ARG_MACHINE, false, 0, 0}}},
+	{"wait", FUNC_WAIT, "until a metric lies between at_least and at_most, within so many seconds", {{"metric", ARG_METRIC, true, 0, 0}, {"site", ARG_SITE, false, 0, 0}, {"node", ARG_MACHINE, false, 0, 0}, {"at_least", ARG_NUMBER, false, 0, 0}, {"at_most", ARG_NUMBER, false, 0, 0}, {"within", ARG_NUMBER, true, 0.1, 3600}}},
+#define METRIC(name, what) {name, FUNC_METRIC, what, {{"site", ARG_SITE, false, 0, 0}, {"node", ARG_MACHINE, false, 0, 0}}}
 	METRIC("waiting", "callers who wait in a queue"),
 	METRIC("talking", "callers who talk to an agent"),
 	METRIC("ringing", "callers who are offered to an agent"),

@@ -63,13 +63,40 @@ static int spawn(struct drill *d, const char *name, const char *node, json_t *ar
 	return people_spawn(d, name, node, lines, argv);
 }
 
+/* Pages of a real Chromium, turn by turn at another site; they are the last agents of each. */
+static uint32_t browsers_at(const struct drill *d, uint32_t site)
+{
+	return (d->e->browsers + LAB_SITES - 1 - site) / LAB_SITES;
+}
+
+static int browsers_open(struct drill *d)
+{
+	json_t *a = json_pack("[s s s]", "node", d->browsers, "--password-file");
+	word(a, "%s/base/password", d->lab_dir);
+	word(a, "--talk");
+	word(a, "%g", d->e->talk_s);
+	for (uint32_t s = 0; s < LAB_SITES; s++) {
+		uint32_t all, first = lab_agent_first(&d->lab_conf, s, &all);
+		for (uint32_t i = 0; i < browsers_at(d, s) && i < all; i++) {
+			word(a, "--gateway");
+			word(a, "%s:%d", lab_machine_ip(s * LAB_PER_SITE + i % LAB_PER_SITE),
+			     HTTP_PORT);
+			word(a, "--agent");
+			word(a, "load%u", first + all - 1 - i);
+		}
+	}
+	return spawn(d, "browsers", "", a);
+}
+
 int people_agents(struct drill *d)
 {
-	int err = 0;
+	int err = d->e->browsers ? browsers_open(d) : 0;
 	for (uint32_t s = 0; s < LAB_SITES && !err; s++) {
 		uint32_t n, first = lab_agent_first(&d->lab_conf, s, &n);
-		if (n == 0)
+		uint32_t pages = browsers_at(d, s);
+		if (n <= pages)
 			continue;
+		n -= pages;
 		char name[LAB_NAME_SIZE];
 		json_t *a = words("helio-agent", d);
 		for (uint32_t i = 0; i < LAB_PER_SITE; i++) {
@@ -381,8 +408,26 @@ static void agent_call(struct drill *d, uint32_t i, const char *what, const json
 	json_object_set_new(out, "from", json_string(lab_site_name(site_of(d, c))));
 }
 
+/* What a page heard: a silence within a talk, or that it was not run itself. */
+static void page_says(struct drill *d, const char *what, const json_t *o)
+{
+	uint32_t ms = (uint32_t)micro(o, "gap_ms");
+	if (strcmp(what, "late") == 0) {
+		d->lag_ms = ms > d->lag_ms ? ms : d->lag_ms;
+		return;
+	}
+	journal_put(d->journal, "ear", micro(o, "mono_us"),
+		    json_pack("{ss* si sI}", "agent",
+			      json_string_value(json_object_get(o, "agent")), "ms", (int)ms,
+			      "began_us", (json_int_t)micro(o, "gap_began_us")));
+}
+
 static void agent_says(struct drill *d, const char *what, const json_t *o)
 {
+	if (strcmp(what, "gap") == 0 || strcmp(what, "late") == 0) {
+		page_says(d, what, o);
+		return;
+	}
 	static const char *const told[] = {"down", "resumed", "signed_in", "talk",
 					   "end",  "hangup",  "ring"};
 	const char *name = json_string_value(json_object_get(o, "agent")),

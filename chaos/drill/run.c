@@ -19,6 +19,7 @@
 enum {
 	DAEMONS_MS = 20000,
 	AGENTS_MS = 60000,
+	BROWSERS_MS = 180000, /* a real browser starts at its leisure */
 	FAR_MS = 15000,
 	CALLERS_MS = 60000,
 	STEADY_MS = 15000, /* how long the steady state may take to come about */
@@ -169,18 +170,20 @@ static void run_put(struct drill *d)
 				      json_pack("{ss ss ss}", "name", lab_machine_name(m), "site",
 						lab_site_name(lab_machine_site(m)), "ip",
 						lab_machine_ip(m)));
-	journal_put(
-	    d->journal, "run", 0,
-	    json_pack(
-		"{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si si sb sf sf ss} so so ss ss sb}",
-		"title", d->e->title, "file", d->file, "description", d->e->description, "seed",
-		(json_int_t)d->seed, "version", HELIO_VERSION, "date", date, "wall_ms",
-		(json_int_t)wall_ms(), "machine", "kernel", u.release, "cpu", cpu, "cpus",
-		get_nprocs(), "memory_mb", (json_int_t)(si.totalram * si.mem_unit >> 20), "load",
-		"callers", (int)d->e->callers, "agents", (int)d->e->agents, "far", (int)d->e->far,
-		"sipp", (int)d->e->sipp, "again", d->e->again, "talk_s", d->e->talk_s, "hold_s",
-		d->e->callers_hold_s, "wan", d->e->wan, "sites", sites, "machines", machines,
-		"lab_dir", d->lab_dir, "build", build, "before", d->before != NULL));
+	journal_put(d->journal, "run", 0,
+		    json_pack("{ss ss ss sI ss ss sI s{ss ss si sI} s{si si si si si sb sf sf ss} "
+			      "so so ss ss sb}",
+			      "title", d->e->title, "file", d->file, "description",
+			      d->e->description, "seed", (json_int_t)d->seed, "version",
+			      HELIO_VERSION, "date", date, "wall_ms", (json_int_t)wall_ms(),
+			      "machine", "kernel", u.release, "cpu", cpu, "cpus", get_nprocs(),
+			      "memory_mb", (json_int_t)(si.totalram * si.mem_unit >> 20), "load",
+			      "callers", (int)d->e->callers, "agents", (int)d->e->agents,
+			      "browsers", (int)d->e->browsers, "far", (int)d->e->far, "sipp",
+			      (int)d->e->sipp, "again", d->e->again, "talk_s", d->e->talk_s,
+			      "hold_s", d->e->callers_hold_s, "wan", d->e->wan, "sites", sites,
+			      "machines", machines, "lab_dir", d->lab_dir, "build", build, "before",
+			      d->before != NULL));
 }
 
 /* ---- the phases
@@ -211,7 +214,8 @@ static int load_up(struct drill *d)
 {
 	drill_phase(d, "agents");
 	int err = d->e->agents ? people_agents(d) : 0;
-	if (err || !wait_metric(d, "idle", d->e->agents, d->e->agents, AGENTS_MS)) {
+	int ms = d->e->browsers ? BROWSERS_MS : AGENTS_MS;
+	if (err || !wait_metric(d, "idle", d->e->agents, d->e->agents, ms)) {
 		drill_judge(d, INCONCLUSIVE, "only %g of %u agents became ready",
 			    drill_metric(d, "idle", NULL, NULL), d->e->agents);
 		return ETIMEDOUT;

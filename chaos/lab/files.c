@@ -48,10 +48,12 @@ static void put_queue(FILE *f, const struct lab_conf *c, const char *name, const
 
 static void put_cluster(FILE *f, const struct lab_conf *c)
 {
-	fprintf(f, "# Written by helio-chaos for a lab that is thrown away.\ncluster: lab\n"
-		   "agents: agents.yaml\n"
-		   "paths: {keys: keys, state: state, run: run, web: web}\n"
-		   "allow_plain_agents: true\ntrunks: [10.9.0.0/16]\npresence:\n  redis: [");
+	fprintf(f,
+		"# Written by helio-chaos for a lab that is thrown away.\ncluster: lab\n"
+		"agents: agents.yaml\n"
+		"paths: {keys: keys, state: state, run: run, web: %s}\n"
+		"allow_plain_agents: true\ntrunks: [10.9.0.0/16]\npresence:\n  redis: [",
+		c->web ? c->web : "web");
 	for (uint32_t s = 0; s < LAB_SITES; s++)
 		fprintf(f, "%s%s:%d", s ? ", " : "", lab_machine_ip(s * LAB_PER_SITE),
 			PRESENCE_PORT);

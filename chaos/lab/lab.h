@@ -81,6 +81,7 @@ struct lab_conf {
 	 * all others. */
 	const char *before;
 	const char *audio;
+	const char *web; /* what gateways serve; NULL: nothing */
 	uint64_t seed;
 	uint32_t agents; /* spread over the sites: load1 … loadN */
 	char wan[256];   /* keys and values for the links, e.g. "delay=40 jitter=4" */
@@ -93,7 +94,8 @@ struct lab_conf {
 struct lab;
 struct fault;
 
-/* ---- lab.c: names and places -------------------------------------------------------------------
+/* ---- names.c: names and places
+ * -------------------------------------------------------------------
  */
 const char *lab_site_name(uint32_t site);
 /* Machine m (0 …): its name, e.g. oslo1, and its address. */
@@ -101,6 +103,8 @@ const char *lab_machine_name(uint32_t m);
 const char *lab_machine_ip(uint32_t m);
 int lab_machine_find(const char *name); /* -1 */
 int lab_site_find(const char *name);
+/* A process of the lab is called so, or fits the pattern (fnmatch); load does not count. */
+bool lab_proc_known(const char *pattern);
 static inline uint32_t lab_machine_site(uint32_t m)
 {
 	return m / LAB_PER_SITE;

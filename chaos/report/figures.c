@@ -54,9 +54,9 @@ static void take_phase(struct figures *f, json_t *line)
 static void take(struct figures *f, json_t *line)
 {
 	static const char *const lists[] = {"sample", "step",  "probe", "gap",
-					    "call",   "agent", "links"};
+					    "call",   "agent", "links", "ear"};
 	json_t *const list[] = {f->samples, f->steps,  f->probes, f->gaps,
-				f->calls,   f->agents, f->links};
+				f->calls,   f->agents, f->links,  f->ears};
 	const char *type = str(line, "type");
 	f->last_s = fmax(f->last_s, num(line, "t"));
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(lists); i++)
@@ -112,6 +112,16 @@ static void silences(struct figures *f)
 	f->gap_p99_ms = all ? v[(all - 1) * 99 / 100] : 0;
 	free(v);
 	json_decref(worst);
+}
+
+/* What agents heard in a real browser. A call that ends is silent before the page knows. */
+static void ears(struct figures *f)
+{
+	size_t i;
+	json_t *o;
+	f->ear_worst_ms = num(json_object_get(f->run, "load"), "browsers") > 0 ? 0 : NAN;
+	json_array_foreach(f->ears, i, o) if (num(o, "t") >= f->began) f->ear_worst_ms =
+	    fmax(f->ear_worst_ms, num(o, "ms"));
 }
 
 /* ---- agents who take one call after the other ---- */
@@ -334,7 +344,7 @@ int figures_read(struct figures *f, const char *dir)
 	if (!in)
 		return errno;
 	json_t **const lists[] = {&f->samples, &f->faults, &f->steps,  &f->probes, &f->gaps,
-				  &f->calls,   &f->agents, &f->phases, &f->links};
+				  &f->calls,   &f->agents, &f->phases, &f->links,  &f->ears};
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(lists); i++)
 		*lists[i] = json_array();
 	for (ssize_t n; (n = getline(&line, &size, in)) > 0;) {
@@ -349,6 +359,7 @@ int figures_read(struct figures *f, const char *dir)
 		return EBADMSG;
 	people(f);
 	silences(f);
+	ears(f);
 	recovery(f);
 	idle_times(f);
 	heal_times(f);
@@ -360,7 +371,7 @@ void figures_free(struct figures *f)
 {
 	json_t *const all[] = {f->run,    f->verdict, f->ledger, f->checked, f->samples,
 			       f->faults, f->steps,   f->probes, f->gaps,    f->calls,
-			       f->agents, f->phases,  f->links};
+			       f->agents, f->phases,  f->links,  f->ears};
 	for (size_t i = 0; i < HELIO_ARRAY_LEN(all); i++)
 		json_decref(all[i]);
 	*f = (struct figures){0};
@@ -404,6 +415,8 @@ json_t *figures_json(const struct figures *f)
 	json_object_set_new(o, "gap_near_ms", json_real(f->gap_near_ms));
 	json_object_set_new(o, "gap_far_ms", json_real(f->gap_far_ms));
 	json_object_set_new(o, "agents_away_times", json_integer(f->away_n));
+	if (!isnan(f->ear_worst_ms))
+		json_object_set_new(o, "ear_worst_ms", json_real(f->ear_worst_ms));
 	json_object_set(o, "probes", f->probes);
 	json_object_set(o, "timeline", f->samples);
 	if (f->ledger)

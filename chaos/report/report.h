@@ -13,13 +13,14 @@
 struct figures {
 	char dir[512];
 	json_t *run, *verdict, *ledger, *checked; /* the lines; NULL: there is none */
-	json_t *samples, *faults, *steps, *probes, *gaps, *calls, *agents, *phases, *links;
+	json_t *samples, *faults, *steps, *probes, *gaps, *calls, *agents, *phases, *links, *ears;
 	/* faults: {id, kind, target, args, begun, bitten_at, healed, bitten, proof}, times in
 	 * seconds */
 	double began, ended; /* of the method; seconds of the run */
 	double last_s;
 	uint32_t callers, lost, refused;
 	double gap_worst_ms, gap_p99_ms;
+	double ear_worst_ms;            /* of pages in a real browser; NAN: there were none */
 	double gap_near_ms, gap_far_ms; /* the worst: talks within a site, and across a line */
 	uint32_t gaps_n;                /* callers who heard a silence of 300 ms or more */
 	double away_worst_ms;

@@ -12,6 +12,9 @@
  * (acd_timers_default()), looked at once a second, and tells the caller "one moment"; half a second
  * as for any other. */
 enum { GAP_FAR_MS = 5000 };
+/* A browser makes its leg anew: DESIGN §10 gives it a second more than a trunk. Over a cut line it
+ * hears nothing for as long as the caller. */
+enum { EAR_MS = 3000 };
 
 static bool has_kind(const struct figures *f, const char *kind, const char *target)
 {
@@ -117,6 +120,10 @@ static void add_silence(struct list *l, const struct figures *f)
 	else
 		say(l, seconds(target, allowed / 1e3), "%.2f s (99 of 100 callers: %.2f s)",
 		    worst / 1e3, f->gap_p99_ms / 1e3);
+	add(l, !isnan(f->ear_worst_ms), f->ear_worst_ms <= EAR_MS, f->ear_worst_ms / 1e3, "s",
+	    "longest silence in an agent's real browser");
+	say(l, seconds(target, EAR_MS / 1e3), "%.2f s, %.0f pages of Chromium",
+	    f->ear_worst_ms / 1e3, num(json_object_get(f->run, "load"), "browsers"));
 	add(l, line && f->far_then > 0, f->gap_far_ms <= GAP_FAR_MS, f->gap_far_ms / 1e3, "s",
 	    "dead air of a talk over a cut line, then one moment");
 	say(l, seconds(target, GAP_FAR_MS / 1e3), "%.2f s, %.0f such talks", f->gap_far_ms / 1e3,

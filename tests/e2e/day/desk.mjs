@@ -34,8 +34,9 @@ function toneFile(hz) {
 	return file
 }
 
-/** microphone: 'fake' (it says AGENT_HZ), 'refused' (every question is answered no), 'none' (no device). */
-export async function openBrowser(microphone = 'fake') {
+/** microphone: 'fake' (it says AGENT_HZ), 'refused' (every question is answered no), 'none' (no device);
+ * args: more of Chromium's. */
+export async function openBrowser(microphone = 'fake', args = []) {
 	const browser = await chromium.launch({
 		executablePath: process.env.HELIO_CHROMIUM ?? '/usr/bin/chromium',
 		args: [
@@ -44,6 +45,7 @@ export async function openBrowser(microphone = 'fake') {
 			...(microphone === 'fake'
 				? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${toneFile(AGENT_HZ)}`]
 				: []),
+			...args,
 			...(microphone === 'refused' ? ['--use-fake-device-for-media-stream', '--deny-permission-prompts'] : []),
 		],
 	})
@@ -106,8 +108,9 @@ export function inOrder(test, look) {
 }
 
 export class Desk {
-	/** A page of its own kind of person; `context` makes it another tab of the same browser. */
-	static async open(browser, url, { context = null, init = null, permissions = ['microphone', 'notifications'], relay = null } = {}) {
+	/** A page of its own kind of person; `context` makes it another tab of the same browser; `expose` are
+	 * functions that the page may call. */
+	static async open(browser, url, { context = null, init = null, permissions = ['microphone', 'notifications'], relay = null, expose = {} } = {}) {
 		const d = new Desk()
 		d.context = context ?? await browser.newContext({ permissions, viewport: { width: 1280, height: 860 }, locale: 'en-GB', colorScheme: 'light' })
 		d.page = await d.context.newPage()
@@ -116,6 +119,7 @@ export class Desk {
 		d.page.on('console', (m) => m.type() === 'error' && !/ERR_|WebSocket connection/.test(m.text()) && d.complaints.push(m.text()))
 		d.page.on('pageerror', (e) => d.complaints.push(String(e)))
 		if (relay) await d.page.exposeFunction('__relay', relay)
+		for (const [name, work] of Object.entries(expose)) await d.page.exposeFunction(name, work)
 		await d.page.addInitScript(tap)
 		if (init) await d.page.addInitScript(init)
 		await d.page.goto(url)

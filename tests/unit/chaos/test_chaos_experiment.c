@@ -174,6 +174,29 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		     "needs a tolerance");
 }
 
+/* Not in the middle of a run, when callers are there. */
+static void what_a_step_names_and_needs_must_be_there(void **state)
+{
+	(void)state;
+	refused_with(ACTION("func: kill, arguments: {target: oslo9}"),
+		     "target: nothing here is called 'oslo9'; allowed: a node (oslo1)");
+	refused_with(ACTION("func: machine_lost, arguments: {target: oslo}"), "a machine: oslo1");
+	refused_with(ACTION("func: cut, arguments: {from: osla}"), "a site (oslo,");
+	refused_with(ACTION("func: cut"), "target, or from, is missing");
+	refused_with(ACTION("func: link, arguments: {loss: 0}"), "or nothing is broken");
+	refused_with(ACTION("func: link, arguments: {loss: 101}"), "allowed: 0 to 100");
+	refused_with(ACTION("func: slow, arguments: {target: oslo1, percent: 100}"),
+		     "allowed: 1 to 99");
+	refused_with(ACTION("func: wait, arguments: {metric: kill, within: 1}"),
+		     "a probe that helio-chaos functions lists");
+	refused_with(ACTION("func: heal, arguments: {step: k}"), "an action above that breaks");
+	refused_with(ACTION("func: clock_jump, arguments: {target: oslo1, by_s: 60}"),
+		     "lab: {clock: true}}] is needed");
+	refused_with(ACTION("func: disk_full, arguments: {target: oslo1}"), "lab: {disks: true}}]");
+	refused_with(HEAD "method: []\nextensions: [{name: heliograph, load: {browsers: 9}}]\n",
+		     "allowed: 0 to 8");
+}
+
 static void every_drill_that_is_shipped_can_be_read(void **state)
 {
 	DIR *dir = opendir(DRILLS_DIR);
@@ -204,6 +227,7 @@ int main(void)
 	    cmocka_unit_test(words_of_a_process_are_a_text_or_a_list),
 	    cmocka_unit_test(the_command_line_may_change_what_is_configured_and_nothing_else),
 	    cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+	    cmocka_unit_test(what_a_step_names_and_needs_must_be_there),
 	    cmocka_unit_test(every_drill_that_is_shipped_can_be_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
