@@ -1,8 +1,8 @@
 /*
  * A CLAIM in flight to a broker that is killed is lost, and the agent would stay reserved for it
- * until claim_ms. The kernel of that machine closes the link at once: while a claim may be
- * unanswered, its link is looked at. (A machine that dies says nothing: then claim_ms is sooner
- * than any other sign.)
+ * as long as the core is patient (common/acd/late.c). The kernel of that machine closes the link at
+ * once: while a claim may be unanswered, its link is looked at. (A machine that dies says nothing:
+ * then that patience is over sooner than there is any other sign.)
  */
 #include "nodes/node.h"
 
@@ -13,7 +13,7 @@ enum {
 	/* Before a broken link is up again pass at least 100 ms (RECONNECT_MS in
 	 * common/wire/mesh.c) and a handshake: it cannot go and come between two looks. */
 	LOOK_MS = 50,
-	/* An agent waits no longer for its claim (claim_ms in acd_timers_default()). */
+	/* An agent is not rung for a claim that is older (twice claim_ms, common/acd/late.c). */
 	CLAIM_MS = 2000,
 };
 

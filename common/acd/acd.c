@@ -77,6 +77,7 @@ static void cut_node(struct arena *a, struct acd *acd, const struct acd_conf *co
 	cut_freelist(a, &acd->agent_free, agents);
 	cut_table(a, &acd->agent_by_session, agents, KEYS(acd->agents, session.v));
 	cut_table(a, &acd->agent_by_offer, agents, KEYS(acd->agents, offer.v));
+	cut_table(a, &acd->agent_by_late, agents, KEYS(acd->agents, late.offer.v));
 	acd->endings = cut(a, acd->endings_max, sizeof(*acd->endings));
 	cut_freelist(a, &acd->ending_free, acd->endings_max);
 	cut_table(a, &acd->ending_by_key, acd->endings_max, KEYS(acd->endings, key));
@@ -366,6 +367,10 @@ uint32_t queue_stage_find(const struct acd *acd, struct acd_queue_id id, uint8_t
 uint64_t acd_id_next(struct acd *acd)
 {
 	/* 28 bits: after 2^28 ids of one boot the oldest, weeks gone, are used again. */
+#ifdef ACD_MUTATE_REMEMBERS_LAST_RUN
+	static uint32_t last;
+	acd->seq = last++;
+#endif
 	acd->seq = (acd->seq + 1) & ((1u << ID_SEQ_BITS) - 1);
 	if (acd->seq == 0)
 		acd->seq = 1;

@@ -157,7 +157,8 @@ enum acd_msg_type {
 	ACD_MSG_CALL_UP,       /* call, queue, priority, age_us, version, wait_version */
 	ACD_MSG_CALL_DOWN,     /* call, version */
 	ACD_MSG_AGENT_UP,      /* agent, session, skills, levels, age_us (idle for), version, state,
-				* talk_us, turn_us, taken, rank */
+				* talk_us, turn_us, taken, rank; peer: it has waited long for that
+				* broker, in vain */
 	ACD_MSG_AGENT_DOWN,    /* agent, session, version */
 	ACD_MSG_DIGEST,        /* digest over all that this node announces, count, version; the
 				* broker echoes its own, which tells the node that a broker lives */
@@ -455,7 +456,7 @@ struct acd_queue_conf {
 
 struct acd_timers {                /* each with its why in acd_timers_default() */
 	uint32_t reserve_ms;       /* matcher: RESERVE unanswered -> agent may be tried again */
-	uint32_t claim_ms;         /* agent: RESERVED without GRANT -> IDLE */
+	uint32_t claim_ms;         /* agent: RESERVED without GRANT -> IDLE, at the latest */
 	uint32_t grant_retry_ms, grant_ms;      /* owner: GRANT repeated until RINGING; then requeue */
 	uint32_t commit_retry_ms;
 	uint32_t keep_ms, keep_lost_ms;         /* silence of the peer -> suspicion, not a decision */

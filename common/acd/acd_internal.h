@@ -110,7 +110,7 @@ struct acd {
 	struct freelist member_free;
 	struct agent *agents;
 	struct freelist agent_free;
-	struct table agent_by_session, agent_by_offer;
+	struct table agent_by_session, agent_by_offer, agent_by_late;
 	struct ending *endings;
 	struct freelist ending_free;
 	struct table ending_by_key;
@@ -165,6 +165,7 @@ struct acd {
 		uint64_t version;
 		uint32_t count;
 	} round;
+	struct distance distance[ACD_SITES_MAX + 1]; /* node: by site */
 };
 
 static inline int64_t when(const struct acd *acd, uint64_t age_us)

@@ -272,7 +272,13 @@ void call_leave(struct acd *acd, uint32_t i)
 {
 	group_forget(acd, i);
 	timer_stop(acd, TM_CALL, i);
+#ifdef ACD_MUTATE_FENCE_UNTOLD
+	acd->queues[acd->calls[i].queue].queued -= acd->calls[i].state == ACD_CALL_QUEUED;
+	acd->calls[i].state = ACD_CALL_ENDED;
+	announce_call(acd, i);
+#else
 	call_set(acd, i, ACD_CALL_ENDED, ACD_CAUSE_FENCED, ACD_OUTCOME_NONE);
+#endif
 	acd->left++;
 	call_forget(acd, i);
 }

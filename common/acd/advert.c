@@ -352,6 +352,19 @@ bool advert_some(struct acd *acd)
 	return true;
 }
 
+/* Somebody waited for that broker in vain: its site may be cut off, slow, or have nobody left.
+ * Nothing more is claimed there until it advertises again. */
+void advert_distrust(struct acd *acd, struct acd_addr broker)
+{
+	for (uint32_t i = 0; i < acd->queues_n * acd->peers_n; i++) {
+		struct slot *s = &acd->slots[i];
+		if (site_of(acd->peers[i % acd->peers_n].addr) != site_of(broker) || !s->budget)
+			continue;
+		s->budget = 0;
+		pool_slot_out(acd, i);
+	}
+}
+
 /* --- receiving
  * -------------------------------------------------------------------------------------- */
 

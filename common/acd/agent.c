@@ -62,6 +62,8 @@ void agent_set(struct acd *acd, uint32_t i, enum acd_agent_state state, enum acd
 {
 	struct agent *a = &acd->agents[i];
 
+	if (state != ACD_AGENT_IDLE && state != ACD_AGENT_RESERVED)
+		agent_late_forget(acd, i);
 	a->state = (uint8_t)state;
 	a->reason = (uint8_t)reason;
 	a->since = acd->now;
@@ -131,15 +133,13 @@ void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_
 	a->offer = m->offer;
 	a->recast = false;
 	a->queue = queue;
-	a->claimed = m->peer;
 	a->ready_after = true;
 	table_put(&acd->agent_by_offer, a->offer.v, i);
-	timer_set(acd, TM_AGENT, i, after_ms(acd, acd->tm.claim_ms));
 	agent_set(acd, i, ACD_AGENT_RESERVED, ACD_REASON_NONE);
+	agent_claim(acd, i, m->peer);
 }
 
-/* The reservation led to nothing. The agent did not work, so the idle age goes on. */
-void agent_unreserve(struct acd *acd, uint32_t i)
+void agent_offer_drop(struct acd *acd, uint32_t i)
 {
 	struct agent *a = &acd->agents[i];
 
@@ -147,6 +147,18 @@ void agent_unreserve(struct acd *acd, uint32_t i)
 	ending_note(acd, ACD_SIDE_AGENT, (struct triple){.offer = a->offer}, acd->self,
 		    ACD_CAUSE_TIMEOUT, false);
 	clear_offer(acd, a);
+}
+
+void agent_let_go(struct acd *acd, uint32_t i)
+{
+	clear_offer(acd, &acd->agents[i]);
+	agent_free_again(acd, i);
+}
+
+/* The reservation led to nothing. The agent did not work, so the idle age goes on. */
+void agent_unreserve(struct acd *acd, uint32_t i)
+{
+	agent_offer_drop(acd, i);
 	agent_free_again(acd, i);
 }
 
@@ -155,6 +167,8 @@ void agents_broker_gone(struct acd *acd, struct acd_addr broker)
 {
 	for (uint32_t i = 0; i < acd->agent_free.max; i++) {
 		const struct agent *a = &acd->agents[i];
+		if (a->late.offer.v && same_addr(a->late.claimed, broker))
+			agent_late_forget(acd, i);
 		if (a->state == ACD_AGENT_RESERVED && !a->bound && same_addr(a->claimed, broker))
 			agent_unreserve(acd, i);
 	}
@@ -269,7 +283,7 @@ void agent_timer(struct acd *acd, uint32_t i)
 
 	switch ((enum acd_agent_state)a->state) {
 #ifndef ACD_MUTATE_RESERVED_FOR_EVER
-	case ACD_AGENT_RESERVED: agent_unreserve(acd, i); return;
+	case ACD_AGENT_RESERVED: agent_claim_timer(acd, i); return;
 #else
 	case ACD_AGENT_RESERVED: return;
 #endif

@@ -11,11 +11,22 @@
  *           READY │  │ NOT_READY                                      │
  *                 ▼  │       RESERVE           GRANT          ACCEPT  │        BRIDGED
  *               IDLE ──────────────► RESERVED ───────► RINGING ──► COMMITTED ─────────► TALKING
- *                 ▲  ◄──claim_ms, NACK──┘   ◄──RELEASE────┘             │                 │
+ *                 ▲  ◄──late.c, NACK────┘   ◄──RELEASE────┘             │                 │
  *                 │                                                     └── ended ──┐     │ ended
  *                 └───────────── wrap_up_ms, WRAP_DONE ◄── WRAP ◄───────────────────┴─────┘
  *   `lost` (GRACE to the outside) lies over any of these: the state underneath goes on.
  */
+/* A claim whose answer took too long: its GRANT is welcome while nothing else is bound (late.c). */
+struct late {
+	struct acd_offer_id offer; /* 0: none; only while IDLE or RESERVED */
+	struct acd_addr claimed;
+	acd_time_us since, until;
+};
+/* How long a site's brokers take to answer a claim. */
+struct distance {
+	bool known;
+	int64_t mean_us, spread_us;
+};
 struct agent {
 	bool used, announced;
 	bool lost;        /* its socket is gone; TM_GRACE runs */
@@ -40,8 +51,11 @@ struct agent {
 	uint64_t cepoch;
 	int64_t queued_at;       /* recalled: the call's */
 	struct acd_addr owner;   /* node that owns the call */
-	struct acd_addr claimed; /* broker that was asked for a call */
-	acd_time_us heard;       /* COMMITTED, TALKING: the owner, last */
+	struct acd_addr claimed; /* broker that was asked for a call … */
+	acd_time_us claimed_at;  /* … first */
+	struct late late;
+	struct acd_addr in_vain; /* while it becomes IDLE again: it waited long for that broker */
+	acd_time_us heard; /* COMMITTED, TALKING: the owner, last */
 	uint32_t queue;
 	uint32_t wrap_up_ms;
 	int64_t idle_since;
@@ -74,7 +88,21 @@ void agent_send(struct acd *acd, uint32_t i, enum acd_msg_type type);
 bool agent_available(const struct acd *acd, const struct agent *a);
 void agent_announce_all(struct acd *acd);
 void agent_timer(struct acd *acd, uint32_t i);
+/* What is reserved and not bound: without a word to the shell; and back on duty after it. */
+void agent_offer_drop(struct acd *acd, uint32_t i);
+void agent_let_go(struct acd *acd, uint32_t i);
 void agent_grace_timer(struct acd *acd, uint32_t i);
+
+/* late.c */
+void agent_claim(struct acd *acd, uint32_t i, struct acd_addr broker);
+void agent_claim_timer(struct acd *acd, uint32_t i);
+void agent_claim_answered(struct acd *acd, uint32_t i);
+void agent_claim_nack(struct acd *acd, uint32_t i);
+uint32_t agent_of_late(const struct acd *acd, struct acd_offer_id offer);
+bool agent_late_welcome(const struct acd *acd, uint32_t i);
+void agent_late_take(struct acd *acd, uint32_t i); /* instead of what is reserved */
+void agent_late_forget(struct acd *acd, uint32_t i);
+enum acd_verdict agent_late_nack(struct acd *acd, struct acd_offer_id offer, struct acd_addr from);
 
 /* recv_owner.c */
 void agent_owner_heard(struct acd *acd, uint32_t i);

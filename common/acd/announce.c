@@ -48,6 +48,7 @@ void agent_up_msg(const struct acd *acd, const struct agent *a, struct acd_msg *
 	    .age_us = age(acd, a->idle_since),
 	    .version = a->ann_version,
 	    .state = a->state,
+	    .peer = a->in_vain,
 	};
 }
 

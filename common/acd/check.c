@@ -54,6 +54,12 @@ static void check_agent(const struct acd *acd, uint32_t i)
 		     (reserved || bound || a->state == ACD_AGENT_WRAP)); /* L2 */
 	helio_assert(timer_on(acd, TM_GRACE, i) == a->lost);
 	helio_assert(a->announced == agent_available(acd, a));
+	helio_assert(a->in_vain.v == 0);
+	if (a->late.offer.v) {
+		helio_assert(a->state == ACD_AGENT_IDLE || reserved);
+		helio_assert(a->late.offer.v != a->offer.v);
+		helio_assert(agent_of_late(acd, a->late.offer) == i);
+	}
 	if (a->offer.v && !a->recast) /* S8 */
 		helio_assert(skilled(a->has, acd->queues[a->queue].needs));
 }
@@ -73,7 +79,8 @@ static void check_pair(const struct acd *acd, const struct call *c)
 
 static void check_registers(const struct acd *acd)
 {
-	uint32_t calls = 0, agents = 0, offers = 0, endings = 0, announced = 0, members = 0;
+	uint32_t calls = 0, agents = 0, offers = 0, late = 0, endings = 0, announced = 0,
+		 members = 0;
 	uint64_t ended = 0, sum = 0;
 
 	for (uint32_t i = 0; i < acd->call_free.max; i++) {
@@ -93,6 +100,7 @@ static void check_registers(const struct acd *acd)
 			continue;
 		agents++;
 		offers += a->offer.v != 0;
+		late += a->late.offer.v != 0;
 		check_agent(acd, i);
 		announced += a->announced;
 		sum += a->announced ? announce_hash(a->session.v, a->ann_version) : 0;
@@ -107,6 +115,7 @@ static void check_registers(const struct acd *acd)
 	helio_assert(calls == acd->call_free.n && calls == acd->call_by_id.n);
 	helio_assert(agents == acd->agent_free.n && agents == acd->agent_by_session.n);
 	helio_assert(offers == acd->agent_by_offer.n);
+	helio_assert(late == acd->agent_by_late.n);
 	helio_assert(endings == acd->ending_free.n && endings == acd->ending_by_key.n);
 	helio_assert(announced == acd->ann_count && sum == acd->ann_sum);
 	for (uint32_t o = 0; o <= ACD_OUTCOME_FAILED; o++)

@@ -85,11 +85,6 @@ void claim_abort(struct acd *acd, uint32_t i)
 		pool_agent_in(acd, ai);
 }
 
-void claim_timer(struct acd *acd, uint32_t i)
-{
-	claim_abort(acd, i);
-}
-
 /* After the mirror has been emptied. */
 void claim_forget_all(struct acd *acd)
 {
@@ -158,23 +153,11 @@ static uint32_t claimable(const struct acd *acd, uint32_t q, const struct claim 
 	return best;
 }
 
-static void pick(struct acd *acd, uint32_t i, uint32_t c)
+static void send_pick(struct acd *acd, uint32_t i)
 {
 	struct claim *cl = &acd->claims[i];
-	struct queue *queue = &acd->queues[cl->queue];
 
-	pool_call_out(acd, c);
-	acd->mcalls[c].state = MCALL_PICKED;
-	acd->mcalls[c].claim = i;
-	cl->mcall = c;
-	cl->phase = CLAIM_PICKING;
-	cl->picked = acd->mcalls[c].id;
-	cl->picked_mnode = acd->mcalls[c].mnode;
-	cl->picked_at = acd->mcalls[c].queued_at;
-	cl->picked_ewt_us = acd->mcalls[c].ewt_us;
-	cl->more = acd->mcalls[c].more;
-	cl->tries++;
-	timer_set(acd, TM_CLAIM, i, after_ms(acd, acd->tm.reserve_ms));
+	timer_set(acd, TM_CLAIM, i, after_ms(acd, acd->tm.reserve_ms / 2));
 	fx_send(acd, acd->mnodes[cl->picked_mnode].addr,
 		&(struct acd_msg){
 		    .type = ACD_MSG_PICK,
@@ -182,11 +165,81 @@ static void pick(struct acd *acd, uint32_t i, uint32_t c)
 		    .call = cl->picked,
 		    .agent = cl->agent,
 		    .session = cl->session,
-		    .queue = queue->id,
+		    .queue = acd->queues[cl->queue].id,
 		    .node = cl->node,
 		    .idle_us = cl->idle_us,
-		    .stage = acd->queues[acd->mcalls[c].queue].stage,
+		    .stage = cl->picked_stage,
 		});
+}
+
+static void pick(struct acd *acd, uint32_t i, uint32_t c)
+{
+	struct claim *cl = &acd->claims[i];
+
+	pool_call_out(acd, c);
+	acd->mcalls[c].state = MCALL_PICKED;
+	acd->mcalls[c].claim = i;
+	cl->mcall = c;
+	cl->phase = CLAIM_PICKING;
+	cl->again = cl->lost = false;
+	cl->picked = acd->mcalls[c].id;
+	cl->picked_mnode = acd->mcalls[c].mnode;
+	cl->picked_stage = acd->queues[acd->mcalls[c].queue].stage;
+	cl->picked_at = acd->mcalls[c].queued_at;
+	cl->picked_ewt_us = acd->mcalls[c].ewt_us;
+	cl->more = acd->mcalls[c].more;
+	cl->tries++;
+	send_pick(acd, i);
+}
+
+static void pick_next(struct acd *acd, uint32_t i)
+{
+	struct claim *cl = &acd->claims[i];
+	uint32_t next = claimable(acd, cl->queue, cl);
+
+	if (cl->tries < PICK_TRIES_MAX && next != NIL) {
+		pick(acd, i, next);
+		return;
+	}
+	claim_nack(acd, cl->node, cl->offer, cl->queue, ACD_CAUSE_QUEUE_EMPTY);
+	claim_free(acd, i);
+}
+
+/* Its node is stopped, or a message was lost: asked once more, then the agent shall look elsewhere.
+ * If the call was given all the same, that GRANT is refused and the caller keeps the place. */
+static void pick_unanswered(struct acd *acd, uint32_t i)
+{
+	struct claim *cl = &acd->claims[i];
+
+	if (cl->lost) {
+		pick_next(acd, i);
+	} else if (!cl->again) {
+		cl->again = true;
+		send_pick(acd, i);
+	} else {
+		claim_nack(acd, cl->node, cl->offer, cl->queue, ACD_CAUSE_TIMEOUT);
+		claim_abort(acd, i);
+	}
+}
+
+void claim_timer(struct acd *acd, uint32_t i)
+{
+	if (acd->claims[i].phase == CLAIM_PICKING)
+		pick_unanswered(acd, i);
+	else
+		claim_abort(acd, i);
+}
+
+/* By their timers, so that many do not give more effects than a step may have. */
+void claims_node_lost(struct acd *acd, uint32_t mnode)
+{
+	for (uint32_t i = 0; i < acd->claims_max; i++) {
+		struct claim *cl = &acd->claims[i];
+		if (!cl->used || cl->phase != CLAIM_PICKING || cl->picked_mnode != mnode)
+			continue;
+		cl->lost = true;
+		timer_set(acd, TM_CLAIM, i, acd->now);
+	}
 }
 
 enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot,
@@ -198,7 +251,8 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	(void)boot;
 	if (q == NIL || !acd->matching)
 		return ACD_REFUSED_UNKNOWN;
-	/* Able for no stage is no lie: a configuration spreads from node to node. It finds nobody. */
+	/* Able for no stage is no lie: a configuration spreads from node to node. It finds nobody.
+	 */
 	struct able has = able_has(acd, m->skills, m->levels);
 	if (i != NIL) {
 		struct claim *cl = &acd->claims[i];
@@ -264,13 +318,7 @@ enum acd_verdict recv_pick_nack(struct acd *acd, struct acd_addr from, uint32_t 
 	struct claim *cl = &acd->claims[i];
 	if (cl->mcall != NIL)
 		mirror_remove_call(acd, cl->mcall);
-	uint32_t next = claimable(acd, cl->queue, cl);
-	if (cl->tries < PICK_TRIES_MAX && next != NIL) {
-		pick(acd, i, next);
-		return ACD_OK;
-	}
-	claim_nack(acd, cl->node, cl->offer, cl->queue, ACD_CAUSE_QUEUE_EMPTY);
-	claim_free(acd, i);
+	pick_next(acd, i);
 	return ACD_OK;
 }
 

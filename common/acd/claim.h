@@ -15,13 +15,16 @@
  *   match ─► RESERVING ──AGENT_DOWN (remote: done)──► gone
  *               │ CLAIM (local)
  *   CLAIM ─► PICKING ──PICK_OK──► SERVED ──2 s──► gone
- *               └──PICK_NACK──► next call, or CLAIM_NACK
+ *               ├──PICK_NACK, its node is lost──► next call, or CLAIM_NACK
+ *               └──reserve_ms──► CLAIM_NACK; PICK is repeated once before
  */
 enum claim_phase { CLAIM_RESERVING, CLAIM_PICKING, CLAIM_SERVED };
 struct claim {
 	bool used;
 	bool more;   /* the call rings already at others */
 	bool abroad; /* reserved because another site wants this very agent */
+	bool again;  /* PICKING: asked twice */
+	bool lost;   /* PICKING: its node is gone, the next call is due */
 	uint8_t phase;
 	struct acd_offer_id offer;
 	struct acd_session_id session;
@@ -33,6 +36,7 @@ struct claim {
 	uint64_t slot_version;
 	struct acd_call_id picked; /* PICKING: for its answer */
 	uint32_t picked_mnode;
+	uint8_t picked_stage;
 	int64_t picked_at;      /* it was queued then, and this wait was foretold: */
 	uint64_t picked_ewt_us; /* CALL_DOWN may take the mirrored call away before PICK_OK */
 	uint32_t tries;
@@ -40,6 +44,11 @@ struct claim {
 
 /* match.c */
 bool match_some(struct acd *acd); /* false: nothing left */
+/* A free agent that has waited long enough for another site: a caller of this one, if there is any. */
+void match_here(struct acd *acd, uint32_t ai);
+/* No other agent is brought to that caller. The claim takes the head all the same, whichever that
+ * is when it arrives. */
+void match_speak_for(struct acd *acd, uint32_t claim, uint32_t mcall);
 /* … by a claim that was made for it. */
 void match_reserve(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q, struct acd_addr to);
 
@@ -49,5 +58,6 @@ void claim_free(struct acd *acd, uint32_t i);
 void claim_timer(struct acd *acd, uint32_t i);
 void claim_abort(struct acd *acd, uint32_t i); /* gives back what it holds */
 void claim_forget_all(struct acd *acd);
+void claims_node_lost(struct acd *acd, uint32_t mnode);
 
 #endif

@@ -25,8 +25,9 @@ static void add_call(struct hash *h, const struct acd *acd, uint32_t i)
 
 	add(h, i);
 	add(h, c->id.v);
-	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->talked << 4 | (uint64_t)c->stays << 3 |
-		   (uint64_t)c->closing << 2 | (uint64_t)c->announced << 1 | c->ringing);
+	add(h, (uint64_t)c->state << 16 | (uint64_t)c->priority << 8 | (uint64_t)c->talked << 4 |
+		   (uint64_t)c->stays << 3 | (uint64_t)c->closing << 2 |
+		   (uint64_t)c->announced << 1 | c->ringing);
 	add(h, c->queue);
 	add(h, c->cepoch);
 	add(h, (uint64_t)c->queued_at);
@@ -64,8 +65,8 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, i);
 	add(h, (uint64_t)a->announced | (uint64_t)a->lost << 1 | (uint64_t)a->bound << 2 |
 		   (uint64_t)a->ready_after << 3 | (uint64_t)a->out_after << 4 |
-		   (uint64_t)a->alone << 5 | (uint64_t)a->recalled << 6 | (uint64_t)a->state << 8 | (uint64_t)a->reason << 16 |
-		   (uint64_t)a->reason_after << 24);
+		   (uint64_t)a->alone << 5 | (uint64_t)a->recalled << 6 | (uint64_t)a->state << 8 |
+		   (uint64_t)a->reason << 16 | (uint64_t)a->reason_after << 24);
 	add(h, a->session.v);
 	add(h, a->id.v);
 	add(h, a->skills.bits);
@@ -78,6 +79,13 @@ static void add_agent(struct hash *h, const struct acd *acd, uint32_t i)
 	add(h, a->call.v);
 	add(h, a->cepoch);
 	add(h, (uint64_t)a->owner.v << 16 | a->claimed.v);
+	add(h, a->claimed_at);
+	add(h, a->late.offer.v);
+	if (a->late.offer.v) {
+		add(h, a->late.claimed.v);
+		add(h, a->late.since);
+		add(h, a->late.until);
+	}
 	add(h, a->queue);
 	add(h, a->wrap_up_ms);
 	add(h, (uint64_t)a->idle_since);
@@ -116,6 +124,12 @@ static void add_registers(struct hash *h, const struct acd *acd)
 	for (uint32_t i = 0; i < acd->endings_max; i++)
 		if (acd->endings[i].used)
 			add_ending(h, acd, i);
+	for (uint32_t i = 0; i <= ACD_SITES_MAX; i++)
+		if (acd->distance[i].known) {
+			add(h, i);
+			add(h, (uint64_t)acd->distance[i].mean_us);
+			add(h, (uint64_t)acd->distance[i].spread_us);
+		}
 	for (uint32_t i = 0; i < acd->stations_n; i++) {
 		const struct station *s = &acd->stations[i];
 		add(h, (uint64_t)s->addr.v << 2 | (uint64_t)s->sync_on << 1 | s->sync_begun);
@@ -187,8 +201,8 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		const struct claim *cl = &acd->claims[i];
 		if (!cl->used)
 			continue;
-		add(h, (uint64_t)i << 8 | (uint64_t)cl->abroad << 5 | (uint64_t)cl->more << 4 |
-			   cl->phase);
+		add(h, (uint64_t)i << 8 | (uint64_t)cl->lost << 7 | (uint64_t)cl->again << 6 |
+			   (uint64_t)cl->abroad << 5 | (uint64_t)cl->more << 4 | cl->phase);
 		add(h, cl->offer.v);
 		add(h, cl->session.v);
 		add(h, (uint64_t)cl->queue << 32 | cl->node.v);

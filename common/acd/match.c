@@ -72,6 +72,14 @@ void match_reserve(struct acd *acd, uint32_t ai, uint32_t ci, uint32_t q, struct
 	send_reserve(acd, ci, q, to);
 }
 
+void match_speak_for(struct acd *acd, uint32_t ci, uint32_t c)
+{
+	pool_call_out(acd, c);
+	acd->mcalls[c].state = MCALL_SPOKEN;
+	acd->mcalls[c].claim = ci;
+	acd->claims[ci].mcall = c;
+}
+
 /* Brings the agent to the head of the queue: RESERVE, naming the broker to claim from. */
 static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
 {
@@ -89,12 +97,7 @@ static bool reserve(struct acd *acd, uint32_t ai, uint32_t q)
 	if (s != NIL && (c == NIL || key_less(&acd->slots[s].key, &local))) {
 		to = acd->peers[claim_remote(acd, cl, queue)].addr;
 	} else {
-		/* Spoken for: no other agent is brought to it. The claim takes the head all the
-		 * same, whichever that is when it arrives. */
-		pool_call_out(acd, c);
-		acd->mcalls[c].state = MCALL_SPOKEN;
-		acd->mcalls[c].claim = ci;
-		cl->mcall = c;
+		match_speak_for(acd, ci, c);
 	}
 	send_reserve(acd, ci, q, to);
 	return true;
@@ -117,6 +120,45 @@ static uint32_t best_need(struct acd *acd, uint32_t cls)
 			best = d;
 	}
 	return best;
+}
+
+/* The queue whose head is the best caller waiting here that the class can take; NIL: none. */
+static uint32_t best_here(const struct acd *acd, uint32_t cls)
+{
+	uint32_t best = NIL;
+	struct key first = {0};
+
+	for (uint32_t k = 0; k < acd->classes[cls].links_n; k++) {
+		uint32_t d = acd->links[(size_t)cls * acd->needs_n + k].need;
+		for (uint32_t q = acd->needs[d].first_queue; q != NIL; q = acd->queue_next[q]) {
+			uint32_t c = acd->queues[q].open_here > 0 ? queue_head(acd, q) : NIL;
+			if (c == NIL)
+				continue;
+			struct key key = mcall_key(&acd->mcalls[c]);
+			if (best != NIL &&
+			    !key_less_weighted(acd, &key, acd->needs[d].weight, &first,
+					       acd->needs[acd->queues[best].need].weight))
+				continue;
+			best = q;
+			first = key;
+		}
+	}
+	return best;
+}
+
+void match_here(struct acd *acd, uint32_t ai)
+{
+	uint32_t cls = acd->magents[ai].cls;
+
+	if (!acd->matching || !acd->unheld ||
+	    (acd->wants && want_best(acd, acd->magents[ai].id, acd->classes[cls].has, NIL) != NIL))
+		return; /* who is asked for in person comes first */
+	uint32_t q = best_here(acd, cls);
+	uint32_t ci = q != NIL ? claim_new(acd, acd_id_next(acd)) : NIL;
+	if (ci == NIL)
+		return;
+	match_speak_for(acd, ci, queue_head(acd, q));
+	match_reserve(acd, ai, ci, q, acd->self);
 }
 
 static void class_clean(struct acd *acd)

@@ -276,7 +276,11 @@ static enum acd_verdict add_agent(struct acd *acd, uint32_t node, const struct a
 	n->sum += announce_hash(a->session.v, a->version);
 	table_put(&acd->magent_by_session, a->session.v, i);
 	seen_in_sync(n, m, &acd->magents_cold[i].mark);
+	if (m->peer.v)
+		advert_distrust(acd, m->peer);
 	pool_agent_in(acd, i);
+	if (m->peer.v)
+		match_here(acd, i);
 	return ACD_OK;
 }
 

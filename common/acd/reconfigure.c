@@ -91,6 +91,8 @@ static void agents_copy(struct acd *acd, const struct acd *old)
 	freelist_copy(&acd->agent_free, &old->agent_free);
 	table_copy(&acd->agent_by_session, &old->agent_by_session);
 	table_copy(&acd->agent_by_offer, &old->agent_by_offer);
+	table_copy(&acd->agent_by_late, &old->agent_by_late);
+	memcpy(acd->distance, old->distance, sizeof(acd->distance));
 	for (uint32_t i = 0; i < old->agent_free.max; i++) {
 		struct agent *a = &acd->agents[i];
 		*a = old->agents[i];

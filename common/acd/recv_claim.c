@@ -39,22 +39,10 @@ enum acd_verdict recv_reserve(struct acd *acd, struct acd_addr from, uint32_t bo
 	    !skilled(a->has, acd->queues[queue].needs))
 		return reserve_nack(acd, from, m, ACD_CAUSE_AGENT_NOT_IDLE);
 	if (ending_find(acd, ACD_SIDE_AGENT, (struct triple){.offer = m->offer}) != NIL ||
-	    agent_of_offer(acd, m->offer) != NIL)
+	    agent_of_offer(acd, m->offer) != NIL || agent_of_late(acd, m->offer) != NIL)
 		return reserve_nack(acd, from, m, ACD_CAUSE_STALE);
 
 	agent_reserve(acd, i, m, queue);
-	fx_send(acd, m->peer,
-		&(struct acd_msg){
-		    .type = ACD_MSG_CLAIM,
-		    .offer = a->offer,
-		    .agent = a->id,
-		    .session = a->session,
-		    .queue = m->queue,
-		    .skills = a->skills,
-		    .levels = a->levels,
-		    .node = acd->self,
-		    .idle_us = age(acd, a->idle_since),
-		});
 	return ACD_OK;
 }
 
@@ -64,9 +52,11 @@ enum acd_verdict recv_claim_nack(struct acd *acd, struct acd_addr from, uint32_t
 	uint32_t i = agent_of_offer(acd, m->offer);
 
 	(void)boot;
-	if (i == NIL || acd->agents[i].bound || !same_addr(acd->agents[i].claimed, from))
+	if (i == NIL)
+		return agent_late_nack(acd, m->offer, from);
+	if (acd->agents[i].bound || !same_addr(acd->agents[i].claimed, from))
 		return ACD_REFUSED_STALE;
-	agent_unreserve(acd, i);
+	agent_claim_nack(acd, i);
 	return ACD_OK;
 }
 
@@ -84,6 +74,13 @@ static enum acd_verdict pick_nack(struct acd *acd, struct acd_addr to, const str
 	return ACD_REFUSED_STATE;
 }
 
+static enum acd_verdict pick_ok(struct acd *acd, struct acd_addr to, const struct acd_msg *m)
+{
+	fx_send(acd, to,
+		&(struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
+	return ACD_OK;
+}
+
 enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 			   const struct acd_msg *m)
 {
@@ -94,7 +91,7 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 		return pick_nack(acd, from, m, ACD_CAUSE_CALL_GONE);
 	const struct call *c = &acd->calls[i];
 	if (c->parties_n && (c->party.offer.v == m->offer.v || group_has(acd, c, m->offer)))
-		return ACD_REFUSED_STALE; /* a duplicate */
+		return pick_ok(acd, from, m); /* a duplicate: our answer was lost */
 	bool joins = c->state == ACD_CALL_GRANTED && group_open(acd, c);
 	bool grantable = c->state == ACD_CALL_QUEUED || joins;
 #ifdef ACD_MUTATE_GRANT_WHILE_GRANTED
@@ -112,7 +109,5 @@ enum acd_verdict recv_pick(struct acd *acd, struct acd_addr from, uint32_t boot,
 		group_join(acd, i, m);
 	else
 		call_grant(acd, i, m);
-	fx_send(acd, from,
-		&(struct acd_msg){.type = ACD_MSG_PICK_OK, .offer = m->offer, .call = m->call});
-	return ACD_OK;
+	return pick_ok(acd, from, m);
 }

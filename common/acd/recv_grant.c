@@ -8,7 +8,8 @@ enum acd_verdict recv_grant(struct acd *acd, struct acd_addr from, uint32_t boot
 	uint32_t queue = queue_find(acd, m->queue);
 
 	(void)boot;
-	if (i == NIL)
+	bool late = i == NIL && (i = agent_of_late(acd, m->offer)) != NIL;
+	if (i == NIL || (late && !agent_late_welcome(acd, i)))
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
 	const struct agent *a = &acd->agents[i];
 	if (agent_holds(a, m, from)) {
@@ -22,6 +23,9 @@ enum acd_verdict recv_grant(struct acd *acd, struct acd_addr from, uint32_t boot
 	if (a->session.v != m->session.v || a->id.v != m->agent.v || queue == NIL ||
 	    !skilled(a->has, acd->queues[queue_last_stage(&acd->queues[queue])].needs))
 		return refuse_triple(acd, from, ACD_SIDE_AGENT, m, ACD_CAUSE_STALE);
+	if (late)
+		agent_late_take(acd, i);
+	agent_claim_answered(acd, i);
 	agent_bind(acd, i, m, from, queue_last_stage(&acd->queues[queue]));
 	return ACD_OK;
 }

@@ -15,6 +15,7 @@ static bool meet(struct acd *acd, uint32_t node, uint32_t boot)
 	if (boot <= n->boot)
 		return false;
 	mirror_forget(acd, node, UINT64_MAX, UINT64_MAX);
+	claims_node_lost(acd, node);
 	n->boot = boot;
 	n->sync_id = 0;
 	n->synced = false;
@@ -28,6 +29,7 @@ static bool meet(struct acd *acd, uint32_t node, uint32_t boot)
 static void lose(struct acd *acd, uint32_t node)
 {
 	mirror_forget(acd, node, UINT64_MAX, UINT64_MAX);
+	claims_node_lost(acd, node);
 	acd->mnodes[node].sync_id = 0;
 }
 

@@ -27,6 +27,14 @@ static enum acd_verdict release_from_owner(struct acd *acd, struct acd_addr from
 {
 	uint32_t i = agent_of_offer(acd, m->offer);
 
+	uint32_t late = agent_of_late(acd, m->offer);
+
+	if (late != NIL) { /* it overtook its GRANT, which is welcome no more */
+		agent_late_forget(acd, late);
+		ending_note(acd, ACD_SIDE_AGENT, triple_of(m), from, (enum acd_cause)m->cause,
+			    false);
+		return released(acd, from, ACD_SIDE_AGENT, m);
+	}
 	if (i == NIL)
 		return release_unheld(acd, from, ACD_SIDE_AGENT, m);
 	struct agent *a = &acd->agents[i];

@@ -35,6 +35,7 @@ void advert_idle_changed(struct acd *acd, uint32_t need);
 void advert_tick(struct acd *acd);
 void advert_timer(struct acd *acd, uint32_t queue, bool idle);
 bool advert_some(struct acd *acd);
+void advert_distrust(struct acd *acd, struct acd_addr broker);
 bool slot_alive(const struct acd *acd, const struct slot *s);
 /* The best caller of a queue that another site may have; NIL if none. */
 uint32_t queue_head_abroad(const struct acd *acd, uint32_t q);

@@ -9,8 +9,9 @@ void acd_timers_default(struct acd_timers *ret)
 	     * idle agent out of use after one lost message, and L1 allows one second. */
 	    .reserve_ms = 500,
 	    /* CLAIM, PICK and GRANT may cross an ocean twice (2 × 250 ms), with room for one
-	     * GRANT to be lost and repeated. */
-	    .claim_ms = 2000,
+	     * of them to be lost and repeated. More than L1's second no caller shall wait for an
+	     * agent who waits for another site; what comes later is welcome as long again. */
+	    .claim_ms = 1000,
 	    /* Just above the longest round trip we serve, so that a healthy link sees one GRANT. */
 	    .grant_retry_ms = 300,
 	    /* Five GRANTs: five losses in a row at 20 % happen once in 3,000 calls. */

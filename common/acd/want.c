@@ -180,10 +180,7 @@ bool want_match(struct acd *acd)
 	if (ci == NIL)
 		return true;
 	uint32_t q = acd->mcalls[c].queue;
-	pool_call_out(acd, c);
-	acd->mcalls[c].state = MCALL_SPOKEN;
-	acd->mcalls[c].claim = ci;
-	acd->claims[ci].mcall = c;
+	match_speak_for(acd, ci, c);
 	match_reserve(acd, ai, ci, q, acd->self);
 	return true;
 }

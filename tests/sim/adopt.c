@@ -200,6 +200,7 @@ static void asked(struct sim *sim, uint32_t d)
 				 c->number);
 	}
 	sim->daemon[d].frozen = false;
+	sim->daemon[d].thawed_at = sim->now;
 	sun_boot(sim, d); /* what its shell sees on the clock now */
 	sim_step(sim, d, &(struct acd_event){.type = ACD_EV_SUSPEND});
 	if (sim->calm && sim->daemon[d].draining) { /* it was frozen when all were told to serve */

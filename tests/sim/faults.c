@@ -186,6 +186,8 @@ static void crash(struct sim *sim, uint32_t n, uint64_t down_us)
 		return;
 	story(sim, "%s dies", d->name);
 	d->up = false;
+	rules_life_ended(sim, n);
+	d->mute = rng_next(&(struct rng){sim->seed ^ (uint64_t)d->boot << 32 ^ n}) & 1;
 	if (addr_is_node(d->addr.v)) {
 		adopt_crashed(sim, n);
 		people_node_lost(sim, n);

@@ -212,6 +212,7 @@ static void life_ends(struct life *l)
 			sim->agent[i].offer = 0;
 	d->up = false;
 	d->calls = 0;
+	rules_life_ended(sim, l->slot);
 }
 
 /* ---- what people and shells did

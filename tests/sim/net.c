@@ -67,14 +67,15 @@ void net_send(struct sim *sim, uint32_t from, const struct acd_fx *fx)
 	post(sim, from, to, &fx->msg, late ? rng_below(&sim->net_rng, 4 * SEC) : 0);
 }
 
-/* The kernel of a dead broker closes its links; a node looks at those it has claimed over. */
+/* The kernel of a dead broker closes its links, if it lives; a node looks at those it has claimed
+ * over. */
 static void link_down(struct sim *sim, const struct mail *mail)
 {
 	struct daemon *from = &sim->daemon[mail->from];
 	struct acd_event ev = {.type = ACD_EV_NODE_GONE, .from = sim->daemon[mail->to].addr};
 
-	if (mail->msg.type == ACD_MSG_CLAIM && from->up && !from->frozen &&
-	    from->boot == mail->boot)
+	if (mail->msg.type == ACD_MSG_CLAIM && !sim->daemon[mail->to].mute && from->up &&
+	    !from->frozen && from->boot == mail->boot)
 		(void)sim_step(sim, mail->from, &ev);
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 enum {
+	/* claim_ms of acd_timers_default(). */
+	CLAIM_MS = 1000,
 	/* Nobody is overtaken twice because of claims that were under way. */
 	IN_FLIGHT = 1,
 	/* A link that was clogged for less than two DIGESTs and a half is not noticed. */
@@ -249,10 +251,26 @@ static void ended(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 	sim->ended[fx->outcome]++;
 }
 
+/* What the shell has: a leg from the first effect on until ENDED says goodbye. */
+static void leg(struct sim *sim, uint32_t d, struct scall *c, bool on)
+{
+	if ((c->legs >> d & 1) == on)
+		return;
+	c->legs ^= 1U << d;
+	sim->daemon[d].legs += on ? 1 : UINT32_MAX;
+}
+
+void rules_life_ended(struct sim *sim, uint32_t d)
+{
+	for (uint32_t i = 0; i < sim->calls_n; i++)
+		leg(sim, d, &sim->call[i], false);
+}
+
 static void call_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct scall *c = rules_call(sim, fx->call.v);
 
+	leg(sim, d, c, fx->call_state != ACD_CALL_ENDED);
 	story(sim, "%s: call %u is %s %s %s", who(sim, d), c->number,
 	      acd_call_state_name(fx->call_state), fx->cause ? acd_cause_name(fx->cause) : "",
 	      fx->outcome ? acd_outcome_name(fx->outcome) : "");
@@ -316,6 +334,25 @@ static struct sagent *agent_of(struct sim *sim, uint32_t d, const struct acd_fx 
 
 static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx);
 
+/* L2: whoever is reserved is rung or free again after claim_ms, whatever was lost. (A machine that
+ * stood still, or whose clock runs otherwise, cannot know; neither is a real one, of which only the
+ * trace is seen, ever quite on time.) */
+static void held(struct sim *sim, uint32_t d, const struct sagent *a, const struct acd_fx *fx)
+{
+	uint64_t for_us = sim->now - a->state_at;
+
+	if (fx->agent_state == ACD_AGENT_RINGING) {
+		sim->rung_us += for_us;
+		return;
+	}
+	sim->vain_us += for_us;
+	sim->vain++;
+	if (sim->mix.span && sim->daemon[d].thawed_at < a->state_at &&
+	    for_us > CLAIM_MS * MS + CLAIM_MS * MS / 100)
+		sim_fail(sim, "L2: agent %u is held for %llu ms by a claim that nobody answers",
+			 (unsigned)fx->agent.v, (unsigned long long)(for_us / MS));
+}
+
 static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 {
 	struct sagent *a = agent_of(sim, d, fx);
@@ -324,13 +361,18 @@ static void agent_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx)
 		story(sim, "%s: agent %u is %s %s", who(sim, d), (unsigned)fx->agent.v,
 		      acd_agent_state_name(fx->agent_state),
 		      fx->reason ? acd_reason_name(fx->reason) : "");
-	if (fx->agent_state == ACD_AGENT_RESERVED &&
+	/* rung by a claim that was given up: as if it were reserved now */
+	bool taken = fx->agent_state == ACD_AGENT_RESERVED ||
+		     (fx->agent_state == ACD_AGENT_RINGING && a->state != ACD_AGENT_RESERVED);
+	if (taken &&
 	    (a->state != ACD_AGENT_IDLE || a->lost || a->leaving || sim->daemon[d].draining))
 		sim_fail(sim, "S8: agent %u is reserved while %s%s", (unsigned)fx->agent.v,
 			 acd_agent_state_name(a->state),
 			 a->lost                                 ? " and away"
 			 : a->leaving || sim->daemon[d].draining ? " and leaving"
 								 : "");
+	if (a->state == ACD_AGENT_RESERVED && a->state != fx->agent_state)
+		held(sim, d, a, fx);
 	if (a->state != fx->agent_state)
 		a->state_at = sim->now;
 	/* An EWT or a length let a call out that looked as if nobody could serve it: go on. */
@@ -419,7 +461,8 @@ static void recalled(struct sim *sim, struct sagent *a, const struct acd_fx *fx)
 			     .call = fx->call.v,
 			     .session = fx->session.v,
 			     .cepoch = fx->cepoch,
-			     .accepted = c->talker == person_of(sim, fx), /* before, in another session */
+			     .accepted =
+				 c->talker == person_of(sim, fx), /* before, in another session */
 			     .recalled = true,
 			     .agent = (uint32_t)fx->agent.v - 1};
 	a->offer = fx->offer.v;
@@ -501,7 +544,7 @@ void rules_lost(struct sim *sim, struct scall *c)
 void rules_after_step(struct sim *sim, uint32_t d)
 {
 	struct acd_call_view v;
-	uint32_t it = 0, n = 0, all = 0, ended_n = 0;
+	uint32_t it = 0, n = 0, foreign = 0, all = 0, ended_n = 0;
 
 	if (!addr_is_node(sim->daemon[d].addr.v))
 		return;
@@ -514,6 +557,7 @@ void rules_after_step(struct sim *sim, uint32_t d)
 			if (!sim->daemon[d].frozen)
 				sim_fail(sim, "S6: %s still holds call %u of %s", who(sim, d),
 					 c->number, who(sim, c->daemon));
+			foreign++;
 			continue;
 		}
 		n++;
@@ -522,6 +566,10 @@ void rules_after_step(struct sim *sim, uint32_t d)
 				 c->number, acd_call_state_name(v.state),
 				 acd_call_state_name(c->state));
 	}
+	/* A register that lets go without telling: its shell would go on sending. */
+	if (n + foreign != sim->daemon[d].legs)
+		sim_fail(sim, "S6: %s holds %u calls, but its shell was left with %u", who(sim, d),
+			 n + foreign, sim->daemon[d].legs);
 	sim->daemon[d].calls = n;
 	for (uint32_t i = 0; i < sim->daemons_n; i++)
 		all += sim->daemon[i].up ? sim->daemon[i].calls : 0;

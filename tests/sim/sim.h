@@ -108,8 +108,9 @@ struct daemon {
 	struct acd_addr addr;
 	char name[16];
 	bool up;
+	bool mute;   /* down with its whole machine: no kernel closes its links */
 	bool frozen; /* stopped, or awake and asking who owns its calls */
-	acd_time_us thaw_at, frozen_at;
+	acd_time_us thaw_at, frozen_at, thawed_at;
 	bool draining;
 	uint32_t boot;
 	uint32_t minted; /* ids of calls and sessions */
@@ -120,6 +121,7 @@ struct daemon {
 	struct acd_queue_conf queues[QUEUES], was[QUEUES];
 	acd_time_us was_until;
 	uint32_t calls; /* live, as the core shows them */
+	uint32_t legs;  /* calls that its shell was told of and that have not ended for it */
 	bool island;
 	/* Its own clock: showed clock_at when the world's was clock_set, and runs so much fast. */
 	acd_time_us clock_at, clock_set;
@@ -150,6 +152,7 @@ struct scall {
 	uint8_t priority;
 	uint64_t jumped; /* of its daemon, when it arrived */
 	uint64_t cepoch;
+	uint32_t legs;   /* bits: daemons whose shell has it */
 	bool orphan;     /* its owner is dead, nobody has adopted it yet */
 	bool asking;     /* adopted from a talk */
 	uint32_t talker; /* the agent it talked to last, from 1 */
@@ -267,6 +270,8 @@ struct sim {
 	struct soffer offer[OFFERS_MAX];
 	uint32_t offers_n;
 	uint32_t talks;
+	uint32_t vain;             /* reservations that came to nothing */
+	uint64_t vain_us, rung_us; /* for so long; and those that ended in a ring */
 	bool calm, settled;
 	acd_time_us drained_at, moved_at; /* moved_at: a call changed, an agent was reserved */
 
@@ -405,6 +410,8 @@ void rules_effect(struct sim *sim, uint32_t d, const struct acd_fx *fx);
 void rules_accepted(struct sim *sim, uint32_t agent);
 void rules_hung_up(struct sim *sim, uint32_t agent);
 void rules_lost(struct sim *sim, struct scall *c);
+/* Its process is gone, and its shell with it. */
+void rules_life_ended(struct sim *sim, uint32_t d);
 void rules_after_step(struct sim *sim, uint32_t d);
 
 /* shrink.c: sim has just failed with this seed. Leaves the shortest trim found in sim->trim. */
