@@ -37,18 +37,6 @@ struct arguments {
 	enum log_level level;
 };
 
-static int level_parse(const char *s, enum log_level *ret)
-{
-	static const char *const names[] = {"debug", "info", "warn", "error"};
-	for (size_t i = 0; i < HELIO_ARRAY_LEN(names); i++) {
-		if (strcmp(names[i], s) == 0) {
-			*ret = (enum log_level)i;
-			return 0;
-		}
-	}
-	return EINVAL;
-}
-
 /* -1: go on; else the exit code. */
 static int arguments_parse(int argc, char **argv, struct arguments *a)
 {
@@ -68,7 +56,7 @@ static int arguments_parse(int argc, char **argv, struct arguments *a)
 		case 'n': a->name = optarg; break;
 		case 't': a->trace = optarg; break;
 		case 'l':
-			if (level_parse(optarg, &a->level) == 0)
+			if (log_level_parse(optarg, &a->level) == 0)
 				break;
 			fprintf(stderr, "--log-level: %s is none of debug, info, warn, error\n",
 				optarg);

@@ -136,6 +136,20 @@ static int run(struct drill *d, const char *out)
 	return code;
 }
 
+int run_set(const char **sets, const char *pair)
+{
+	size_t n = 0;
+	while (sets[n])
+		n++;
+	if (n == EXPERIMENT_SETS_MAX || !strchr(pair, '=')) {
+		fprintf(stderr, "helio-chaos: --set %s: NAME=VALUE, at most %d times\n", pair,
+			EXPERIMENT_SETS_MAX);
+		return EXIT_USAGE_;
+	}
+	sets[n] = pair;
+	return 0;
+}
+
 int run_once(const struct run_ask *ask)
 {
 	struct experiment *e = NULL;
@@ -197,7 +211,6 @@ int cmd_run(int argc, char **argv)
 	char out[LAB_PATH_SIZE] = "", file[LAB_PATH_SIZE];
 	const char *sets[EXPERIMENT_SETS_MAX + 1] = {NULL};
 	struct run_ask ask = {.file = file, .sets = sets, .out = out};
-	size_t sets_n = 0;
 	unsigned long times = 0;
 	int opt;
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -226,9 +239,8 @@ int cmd_run(int argc, char **argv)
 			ask.before = optarg;
 			break;
 		case 'S':
-			if (sets_n == EXPERIMENT_SETS_MAX)
+			if (run_set(sets, optarg))
 				return EXIT_USAGE_;
-			sets[sets_n++] = optarg;
 			break;
 		case 'q': ask.quiet = true; break;
 		case 'h': fputs(run_help, stdout); return 0;

@@ -107,7 +107,6 @@ int cmd_score(int argc, char **argv)
 	static struct series s;
 	static char card[LAB_PATH_SIZE];
 	const char *sets[EXPERIMENT_SETS_MAX + 1] = {NULL};
-	size_t sets_n = 0;
 	bool quick = false, list_only = false;
 	int opt, code = 0;
 	s = (struct series){.out = "chaos-score", .sets = sets};
@@ -123,9 +122,8 @@ int cmd_score(int argc, char **argv)
 			s.before = optarg;
 			break;
 		case 'S':
-			if (sets_n == EXPERIMENT_SETS_MAX)
+			if (run_set(sets, optarg))
 				return EXIT_USAGE_;
-			sets[sets_n++] = optarg;
 			break;
 		case 'l': list_only = true; break;
 		case 'h': fputs(help, stdout); return 0;

@@ -40,18 +40,6 @@ static const char help[] =
     "\n"
     "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
 
-static int level_parse(const char *s, enum log_level *ret)
-{
-	static const char *const names[] = {"debug", "info", "warn", "error"};
-	for (size_t i = 0; i < HELIO_ARRAY_LEN(names); i++) {
-		if (strcmp(s, names[i]) == 0) {
-			*ret = (enum log_level)i;
-			return 0;
-		}
-	}
-	return EINVAL;
-}
-
 static int fail(const char *what, const char *why)
 {
 	log_error("start.failed", "part=%s why=%s", what, log_quote(why));
@@ -304,7 +292,7 @@ int main(int argc, char **argv)
 				page_rate = 0; /* refused below */
 			break;
 		case 'l':
-			if (level_parse(optarg, &level)) {
+			if (log_level_parse(optarg, &level)) {
 				fprintf(stderr, "--log-level: debug, info, warn or error\n");
 				return 2;
 			}

@@ -38,6 +38,18 @@ enum log_level log_level_get(void)
 	return min_level;
 }
 
+int log_level_parse(const char *text, enum log_level *ret)
+{
+	static const char *const names[] = {"debug", "info", "warn", "error"};
+	for (size_t i = 0; i < HELIO_ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], text) != 0)
+			continue;
+		*ret = (enum log_level)i;
+		return 0;
+	}
+	return EINVAL;
+}
+
 /*
  * Whole, or not at all: calls do not wait for whoever reads standard error. A socket (journald's)
  * is asked not to block; a pipe that is ready takes a page, and a line is half of one.

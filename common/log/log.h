@@ -14,6 +14,8 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 /* The name that each line carries, and the lowest level printed. name is copied. */
 void log_init(const char *daemon, enum log_level min);
 enum log_level log_level_get(void);
+/* debug, info, warn or error, as on a command line. EINVAL: none of them. */
+int log_level_parse(const char *text, enum log_level *ret);
 
 /* log_event(LOG_LEVEL_INFO, "offer.sent", "call=%s agent=%s", c, a). fmt may be "" (no fields);
  * values with spaces must be quoted by the caller or passed through log_quote(). */
