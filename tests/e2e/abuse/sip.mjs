@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import { randomBytes } from 'node:crypto'
+import { PATIENCE_MS } from '../lib/cluster.mjs'
 
 export const sdp = (ip, formats = '0 8', port = 40000) =>
 	`v=0\r\no=- 1 1 IN IP4 ${ip}\r\ns=-\r\nc=IN IP4 ${ip}\r\nt=0 0\r\nm=audio ${port} RTP/AVP ${formats}\r\n`
@@ -28,7 +29,7 @@ class End {
 		this.waiters = this.waiters.filter((w) => !w(a))
 	}
 	// The first answer, past or to come, for which what() holds; null after ms.
-	wait(what, ms = 5000) {
+	wait(what, ms = PATIENCE_MS) {
 		const past = this.got.find(what)
 		if (past) return Promise.resolve(past)
 		return new Promise((done) => {
@@ -56,7 +57,7 @@ class End {
 		return { id, text: `${method} sip:${user}@${host} SIP/2.0\r\n${lines.join('\r\n')}\r\n\r\n${body}` }
 	}
 	// Sends it and returns the final answer to it, or null (silence).
-	async ask(method, user, options = {}, ms = 5000) {
+	async ask(method, user, options = {}, ms = PATIENCE_MS) {
 		const r = this.request(method, user, { transport: this.transport, ...options })
 		this.send(r.text)
 		const a = await this.wait((x) => x.id === r.id && x.status >= 200 && x.cseq?.endsWith(` ${method}`), ms)

@@ -113,7 +113,7 @@ async function one(name, codec, tone) {
 		page.on('pageerror', (e) => complaints.push(String(e)))
 		await page.addInitScript(tap)
 		const id = (x) => page.getByTestId(x)
-		const state = (word, ms = 10000) => page.waitForFunction((w) => document.documentElement.dataset.state === w, word, { timeout: ms })
+		const state = (word, ms = 30000) => page.waitForFunction((w) => document.documentElement.dataset.state === w, word, { timeout: ms })
 
 		let began = performance.now()
 		await page.goto(page_url)
@@ -125,7 +125,7 @@ async function one(name, codec, tone) {
 		await state('not_ready')
 		time.sign_in_ms = performance.now() - began
 		began = performance.now()
-		await page.waitForFunction(() => document.querySelector('[data-testid=ready]:not([aria-disabled])'), null, { timeout: 15000 })
+		await page.waitForFunction(() => document.querySelector('[data-testid=ready]:not([aria-disabled])'), null, { timeout: 30000 })
 		time.audio_up_ms = performance.now() - began
 		await id('ready').click()
 		await state('idle')
@@ -143,9 +143,9 @@ async function one(name, codec, tone) {
 		await id('accept').click()
 		await state('talking')
 		time.accept_to_talk_ms = performance.now() - began
-		await caller.event('heard', 10000)
+		await caller.event('heard', 30000)
 		time.caller_hears_ms = performance.now() - began
-		await page.waitForFunction((hz) => window.__ear?.(hz) > 20, CALLER_HZ, { timeout: 10000, polling: 100 })
+		await page.waitForFunction((hz) => window.__ear?.(hz) > 20, CALLER_HZ, { timeout: 30000, polling: 100 })
 		time.agent_hears_ms = performance.now() - began
 		const strength = await page.evaluate((hz) => [window.__ear(hz), window.__ear(hz * 1.5)], CALLER_HZ)
 		expect('a tone nobody sends is not heard', strength[1] < 10, strength)

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { password, root } from '../lib/cluster.mjs'
+import { PATIENCE_MS, password, root } from '../lib/cluster.mjs'
 
 const { chromium } = createRequire(join(root, 'gateway/web/package.json'))('playwright-core')
 export const AGENT_HZ = 880, CALLER_HZ = 440
@@ -126,10 +126,10 @@ export class Desk {
 		return d
 	}
 	id(name) { return this.page.getByTestId(name) }
-	async state(word, ms = 8000) {
+	async state(word, ms = PATIENCE_MS) {
 		await this.page.locator(`html[data-state="${word}"]`).waitFor({ state: 'attached', timeout: ms })
 	}
-	async link(word, ms = 8000) {
+	async link(word, ms = PATIENCE_MS) {
 		await this.page.locator(`html[data-link="${word}"]`).waitFor({ state: 'attached', timeout: ms })
 	}
 	figures() { return this.page.evaluate(() => window.__helio) }
@@ -148,7 +148,7 @@ export class Desk {
 		await this.state('idle')
 	}
 	canBeReady() { return this.page.locator('[data-testid=ready]:not([aria-disabled])').waitFor() }
-	hears(hz = CALLER_HZ, ms = 8000) {
+	hears(hz = CALLER_HZ, ms = PATIENCE_MS) {
 		return this.page.waitForFunction((f) => window.__ear?.(f) > 20, hz, { timeout: ms, polling: 50 })
 	}
 	async shot(name) {

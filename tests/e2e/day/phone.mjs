@@ -3,7 +3,7 @@
 // measured, not guessed (helio-caller says only that a tone was heard once).
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { until } from '../lib/cluster.mjs'
+import { PATIENCE_MS, until } from '../lib/cluster.mjs'
 
 const FRAME = 160 // samples of 20 ms
 const WINDOW = 10 // frames a strength is computed over
@@ -123,7 +123,7 @@ export class Phone {
 		if (share(samples, this.listen) > 0.5) this.heard.push(performance.now())
 	}
 	/** Waits until the agent's tone was heard after `since`; resolves to when. */
-	async hears(since = performance.now(), ms = 8000) {
+	async hears(since = performance.now(), ms = PATIENCE_MS) {
 		return until(`the caller hears ${this.listen} Hz`, () => this.heard.find((at) => at > since), ms)
 	}
 	/** The longest time without the tone between two moments. The tone itself comes in bursts. */

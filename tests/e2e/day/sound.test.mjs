@@ -2,7 +2,7 @@
 // test, and a ring while nobody looks.
 import nodeTest from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { Cluster, PATIENCE_MS, until } from '../lib/cluster.mjs'
 import { Desk, inOrder, openBrowser } from './desk.mjs'
 import { Phone } from './phone.mjs'
 
@@ -96,7 +96,7 @@ test('the sound test: one hears oneself, and the line has its figures and a mark
 	await desk.shot('day-not-ready')
 	await desk.page.keyboard.press('t')
 	await desk.id('sound-test').waitFor()
-	const step = (word, ms) => desk.page.locator(`[data-testid=test-voice-word][data-step=${word}]`).waitFor({ timeout: ms ?? 8000 })
+	const step = (word, ms) => desk.page.locator(`[data-testid=test-voice-word][data-step=${word}]`).waitFor({ timeout: ms ?? PATIENCE_MS })
 	await desk.page.evaluate(() => {
 		const play = HTMLMediaElement.prototype.play
 		HTMLMediaElement.prototype.play = function () {

@@ -21,7 +21,7 @@ export const password = 'quiet-harbour' // of every agent of a test
 
 // How long a test waits where no figure is meant: other clusters run beside it. What is promised has a
 // limit of its own.
-const PATIENCE_MS = 20000
+export const PATIENCE_MS = 20000
 
 // Asks again until what() is truthy: a wait for a condition, with a deadline that names it.
 export async function until(what, condition, ms = PATIENCE_MS) {

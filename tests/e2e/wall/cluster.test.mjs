@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Cluster, password, root, until } from '../lib/cluster.mjs'
+import { Cluster, PATIENCE_MS, password, root, until } from '../lib/cluster.mjs'
 import { openBrowser, openFloor } from '../web/browser.mjs'
 
 const SHOTS = process.env.HELIO_SHOTS ?? ''
@@ -33,9 +33,9 @@ async function shot(name) {
 	mkdirSync(SHOTS, { recursive: true })
 	await page.screenshot({ path: join(SHOTS, `${name}.png`) })
 }
-const agent_is = (name, state, timeout = 5000) =>
+const agent_is = (name, state, timeout = PATIENCE_MS) =>
 	page.locator(`[data-testid="agent-${name}"][data-state="${state}"]`).waitFor({ timeout })
-const number_is = (what, text, timeout = 5000) => id(what).getByText(text, { exact: true }).waitFor({ timeout })
+const number_is = (what, text, timeout = PATIENCE_MS) => id(what).getByText(text, { exact: true }).waitFor({ timeout })
 
 before(async () => {
 	c = new Floor({
@@ -133,7 +133,7 @@ test('a frozen presence Redis blanks nothing', async () => {
 
 test('a node that stands still is called old, and is right again afterwards', async () => {
 	c.signal('manila1', 'SIGSTOP')
-	await id('silent-manila').waitFor({ timeout: 10000 })
+	await id('silent-manila').waitFor({ timeout: PATIENCE_MS })
 	await shot('cluster-silent')
 	c.signal('manila1', 'SIGCONT')
 	await id('silent-manila').waitFor({ state: 'detached' })

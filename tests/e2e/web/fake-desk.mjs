@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { EventEmitter } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
+import { PATIENCE_MS } from '../lib/cluster.mjs';
 import { loadSeal, requireWeb, webRoot } from './seal.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
@@ -68,7 +69,7 @@ export class FakeDesk extends EventEmitter {
 	}
 
 	/** The next message of this type, or one that has come since `clear()`. */
-	async heard(type, timeoutMs = 8000) {
+	async heard(type, timeoutMs = PATIENCE_MS) {
 		const at = this.received.findIndex((m) => m.t === type);
 		if (at >= 0) return this.received.splice(at, 1)[0];
 		return new Promise((resolve, reject) => {

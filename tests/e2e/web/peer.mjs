@@ -1,6 +1,8 @@
 // The node's end of the audio leg, in a page of the same browser: a real RTCPeerConnection that sends
 // a tone and counts what it hears. It stands where the node's ICE-lite leg stands.
 
+import { PATIENCE_MS } from '../lib/cluster.mjs';
+
 /* global RTCPeerConnection, AudioContext, navigator, window */
 export class Peer {
 	constructor(page) {
@@ -38,7 +40,7 @@ export class Peer {
 		return this.page.evaluate((s) => window.pc.setRemoteDescription({ type: 'answer', sdp: s }), sdp);
 	}
 
-	connected(timeoutMs = 8000) {
+	connected(timeoutMs = PATIENCE_MS) {
 		return this.page.evaluate((ms) => new Promise((resolve, reject) => {
 			const { pc } = window;
 			const look = () => pc.connectionState === 'connected' && resolve();

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdirSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test as nodeTest } from 'node:test';
+import { PATIENCE_MS } from '../lib/cluster.mjs';
 import { webRoot } from './seal.mjs';
 
 for (const [path, remedy] of [
@@ -67,7 +68,7 @@ async function shot(name, on = page) {
 }
 /** Waits until the page says it is in this state. */
 async function state(name, on = page) {
-	await on.locator(`html[data-state="${name}"]`).waitFor({ state: 'attached', timeout: 8000 });
+	await on.locator(`html[data-state="${name}"]`).waitFor({ state: 'attached', timeout: PATIENCE_MS });
 }
 function watch(on) {
 	on.on('console', (m) => {
@@ -121,7 +122,7 @@ before(async () => {
 	browser = await openBrowser();
 	peer = await Peer.open(browser.context);
 	page = await browser.context.newPage();
-	page.setDefaultTimeout(8000);
+	page.setDefaultTimeout(PATIENCE_MS);
 	watch(page);
 	await page.goto(desk.url);
 });
@@ -209,7 +210,7 @@ test('Enter answers; audio flows both ways; M mutes here and says so to the node
 	desk.say({ t: 'talk', offer: 'o1', call: CALL.call });
 	await state('talking');
 	const first = await peer.heard();
-	const deadline = Date.now() + 8000;
+	const deadline = Date.now() + PATIENCE_MS;
 	while ((await peer.heard()) < first + 20) assert.ok(Date.now() < deadline, 'the microphone is not heard');
 	desk.say({ t: 'stats', loss_permille: 4, jitter_ms: 7, rtt_ms: 118 });
 	await shot('talking');
@@ -256,7 +257,7 @@ test('offered another node, the page holds out for the one that has the call, an
 	desk.node = 'oslo1';
 	desk.clear();
 	desk.cut();
-	const deadline = Date.now() + 8000;
+	const deadline = Date.now() + PATIENCE_MS;
 	while (desk.links < links + 3) {
 		assert.ok(Date.now() < deadline, 'the page does not try again');
 		await once(desk, 'cert');
@@ -520,7 +521,7 @@ test('a denied microphone blocks ready and says how to allow it', async () => {
 	const other = await openBrowser({ audio: 'denied' });
 	try {
 		const p = await other.context.newPage();
-		p.setDefaultTimeout(8000);
+		p.setDefaultTimeout(PATIENCE_MS);
 		watch(p);
 		await p.goto(desk.url);
 		await state('signin', p);
