@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { createHash, randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { loadSeal } from '../web/seal.mjs'
+import { PATIENCE_MS } from '../lib/cluster.mjs'
 
 let loaded
 export const sealed = async () => (loaded ??= await loadSeal())
@@ -66,7 +67,7 @@ export class Page {
 		if (bytes[0] === 4) this.messages.push(JSON.parse(Buffer.from(this.session.decrypt(new Uint8Array(bytes.subarray(1)))).toString()))
 	}
 	wake() { this.waiters = this.waiters.filter((w) => !w()) }
-	until(what, ms = 8000) {
+	until(what, ms = PATIENCE_MS) {
 		return new Promise((ok, fail) => {
 			const timer = setTimeout(() => fail(new Error(`not within ${ms} ms: ${what}; code ${this.code}, had ${JSON.stringify(this.messages.slice(-4))}`)), ms)
 			const look = () => { const v = what(); if (v) { clearTimeout(timer); ok(v) } return v }

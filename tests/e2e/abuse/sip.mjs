@@ -119,7 +119,7 @@ export class Tcp extends End {
 	}
 	send(text) { this.socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text) }
 	// true: the other side closed it within ms.
-	gone(ms) {
+	gone(ms = PATIENCE_MS) {
 		let timer
 		return Promise.race([this.closed.then(() => true), new Promise((r) => { timer = setTimeout(r, ms, false) })]).finally(() => clearTimeout(timer))
 	}

@@ -26,7 +26,7 @@ test('slow is not dead: stopped for 300 ms again and again, it keeps its calls',
 		await during(300)
 		const woken = performance.now()
 		c.signal('oslo1', 'SIGCONT')
-		await until('it plays again', () => line.heardFrom(c.ip('oslo', 1), woken) > 10, 5000)
+		await until('it plays again', () => line.heardFrom(c.ip('oslo', 1), woken) > 10)
 	}
 	assert.equal(logged(c, 'oslo2', 'node.dead').length, 0)
 	assert.equal(c.calls()[0].node, 'oslo1')
@@ -45,13 +45,13 @@ test('frozen, taken over, thawed: nothing comes from the old node', async (t) =>
 	await until('they are in the journal', () => c.node('oslo1').unprotected === 0)
 	const frozen = performance.now()
 	c.signal('oslo1', 'SIGSTOP')
-	await until('all have moved', () => lines.every((l) => l.moves > 0), 5000)
-	await until('music comes from the neighbour', () => lines.every((l) => l.heardFrom(c.ip('oslo', 2)) > 5), 3000)
+	await until('all have moved', () => lines.every((l) => l.moves > 0))
+	await until('music comes from the neighbour', () => lines.every((l) => l.heardFrom(c.ip('oslo', 2)) > 5))
 	t.diagnostic(`frozen to last re-INVITE: ${Math.round(Math.max(...lines.map((l) => l.movedAt)) - frozen)} ms, longest silence ${Math.round(Math.max(...lines.map((l) => l.gap(frozen - 500, performance.now()))))} ms`)
 	await during(1000) // it wakes much later
 	const thawed = performance.now()
 	c.signal('oslo1', 'SIGCONT')
-	await until('it has asked', () => logged(c, 'oslo1', 'lease.again').length > 0, 5000)
+	await until('it has asked', () => logged(c, 'oslo1', 'lease.again').length > 0)
 	await during(1500) // the proof of silence: a zombie would play 75 packets a line in it
 	const rtp = lines.reduce((n, l) => n + l.heardFrom(c.ip('oslo', 1), thawed), 0)
 	const sip = lines.reduce((n, l) => n + l.requests.filter((r) => r.at > thawed && r.from.address === c.ip('oslo', 1)).length, 0)

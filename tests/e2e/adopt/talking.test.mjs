@@ -37,9 +37,9 @@ test('a machine is lost with calls and agents on it: all who talked talk again, 
 	const owned = calls.filter((x) => x.node === 'oslo1').length, held = names.filter((name) => at(name).node === 'oslo1').length
 	const since = performance.now()
 	await c.lose('oslo', 1)
-	await until('all talk again', () => { const now = c.calls(); return now.length === 4 && now.every((x) => x.state === 'bridged' && x.node === 'oslo2') }, 12000)
+	await until('all talk again', () => { const now = c.calls(); return now.length === 4 && now.every((x) => x.state === 'bridged' && x.node === 'oslo2') })
 	const took = performance.now() - since
-	await until('and are heard', () => { const from = performance.now() - 400; return lines.every((l) => l.heardFrom(c.ip('oslo', 2), from) > 10) }, 5000)
+	await until('and are heard', () => { const from = performance.now() - 400; return lines.every((l) => l.heardFrom(c.ip('oslo', 2), from) > 10) })
 	const gaps = lines.map((l) => Math.round(l.gap(since - 200, performance.now())))
 	t.diagnostic(`${owned} calls and ${held} agents were on the lost machine: all bridged again after ${Math.round(took)} ms; longest silences ${gaps.join(', ')} ms`)
 	for (const x of c.calls()) assert.equal(x.agent, who[x.call], 'the same agent')

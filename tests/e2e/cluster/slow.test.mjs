@@ -4,7 +4,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { Cluster, Lines, bin, password, until } from '../lib/cluster.mjs'
+import { Cluster, Lines, bin, password, promised, until } from '../lib/cluster.mjs'
 
 const pages = 60
 let c, l
@@ -40,18 +40,18 @@ test('pages of a node that is stopped for four seconds stay, and say everything 
 	const stopped = performance.now()
 	try {
 		// They ping every 5 s: most of its pages speak into this silence.
-		await until('the gateway sends nobody there', () => !gateway().nodes.find((n) => n.name === 'oslo1').live, 4000)
+		await until('the gateway sends nobody there', () => !gateway().nodes.find((n) => n.name === 'oslo1').live)
 		const late = signIn(pages + 1, 5)
-		await until('new pages are signed in elsewhere', () => ins(late) === 5, 5000)
+		await until('new pages are signed in elsewhere', () => ins(late) === 5)
 		await until('it has been four seconds', () => performance.now() - stopped >= 4000)
 		assert.equal(of(l, 'down').length, 0, 'nobody has lost the link')
 		await late.stop()
 	} finally {
 		c.signal('oslo1', 'SIGCONT')
 	}
-	await until('the gateway sends pages there again', () => gateway().nodes.find((n) => n.name === 'oslo1').live, 3000)
+	await until('the gateway sends pages there again', () => gateway().nodes.find((n) => n.name === 'oslo1').live)
 	// A round of pings: every page has spoken, and was understood.
-	await until('all have spoken since', () => gateway().counters.frames_to_browser - frames >= 2 * pages, 15000)
+	await until('all have spoken since', () => gateway().counters.frames_to_browser - frames >= 2 * pages)
 	assert.equal(of(l, 'down').length, 0, JSON.stringify(of(l, 'down').slice(0, 3)))
 	assert.equal(ins(l), before, 'nobody has signed in again')
 	assert.equal(held('oslo1'), here)
@@ -63,8 +63,8 @@ test('pages of a node that is killed have their session elsewhere within five se
 	const there = held('oslo1'), downs = of(l, 'down').length
 	const killed = performance.now()
 	await c.kill('oslo1')
-	await until('all are at the other node', () => held('oslo2') === pages, 15000)
+	await until('all are at the other node', () => held('oslo2') === pages)
 	const took = performance.now() - killed
-	assert.ok(took < 5000, `${Math.round(took)} ms`)
+	assert.ok(took < promised(5000), `${Math.round(took)} ms`)
 	assert.equal(of(l, 'down').length - downs, there, 'and only those of the dead one have moved')
 })

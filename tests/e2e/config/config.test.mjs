@@ -130,7 +130,7 @@ test('a bad configuration is refused whole, a tampered one too, and an older one
 	assert.notEqual(c.run('apply', '--back').code, 0) // there is none
 	await c.kill('oslo1', 'SIGTERM')
 	c.daemon('node', 'oslo1')
-	await until('oslo1 runs what it ran', () => c.status('oslo1')?.config?.version === version, 10000)
+	await until('oslo1 runs what it ran', () => c.status('oslo1')?.config?.version === version)
 	assert.ok(host['cluster.sig'].length)
 	const b1 = c.agent('b1', audio, 'oslo')
 	await b1.idle()

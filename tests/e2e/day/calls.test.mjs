@@ -3,13 +3,13 @@ import nodeTest from 'node:test'
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { Cluster, promised, until } from '../lib/cluster.mjs'
 import { CALLER_HZ, Desk, inOrder, openBrowser } from './desk.mjs'
 import { Phone } from './phone.mjs'
 
 const BASE = 130
-const RETURN_MS = 3000 // design §10: what a reload may cost a caller
-const CONTROLS_MS = 5000 // and what a gateway's death may cost an operator
+const RETURN_MS = promised(3000) // design §10: what a reload may cost a caller
+const CONTROLS_MS = promised(5000) // and what a gateway's death may cost an operator
 let c, browser, desk, phone
 const phones = []
 let drop = 0 // share of the page's audio packets that get lost, either way
@@ -167,7 +167,7 @@ test('the gateway killed in mid-call: controls are back in time, the audio does 
 	const gap = phone.gap(killed, muted)
 	console.log(`# gateway: controls after ${Math.round(back)} ms, longest silence ${Math.round(gap)} ms of a tone that pauses 300 ms a second`)
 	assert.ok(back < CONTROLS_MS, `controls after ${back} ms`)
-	assert.ok(gap < 800, `a gap of ${gap} ms`)
+	assert.ok(gap < promised(800), `a gap of ${gap} ms`)
 	assert.equal(theCall().call, call)
 	await desk.id('mute').click()
 	await c.healthy()

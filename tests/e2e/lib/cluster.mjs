@@ -23,6 +23,10 @@ export const password = 'quiet-harbour' // of every agent of a test
 // limit of its own.
 export const PATIENCE_MS = 20000
 
+// What is promised is promised for a build without sanitizers; with them (ctest sets HELIO_SLOW) it may
+// take longer by that factor.
+export const promised = (ms) => ms * Number(process.env.HELIO_SLOW ?? 1)
+
 // Asks again until what() is truthy: a wait for a condition, with a deadline that names it.
 export async function until(what, condition, ms = PATIENCE_MS) {
 	const end = Date.now() + ms

@@ -3,11 +3,11 @@
 // another gateway without a click, and how long that took is held against the promise (DESIGN §10: 3 s).
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { Cluster, promised, until } from '../lib/cluster.mjs'
 import { AGENT_HZ, CALLER_HZ, Desk, openBrowser } from '../day/desk.mjs'
 import { Phone } from '../day/phone.mjs'
 
-const PROMISE_MS = 3000
+const PROMISE_MS = promised(3000)
 let c, browser, phone
 test.before(async () => {
 	;[c, browser] = await Promise.all([

@@ -2,7 +2,7 @@
 // who waited keeps the exact place, and each call has one record.
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { Cluster, promised, until } from '../lib/cluster.mjs'
 import { Trunk } from './trunk.mjs'
 
 const TALK = 20, WAIT = 20
@@ -38,18 +38,18 @@ test(`kill -9 with ${TALK} talking and ${WAIT} waiting`, async (t) => {
 	const killed = performance.now()
 	await c.kill('oslo1')
 	c.daemon('node', 'oslo1')
-	await until('all talk again', () => talking.every((l) => l.heardAfter(killed + 200)), 10000).catch((e) => {
+	await until('all talk again', () => talking.every((l) => l.heardAfter(killed + 200))).catch((e) => {
 		const deaf = talking.filter((l) => !l.heardAfter(killed + 200))
 		throw new Error(`${e.message}: not ${deaf.map((l) => `${l.call} ended=${l.ended} packets=${l.packets} tone=${l.tone.length} ${JSON.stringify([...l.streams])}`).join('; ')}`)
 	})
 	const back = talking.map((l) => l.heardAfter(killed + 200) - killed).sort((a, b) => a - b)
 	const up = logged('oslo1', 'node.up').length
 	t.diagnostic(`killed to talking again: first ${Math.round(back[0])} ms, last ${Math.round(back.at(-1))} ms; boots ${up}`)
-	assert.ok(back.at(-1) < 2000, `${back.at(-1)} ms`)
+	assert.ok(back.at(-1) < promised(2000), `${back.at(-1)} ms`)
 
 	// Both ways: the callers now say something else, and their agents hear it.
 	trunk.say(650)
-	await Promise.all(agents.map((a) => a.event('heard', 5000, (e) => e.ok !== false)))
+	await Promise.all(agents.map((a) => a.event('heard', 20000, (e) => e.ok !== false)))
 	const gap = Math.max(...talking.map((l) => l.gap(killed - 200)))
 	t.diagnostic(`longest silence on a trunk line ${Math.round(gap)} ms`)
 	// Nobody was rung, nobody has two calls, each has the one he had.
@@ -110,9 +110,9 @@ test('the agent hangs up while the node is dead: the call is over, and not put b
 	const { call } = c.calls()[0]
 	await until('it is in the journal', () => c.node('oslo1').unprotected === 0)
 	await c.kill('oslo1')
-	await agent.event('end', 10000)
+	await agent.event('end')
 	c.daemon('node', 'oslo1')
-	const record = await until('its record', () => c.healthy().then(() => c.records().find((r) => r.call === call)), 15000)
+	const record = await until('its record', () => c.healthy().then(() => c.records().find((r) => r.call === call)))
 	assert.equal(record.outcome, 'answered')
 	assert.equal(c.calls().length, 0)
 	await until('the caller was told', () => line.ended === 'BYE')
@@ -126,9 +126,9 @@ test('a call that cannot come back, for its ACK was never heard: one record, and
 	await until('it is in the journal', () => c.node('oslo1').unprotected === 0)
 	await c.kill('oslo1')
 	c.daemon('node', 'oslo1')
-	await until('the caller was told', () => line.ended === 'BYE', 5000)
+	await until('the caller was told', () => line.ended === 'BYE')
 	assert.ok(line.lastCseq > 64 << 20, `of the new epoch: CSeq ${line.lastCseq}`)
-	const record = await until('its record', () => c.healthy().then(() => c.records().find((r) => r.call === call)), 15000)
+	const record = await until('its record', () => c.healthy().then(() => c.records().find((r) => r.call === call)))
 	assert.equal(record.outcome, 'failed')
 	assert.equal(c.calls().length, 0)
 })

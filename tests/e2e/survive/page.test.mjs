@@ -3,11 +3,11 @@
 // held against the promise (DESIGN §10: 3 s for a browser).
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { Cluster, promised, until } from '../lib/cluster.mjs'
 import { AGENT_HZ, CALLER_HZ, Desk, openBrowser } from '../day/desk.mjs'
 import { Phone } from '../day/phone.mjs'
 
-const PROMISE_MS = 3000
+const PROMISE_MS = promised(3000)
 let c, browser, desk, phone
 test.before(async () => {
 	;[c, browser] = await Promise.all([
@@ -57,10 +57,10 @@ async function killed(t, name, call, anew = true) {
 	c.daemon('node', name)
 	const heard = async () => {
 		if (anew) await desk.page.waitForFunction((n) => window.__shown.length > n, legs, { polling: 20 })
-		await desk.hears(CALLER_HZ, 12000)
+		await desk.hears(CALLER_HZ, 20000)
 		return performance.now()
 	}
-	const [back, ear] = await Promise.all([phone.hears(at + 200, 12000), heard()])
+	const [back, ear] = await Promise.all([phone.hears(at + 200, 20000), heard()])
 	t.diagnostic(`${name} killed: the caller hears the agent again after ${Math.round(back - at)} ms, the agent the caller after ${Math.round(ear - at)} ms`)
 	assert.equal(c.calls()[0].call, call, 'the same call')
 	await desk.state('talking')

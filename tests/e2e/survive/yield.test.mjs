@@ -20,14 +20,14 @@ const signIn = async (node) => {
 	await page.ask({ t: 'plain.answer', ip: c.ip('oslo', 9), port: 40000 }, 'media')
 	return page
 }
-const state = (page, name) => page.until(() => page.messages.filter((m) => m.t === 'state').at(-1)?.state === name, 10000)
+const state = (page, name) => page.until(() => page.messages.filter((m) => m.t === 'state').at(-1)?.state === name)
 
 test('a session that yields while the lease is over signs out once, and the node lives', async () => {
 	const first = await signIn('oslo1')
 	first.say({ t: 'ready' })
 	await state(first, 'idle')
 	const caller = c.caller('oslo', 'support', ['--seconds', '30'])
-	const { offer } = await first.until(() => first.messages.find((m) => m.t === 'ring'), 10000)
+	const { offer } = await first.until(() => first.messages.find((m) => m.t === 'ring'))
 	await first.ask({ t: 'accept', offer }, 'talk')
 	await caller.stop()
 	await state(first, 'wrap')
