@@ -98,7 +98,7 @@ static void reply_take(struct answer *a, zsock_t *sock)
 		json_decref(o);
 	} else if (!json_is_true(json_object_get(o, "ok"))) {
 		const char *remedy = json_text(o, "remedy");
-		snprintf(a->why, sizeof(a->why), "%.70s%s%.50s", json_text(o, "error"),
+		snprintf(a->why, sizeof(a->why), "%.180s%s%.70s", json_text(o, "error"),
 			 *remedy ? "; " : "", remedy);
 		json_decref(o);
 	} else {

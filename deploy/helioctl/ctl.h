@@ -99,7 +99,7 @@ struct answer {
 	const struct conf_daemon *d;
 	const struct conf_site *site;
 	json_t *reply;               /* NULL: none; see why */
-	char why[128];
+	char why[256]; /* an error of a daemon names a file, its place and a remedy */
 };
 struct answers {
 	struct answer *list;
