@@ -46,6 +46,11 @@ function(helio_e2e)
 		if(name IN_LIST A_SLOW)
 			set(cost 50)
 		endif()
+		file(STRINGS ${file} browser REGEX openBrowser LIMIT_COUNT 1)
+		set(processors 1)
+		if(browser) # a page that is starved paints nothing
+			set(processors 2)
+		endif()
 		set(test ${folder}_${name})
 		if(name STREQUAL folder)
 			set(test ${name})
@@ -53,7 +58,7 @@ function(helio_e2e)
 		add_test(NAME e2e_${test} COMMAND ${NODE_PROGRAM} --test --test-concurrency=1
 			--test-reporter=spec ${file})
 		set_tests_properties(e2e_${test} PROPERTIES LABELS e2e TIMEOUT 300 COST ${cost}
-			RUN_SERIAL ${alone} ENVIRONMENT "${HELIO_E2E_ENV}")
+			PROCESSORS ${processors} RUN_SERIAL ${alone} ENVIRONMENT "${HELIO_E2E_ENV}")
 	endforeach()
 endfunction()
 
