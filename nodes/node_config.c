@@ -75,6 +75,7 @@ static int use_h(void *arg, const struct conf *fresh, char ret_why[256])
 	records_keep(n->records, fresh->keep_days);
 	node_tasks_keep(n);
 	node_route_set(n, c.directory);
+	node_sounds_keep(n, fresh);
 	calls_limits(n);
 	desk_conf(n->desk, c.agents); /* its events let the core look at what is new, too */
 	struct acd_event ev = {.type = ACD_EV_TIME};

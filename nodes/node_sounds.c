@@ -68,6 +68,16 @@ void node_sounds_prepare(struct node *n, const struct conf *conf, const atomic_b
 			(void)load(n, file);
 }
 
+static const char *name_h(uint32_t k, void *arg)
+{
+	return sound_at(arg, k);
+}
+
+void node_sounds_keep(struct node *n, const struct conf *conf)
+{
+	media_sounds_keep(n->media, name_h, (void *)conf);
+}
+
 /* ---- the start ---- */
 
 struct node_sounds {

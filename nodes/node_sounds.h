@@ -21,5 +21,7 @@ void node_sounds_play(struct node *n, struct media_leg leg, const char *once, co
 /* Are all sounds of conf decoded? And decoding them, from any thread, until *stop. */
 bool node_sounds_ready(struct node *n, const struct conf *conf);
 void node_sounds_prepare(struct node *n, const struct conf *conf, const atomic_bool *stop);
+/* conf is in use: what it does not name is forgotten when the last caller has heard it. */
+void node_sounds_keep(struct node *n, const struct conf *conf);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "nodes/media/webrtc.h"
 
@@ -246,97 +245,22 @@ int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, st
 	return err;
 }
 
-/* ---- sounds */
-
-static int mtime_of(const char *path, int64_t *ret_ns, char why[256])
-{
-	struct stat st;
-	if (stat(path, &st)) {
-		int err = errno;
-		snprintf(why, 256, "%.180s: %s", path, strerror(err));
-		return err;
-	}
-	*ret_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	return 0;
-}
-
-static struct media_sound sound_cached(struct media *m, const char *path, int64_t mtime_ns)
-{
-	struct media_sound found = {0};
-	pthread_mutex_lock(&m->sounds_lock);
-	for (uint32_t i = 0; i < m->sounds_len && !found.v; i++)
-		if (m->sounds[i].mtime_ns == mtime_ns && !strcmp(m->sounds[i].path, path))
-			found.v = i + 1;
-	pthread_mutex_unlock(&m->sounds_lock);
-	return found;
-}
-
-bool media_sound_known(struct media *m, const char *path)
-{
-	char why[256];
-	int64_t mtime_ns = 0;
-	return mtime_of(path, &mtime_ns, why) || sound_cached(m, path, mtime_ns).v;
-}
-
-/* e goes to the table; 0: there is no room. */
-static uint32_t sound_add(struct media *m, const struct sound_entry *e)
-{
-	uint32_t v = 0;
-	pthread_mutex_lock(&m->sounds_lock);
-	if (m->sounds_len < SOUNDS_MAX) {
-		m->sounds[m->sounds_len] = *e; /* never moves: legs point at it */
-		v = ++m->sounds_len;
-	}
-	pthread_mutex_unlock(&m->sounds_lock);
-	return v;
-}
-
-int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256])
-{
-	struct sound_entry e = {0};
-	int err = mtime_of(path, &e.mtime_ns, ret_why);
-	if (err)
-		return err;
-	struct media_sound known = sound_cached(m, path, e.mtime_ns);
-	if (known.v) {
-		*ret = known;
-		return 0;
-	}
-	err = sound_decode(path, &e.sound, ret_why);
-	if (err)
-		return err;
-	e.path = strdup(path);
-	known.v = e.path ? sound_add(m, &e) : 0;
-	if (known.v) {
-		*ret = known;
-		return 0;
-	}
-	sound_free(&e.sound);
-	if (e.path)
-		snprintf(ret_why, 256, "%.150s: more than %d sounds were loaded", path, SOUNDS_MAX);
-	else
-		snprintf(ret_why, 256, "not enough memory");
-	err = e.path ? ENOSPC : ENOMEM;
-	free(e.path);
-	return err;
-}
-
-static const struct sound *sound_get(const struct media *m, struct media_sound s)
-{
-	return s.v && s.v <= m->sounds_len ? &m->sounds[s.v - 1].sound : NULL;
-}
-
 /* ---- what a leg hears and says */
 
 int media_leg_play(struct media *m, struct media_leg leg, struct media_sound greeting,
 		   struct media_sound music)
 {
-	if (greeting.v > m->sounds_len || music.v > m->sounds_len)
+	struct command cmd = {.type = CMD_PLAY};
+	if (greeting.v > MEDIA_SOUNDS_MAX || music.v > MEDIA_SOUNDS_MAX)
 		return EINVAL;
-	return media_command(
-	    m, media_find(m, leg),
-	    &(struct command){.type = CMD_PLAY,
-			      .play = {sound_get(m, greeting), sound_get(m, music)}});
+	cmd.play.greeting = sounds_take(m, greeting);
+	cmd.play.music = sounds_take(m, music);
+	int err = media_command(m, media_find(m, leg), &cmd);
+	if (err) {
+		sound_let_go(cmd.play.greeting);
+		sound_let_go(cmd.play.music);
+	}
+	return err;
 }
 
 int media_leg_quiet(struct media *m, struct media_leg leg)

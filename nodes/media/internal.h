@@ -24,7 +24,6 @@
 
 enum {
 	THREADS_MAX = 8,
-	SOUNDS_MAX = 1024,
 	FRAME_SAMPLES = 160, /* 20 ms at 8 kHz */
 	TICK_US = 20000,
 	PLAY_FRAMES_MAX = 3,
@@ -47,6 +46,7 @@ struct web_description;
 struct sound {
 	uint32_t frames; /* of FRAME_SAMPLES */
 	uint8_t *ulaw, *alaw;
+	_Atomic uint32_t users; /* legs that play it, and commands on their way to them */
 };
 
 enum leg_kind { LEG_PLAIN, LEG_TRUNK, LEG_WEBRTC };
@@ -58,7 +58,7 @@ struct watch {
 };
 
 struct player {
-	const struct sound *greeting, *music; /* greeting is NULL once it is over */
+	struct sound *greeting, *music; /* one of its users; greeting is NULL once it is over */
 	uint32_t frame;
 	bool fresh;  /* the next frame begins a talk spurt */
 	uint32_t hz; /* tone instead of a sound */
@@ -146,7 +146,7 @@ struct command {
 		struct media_trunk trunk;
 		struct web_description *web; /* owned */
 		struct {
-			const struct sound *greeting, *music;
+			struct sound *greeting, *music; /* a user of each, too */
 		} play;
 		struct leg *other;
 		struct thread *thread;
@@ -197,13 +197,14 @@ struct slot {
 	_Atomic uint32_t jitter_us, rtt_us, loss_permille, heard_permille;
 	_Atomic uint32_t out_seq, out_ts;
 	_Atomic uint64_t heard_us; /* of mono_us() */
-	uint32_t ssrc; /* never changes */
+	uint32_t ssrc;             /* never changes */
 };
 
 struct sound_entry {
 	struct sound sound;
-	char *path;
+	char *path; /* NULL: free */
 	int64_t mtime_ns;
+	bool dropped; /* configuration names it no more */
 };
 
 struct media {
@@ -219,8 +220,9 @@ struct media {
 	uint32_t slot_free;
 	struct dtls_identity *identity;
 	pthread_mutex_t sounds_lock; /* the table grows on a thread that decodes, too */
-	struct sound_entry sounds[SOUNDS_MAX];
-	_Atomic uint32_t sounds_len;
+	struct sound_entry sounds[MEDIA_SOUNDS_MAX];
+	uint32_t sounds_len;     /* above it all are free */
+	uint32_t sounds_dropped; /* … and still played */
 	uint8_t port_used[65536 / 8], port_kept[65536 / 8];
 	/* events */
 	int event_fd;
@@ -299,14 +301,24 @@ void report_sweep(struct thread *t, struct leg *leg);
 
 /* play.c */
 void play_fill(struct thread *t, struct leg *leg); /* its bridge is made: see struct player */
-void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,
-	      const struct sound *music);
+/* Becomes the user of both in the place of its caller. */
+void play_set(struct thread *t, struct leg *leg, struct sound *greeting, struct sound *music);
 void play_tone(struct thread *t, struct leg *leg, uint32_t hz);
+void play_end(struct leg *leg); /* before it is freed */
 void play_tick(struct thread *t, struct leg *leg);
 
 /* sound.c */
 int sound_decode(const char *path, struct sound *ret, char ret_why[256]);
 void sound_free(struct sound *s);
+
+/* sounds.c */
+/* Another user of it; NULL for none. Control thread. */
+struct sound *sounds_take(struct media *m, struct media_sound s);
+/* Any thread; NULL-safe. */
+void sound_let_go(struct sound *s);
+/* It may have been the last user of a sound that nobody names. Control thread. */
+void sounds_leg_gone(struct media *m);
+void sounds_free(struct media *m);
 
 /* ear.c */
 struct ear;

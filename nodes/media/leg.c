@@ -19,6 +19,7 @@ void leg_free(struct leg *leg)
 	for (int i = 0; i < 2; i++)
 		if (leg->fd[i] >= 0)
 			close(leg->fd[i]);
+	play_end(leg);
 	free(leg->ear);
 	guard_free(leg->guard);
 	opus_coder_free(leg->opus);

@@ -188,8 +188,10 @@ static void on_events(int flags, void *arg)
 		/* after media_leg_close() only CLOSED is of interest */
 		if (i && (node->ev.type == MEDIA_EV_CLOSED || !m->slots[i].closing))
 			m->event_h(&node->ev, m->arg);
-		if (i && node->ev.type == MEDIA_EV_CLOSED)
+		if (i && node->ev.type == MEDIA_EV_CLOSED) {
 			slot_give(m, i);
+			sounds_leg_gone(m);
+		}
 		free(node);
 	}
 }
@@ -336,10 +338,7 @@ struct media *media_stop(struct media *m)
 		next = node->next;
 		free(node);
 	}
-	for (uint32_t i = 0; i < m->sounds_len; i++) {
-		sound_free(&m->sounds[i].sound);
-		free(m->sounds[i].path);
-	}
+	sounds_free(m);
 	dtls_identity_free(m->identity);
 	pthread_mutex_destroy(&m->event_lock);
 	pthread_mutex_destroy(&m->sounds_lock);

@@ -28,7 +28,8 @@ struct media_leg {
 }; /* 0 is none */
 struct media_sound {
 	uint32_t v;
-}; /* 0 is none */
+};                                /* 0 is none */
+enum { MEDIA_SOUNDS_MAX = 1024 }; /* five for each of two hundred queues */
 
 enum media_event_type {
 	MEDIA_EV_CONNECTED, /* WebRTC: DTLS done, fingerprint compared; audio can flow */
@@ -90,9 +91,13 @@ void media_hold(struct media *m);
 void media_release(struct media *m);
 
 /* Sounds: any rate and channels libsndfile reads; decoded to 8 kHz mono once, kept as G.711. Shared
- * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread; or another one, for a
- * sound that the control thread does not ask for meanwhile: decoding takes long. */
+ * by all legs (path+mtime cached). ENOENT, EINVAL (not audio). Control thread; or another one, for
+ * a sound that the control thread does not ask for meanwhile: decoding takes long. */
 int media_sound_load(struct media *m, struct media_sound *ret, const char *path, char ret_why[256]);
+/* From now on the sounds of these files are named: name_h(k) is the k-th path, "" for none, NULL at
+ * the end. All others are forgotten as soon as no leg plays them; their handles are dead from now
+ * on. Who asks for one again (below, above) names it. Control thread. */
+void media_sounds_keep(struct media *m, const char *(*name_h)(uint32_t k, void *arg), void *arg);
 /* Would media_sound_load() answer at once: decoded before, or not there? */
 bool media_sound_known(struct media *m, const char *path);
 
@@ -105,11 +110,10 @@ struct media_numbers {
 	uint32_t ssrc, ts;
 	uint16_t seq;
 };
-/* The same on the port `wanted` if it is free, else on any, and with these numbers (NULL: new ones):
- * a call that comes back from the journal goes on where its far end already sends to. */
+/* The same on the port `wanted` if it is free, else on any, and with these numbers (NULL: new
+ * ones): a call that comes back from the journal goes on where its far end already sends to. */
 int media_leg_plain_at(struct media *m, uint32_t group, uint16_t wanted,
-		       const struct media_numbers *from, struct media_leg *ret,
-		       uint16_t *ret_port);
+		       const struct media_numbers *from, struct media_leg *ret, uint16_t *ret_port);
 /* The pair of ports from this one on is for media_leg_plain_at() alone: legs that are made while
  * calls still come back must not take what these need. */
 void media_port_keep(struct media *m, uint16_t port, bool keep);
@@ -167,9 +171,9 @@ int media_leg_webrtc_dial(struct media *m, uint32_t group, const char *offer, st
 int media_leg_play(struct media *m, struct media_leg leg, struct media_sound greeting,
 		   struct media_sound music);
 int media_leg_quiet(struct media *m, struct media_leg leg);
-/* Both ways between a and b; what plays on one ends with the first sound of the other, or after 2 s.
- * A leg has at most one bridge: an older one is undone. Legs of different threads: b is moved to a's
- * thread first, nothing is lost. */
+/* Both ways between a and b; what plays on one ends with the first sound of the other, or after 2
+ * s. A leg has at most one bridge: an older one is undone. Legs of different threads: b is moved to
+ * a's thread first, nothing is lost. */
 int media_bridge(struct media *m, struct media_leg a, struct media_leg b);
 /* Undoes a's bridge (both ends fall silent). */
 int media_unbridge(struct media *m, struct media_leg a);
@@ -184,8 +188,8 @@ uint32_t media_leg_heard_permille(struct media *m, struct media_leg leg);
 int media_leg_stats(struct media *m, struct media_leg leg, bool every_second);
 /* Last counters seen, without waiting. ENOENT. */
 int media_leg_stats_get(struct media *m, struct media_leg leg, struct media_stats *ret);
-/* For how long nothing of the far end has come (RTP of any payload, RTCP, an ICE check), as of up to
- * 0.2 s ago; counted from when it was told where to send, if nothing came yet. ENOENT. */
+/* For how long nothing of the far end has come (RTP of any payload, RTCP, an ICE check), as of up
+ * to 0.2 s ago; counted from when it was told where to send, if nothing came yet. ENOENT. */
 int media_leg_silent_us(struct media *m, struct media_leg leg, uint64_t *ret_us);
 void media_leg_close(struct media *m, struct media_leg leg);
 

@@ -12,9 +12,16 @@ static bool wants_ticks(const struct leg *leg)
 	return leg->play.greeting || leg->play.music || leg->play.hz;
 }
 
-void play_set(struct thread *t, struct leg *leg, const struct sound *greeting,
-	      const struct sound *music)
+void play_end(struct leg *leg)
 {
+	sound_let_go(leg->play.greeting);
+	sound_let_go(leg->play.music);
+	leg->play = (struct player){.fresh = true};
+}
+
+void play_set(struct thread *t, struct leg *leg, struct sound *greeting, struct sound *music)
+{
+	play_end(leg);
 	leg->play = (struct player){.greeting = greeting, .music = music, .fresh = true};
 	thread_set_playing(t, leg, wants_ticks(leg));
 }
@@ -31,7 +38,8 @@ void play_fill(struct thread *t, struct leg *leg)
 
 void play_tone(struct thread *t, struct leg *leg, uint32_t hz)
 {
-	leg->play = (struct player){.hz = hz, .fresh = true};
+	play_end(leg);
+	leg->play.hz = hz;
 	thread_set_playing(t, leg, wants_ticks(leg));
 }
 
@@ -58,6 +66,7 @@ static const uint8_t *next_frame(struct thread *t, struct leg *leg, enum media_c
 	if (p->frame >= s->frames) {
 		if (p->greeting)
 			leg_event(leg, MEDIA_EV_PLAYED, NULL);
+		sound_let_go(p->greeting);
 		p->greeting = NULL;
 		p->frame = 0;
 		s = p->music;

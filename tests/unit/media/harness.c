@@ -8,6 +8,7 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <sndfile.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -245,4 +246,42 @@ void write_tone_file(const char *path, int rate, int channels, double seconds, d
 	}
 	free(frame);
 	sf_close(f);
+}
+
+struct media_leg make_leg(struct engine *e, uint32_t group, uint16_t *ret_port)
+{
+	struct media_leg leg = {0};
+	assert_int_equal(media_leg_plain(e->m, group, &leg, ret_port), 0);
+	assert_int_equal(*ret_port % 2, 0);
+	return leg;
+}
+
+void set_remote(struct engine *e, struct media_leg leg, uint16_t port, enum media_codec codec)
+{
+	struct media_remote r = {
+	    .ip4 = LOOPBACK,
+	    .port = port,
+	    .codec = codec,
+	    .pt = codec == MEDIA_PCMA ? PT_PCMA : PT_PCMU,
+	    .dtmf_pt = PT_DTMF,
+	    .send = true,
+	    .recv = true,
+	};
+	assert_int_equal(media_leg_remote(e->m, leg, &r), 0);
+}
+
+void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate, int channels,
+	       double seconds, double hz)
+{
+	char path[128], why[256] = "";
+	snprintf(path, sizeof(path), "/tmp/helio-media-%d-%s.wav", (int)getpid(), name);
+	write_tone_file(path, rate, channels, seconds, hz);
+	int err = media_sound_load(e->m, ret, path, why);
+	struct media_sound again = {0};
+	if (!err)
+		assert_int_equal(media_sound_load(e->m, &again, path, why), 0);
+	unlink(path);
+	if (err)
+		fail_msg("media_sound_load: %s", why);
+	assert_int_equal(again.v, ret->v); /* decoded once */
 }

@@ -46,6 +46,14 @@ uint32_t count_events(const struct engine *e, enum media_event_type type, struct
 bool wait_heard(struct engine *e, struct media_leg leg, uint32_t permille, uint32_t deadline_ms);
 bool wait_unheard(struct engine *e, struct media_leg leg, uint32_t permille, uint32_t deadline_ms);
 
+/* ---- plain legs and what they play */
+enum { PT_PCMU = 0, PT_PCMA = 8, PT_DTMF = 101 };
+struct media_leg make_leg(struct engine *e, uint32_t group, uint16_t *ret_port);
+void set_remote(struct engine *e, struct media_leg leg, uint16_t port, enum media_codec codec);
+/* A tone of that frequency, from a file that is gone again. */
+void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate, int channels,
+	       double seconds, double hz);
+
 /* ---- a far end of plain UDP */
 int peer_socket(uint16_t *ret_port);
 void peer_send(int fd, uint16_t to_port, const void *buf, size_t len);

@@ -1,4 +1,4 @@
-/* Plain RTP legs: relay, greeting and music, DTMF, silence, ports, sound files. */
+/* Plain RTP legs: relay, greeting and music, DTMF, silence, ports. */
 #include "tests/unit/media/harness.h"
 
 #include <errno.h>
@@ -7,31 +7,6 @@
 #include <unistd.h>
 
 #include "nodes/media/rtp.h"
-
-enum { PT_PCMU = 0, PT_PCMA = 8, PT_DTMF = 101 };
-
-static struct media_leg make_leg(struct engine *e, uint32_t group, uint16_t *ret_port)
-{
-	struct media_leg leg = {0};
-	assert_int_equal(media_leg_plain(e->m, group, &leg, ret_port), 0);
-	assert_int_equal(*ret_port % 2, 0);
-	return leg;
-}
-
-static void set_remote(struct engine *e, struct media_leg leg, uint16_t port,
-		       enum media_codec codec)
-{
-	struct media_remote r = {
-	    .ip4 = LOOPBACK,
-	    .port = port,
-	    .codec = codec,
-	    .pt = codec == MEDIA_PCMA ? PT_PCMA : PT_PCMU,
-	    .dtmf_pt = PT_DTMF,
-	    .send = true,
-	    .recv = true,
-	};
-	assert_int_equal(media_leg_remote(e->m, leg, &r), 0);
-}
 
 /* phone A ── leg a ═ bridge ═ leg b ── phone B; phones are legs of a second engine */
 struct call {
@@ -202,9 +177,6 @@ static void statistics_come_every_second(void **state)
 	call_stop(&c);
 }
 
-static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
-		      int channels, double seconds, double hz);
-
 static void music_on_hold_goes_over_the_bridge_and_ends(void **state)
 {
 	struct call c;
@@ -270,66 +242,6 @@ static void music_does_not_fill_for_ever(void **state)
 		assert_true(is.rx_packets > 0);
 		call_stop(&c);
 	}
-}
-
-/* ---- sounds */
-
-static void load_tone(struct engine *e, struct media_sound *ret, const char *name, int rate,
-		      int channels, double seconds, double hz)
-{
-	char path[128], why[256] = "";
-	snprintf(path, sizeof(path), "/tmp/helio-media-%d-%s.wav", (int)getpid(), name);
-	write_tone_file(path, rate, channels, seconds, hz);
-	int err = media_sound_load(e->m, ret, path, why);
-	struct media_sound again = {0};
-	if (!err)
-		assert_int_equal(media_sound_load(e->m, &again, path, why), 0);
-	unlink(path);
-	if (err)
-		fail_msg("media_sound_load: %s", why);
-	assert_int_equal(again.v, ret->v); /* decoded once */
-}
-
-static void sound_is_heard(int rate, int channels)
-{
-	struct engine node, phone;
-	struct media_sound music = {0};
-	uint16_t a, b;
-	engine_start(&node, 44000, 44099, 1);
-	engine_start(&phone, 44100, 44199, 1);
-	struct media_leg leg = make_leg(&node, 0, &a), far = make_leg(&phone, 0, &b);
-	load_tone(&node, &music, "music", rate, channels, 0.5, 1000);
-	set_remote(&node, leg, b, MEDIA_PCMA);
-	set_remote(&phone, far, a, MEDIA_PCMA);
-	media_leg_listen(phone.m, far, 1000);
-	media_leg_play(node.m, leg, (struct media_sound){0}, music);
-	assert_true(wait_heard(&phone, far, 900, 4000));
-	engine_stop(&phone);
-	engine_stop(&node);
-}
-
-static void sounds_of_any_rate_and_channels_keep_their_pitch(void **state)
-{
-	(void)state;
-	sound_is_heard(44100, 2);
-	sound_is_heard(8000, 1);
-	sound_is_heard(11025, 1);
-	sound_is_heard(48000, 6);
-}
-
-static void what_is_not_audio_is_refused_with_a_reason(void **state)
-{
-	struct engine e;
-	struct media_sound s = {0};
-	char why[256] = "";
-	(void)state;
-	engine_start(&e, 44000, 44099, 1);
-	assert_int_equal(media_sound_load(e.m, &s, "/proc/self/maps", why), EINVAL);
-	assert_true(strlen(why) > 10);
-	assert_int_equal(media_sound_load(e.m, &s, "/nowhere/at/all.wav", why), ENOENT);
-	assert_non_null(strstr(why, "/nowhere/at/all.wav"));
-	assert_int_equal(s.v, 0);
-	engine_stop(&e);
 }
 
 /* One far end with a raw socket: sees every packet. */
@@ -594,8 +506,6 @@ int main(void)
 	    cmocka_unit_test(music_on_hold_goes_over_the_bridge_and_ends),
 	    cmocka_unit_test(music_fills_the_wait_for_the_first_sound),
 	    cmocka_unit_test(music_does_not_fill_for_ever),
-	    cmocka_unit_test(sounds_of_any_rate_and_channels_keep_their_pitch),
-	    cmocka_unit_test(what_is_not_audio_is_refused_with_a_reason),
 	    cmocka_unit_test(numbering_goes_on_from_greeting_to_music_to_agent),
 	    cmocka_unit_test(longer_packets_for_music_keep_its_pace),
 	    cmocka_unit_test(digits_are_told_once_and_passed_on),

@@ -11,8 +11,6 @@
 
 #include "nodes/media/rtp.h"
 
-enum { PT_DTMF = 101 };
-
 static struct media_leg plain_leg(struct engine *e, uint16_t *ret_port)
 {
 	struct media_leg leg = {0};
