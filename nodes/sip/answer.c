@@ -76,6 +76,7 @@ int sip_call_accept(struct sip_call *call, uint16_t rtp_port, uint32_t cepoch)
 	call->state = CALL_ANSWERED;
 	int err = sip_answer_send(call);
 	if (err) {
+		sip_answer_owe(call->ua, call->invite);
 		call->detached = true; /* the application hears of it by our return */
 		sip_call_end(call, SIP_END_ERROR);
 		return err;

@@ -104,8 +104,11 @@ static int refuse(struct sip_call *call, uint16_t status, const char *reason,
 	if (retry_after_s)
 		snprintf(header, sizeof(header), "Retry-After: %u\r\n", retry_after_s);
 	call->ua->counters.rejected++;
-	return sip_treplyf(&call->st, NULL, call->ua->sip, call->invite, false, status, reason,
-			   "%sContent-Length: 0\r\n\r\n", header);
+	int err = sip_treplyf(&call->st, NULL, call->ua->sip, call->invite, false, status, reason,
+			      "%sContent-Length: 0\r\n\r\n", header);
+	if (err)
+		sip_answer_owe(call->ua, call->invite);
+	return err;
 }
 
 int sip_call_reject(struct sip_call *call, uint16_t status, const char *reason,

@@ -40,10 +40,12 @@ static void answer_again(struct sip_call *call, const struct sip_msg *msg,
 	}
 	call->invite = mem_ref((void *)(uintptr_t)msg);
 	call->dlg.sdp_version++;
-	if (sip_answer_send(call))
+	if (sip_answer_send(call)) {
+		sip_answer_owe(call->ua, msg);
 		sip_answer_stop(call);
-	else
+	} else {
 		sip_call_changed(call);
+	}
 }
 
 void sip_reinvite_handle(struct sip_call *call, const struct sip_msg *msg)

@@ -56,6 +56,7 @@ struct sip_ua {
 	bool draining, closing;
 	struct hash *calls;   /* by local tag */
 	struct list rejected; /* freed when the loop turns */
+	struct list owed;     /* final answers that could not be sent yet (owed.c) */
 	struct tmr reaper;
 	struct wheel wheel;
 	struct sip_ua_counters counters;
@@ -182,6 +183,11 @@ bool sip_require_refused(struct sip_ua *ua, const struct sip_msg *msg);
 /* 200 OK to call->invite with our SDP, repeated until ACK. errno of sending. */
 int sip_answer_send(struct sip_call *call);
 void sip_answer_stop(struct sip_call *call);
+
+/* ---- owed.c */
+/* A final answer to this INVITE could not be sent, and its transaction is gone with that: 500 now, or
+ * as soon as it can be. */
+void sip_answer_owe(struct sip_ua *ua, const struct sip_msg *invite);
 
 /* ---- request.c: a request inside the dialog. cseq 0: the next one of ours. resp_h may be NULL. */
 int sip_inside_send(struct sip_call *call, const char *method, uint32_t cseq, const char *headers,

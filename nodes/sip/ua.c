@@ -276,6 +276,7 @@ static void ua_destructor(void *arg)
 		(void)hash_apply(ua->calls, call_orphan, NULL);
 	tmr_cancel(&ua->reaper);
 	list_flush(&ua->rejected);
+	list_flush(&ua->owed);
 	tmr_cancel(&ua->pulse);
 	mem_deref(ua->requests);
 	mem_deref(ua->responses);

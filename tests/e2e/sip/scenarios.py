@@ -220,6 +220,7 @@ SCENARIOS = {
     "full": refused(503, has("7", "Retry-After")),
     "drained": refused(503, has("30", "Retry-After")),
     "session_small": refused(422, has("90", "Min-SE"), extra=[TIMER, "Session-Expires: 30"]),
+    "failed": refused(500),
     "hops": refused(483, hops=0),
     # The same INVITE over another path; the first one is not disturbed.
     "merged": invite() + response(100, optional=True) + response(180) + invite() +

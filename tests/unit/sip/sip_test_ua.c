@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/syscall.h>
+
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <re.h>
@@ -36,6 +38,20 @@ struct test_ua {
 	struct list plans;
 	int status;
 };
+
+/* In place of libc's, for libre too: the next `fail_n` messages that begin so do not get out. */
+static const char *fail_text = "";
+static int fail_n;
+
+ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG to, socklen_t n)
+{
+	if (fail_n > 0 && len >= strlen(fail_text) && !memcmp(buf, fail_text, strlen(fail_text))) {
+		fail_n--;
+		errno = ENETUNREACH;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, buf, len, flags, to.__sockaddr__, n);
+}
 
 /* What a call still has to do. */
 struct plan {
@@ -236,10 +252,10 @@ static int adopt(void)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: sip_test_ua [--bind A] [--advertise A] [--port N] [--t1 MS]\n"
-		"  [--session-expires S] [--calls-max N] [--retry-after S] [--drain]\n"
-		"  [--dialog-out FILE] [--adopt FILE --then bye|reinvite|wait] [--quiet]\n");
+	fprintf(stderr, "usage: sip_test_ua [--bind A] [--advertise A] [--port N] [--t1 MS]\n"
+			"  [--session-expires S] [--calls-max N] [--retry-after S] [--drain]\n"
+			"  [--fail TEXT --fail-n N] [--dialog-out FILE] [--adopt FILE --then "
+			"bye|reinvite|wait] [--quiet]\n");
 	return 2;
 }
 
@@ -276,6 +292,10 @@ static int options(int argc, char **argv)
 			self.dialog_out = v;
 		else if (!strcmp(o, "--adopt"))
 			self.adopt = v;
+		else if (!strcmp(o, "--fail"))
+			fail_text = v;
+		else if (!strcmp(o, "--fail-n"))
+			fail_n = atoi(v);
 		else if (!strcmp(o, "--then"))
 			self.then = v;
 		else
