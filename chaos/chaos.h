@@ -33,7 +33,8 @@ struct run_ask {
 	bool quiet, silent;      /* only the verdict is said; nothing is */
 };
 int run_once(const struct run_ask *ask); /* exit code */
-/* One more NAME=VALUE of the command line; sets has EXPERIMENT_SETS_MAX + 1 places. Exit code, said. */
+/* One more NAME=VALUE of the command line; sets has EXPERIMENT_SETS_MAX + 1 places. Exit code,
+ * said. */
 int run_set(const char **sets, const char *pair);
 /* Somebody has asked us to end: begin no more. */
 bool run_stopped(void);

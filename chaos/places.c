@@ -68,8 +68,8 @@ int place_browsers(const char **ret_web, const char **ret_script)
 	return 0;
 }
 
-static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway",
-				       "helio-chaos"};
+static const char *const programs[] = {"helio-node", "helio-broker", "helio-gateway", "helio-chaos",
+				       "helio-sim",  "helio-caller", "helio-agent"};
 enum { DAEMONS = 3 }; /* of these */
 
 static void builds_add(char *all, size_t size, const char *dir, size_t n)

@@ -1,6 +1,7 @@
 #include "chaos/series.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,8 +122,8 @@ static void told(const struct series *s, const struct state *st, const struct ca
 	uint32_t missed = 0;
 	for (uint32_t k = 0; k < r->scores_n; k++) {
 		missed += r->score[k].counts && !r->score[k].met;
-		if (strncmp(r->score[k].what, "longest silence", 15) == 0)
-			gap = r->score[k].seen;
+		if (r->score[k].counts && strncmp(r->score[k].what, "longest silence", 15) == 0)
+			gap = fmax(gap, r->score[k].seen);
 	}
 	clock_text(at, left);
 	printf("%s, %.0f s, silence %.2f s", r->verdict, took_s, gap);
