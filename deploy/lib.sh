@@ -46,7 +46,7 @@ packages_check="chromium"
 packages_tests="sip-tester clang libclang-rt-14-dev llvm procps sqlite3 python3 openssl stunnel4
 	openssh-server openssh-client nftables keepalived systemd dbus file dpkg-dev"
 
-# install_packages NAME…: what is missing, by apt, as root.
+# install_packages NAME…: what is missing, by apt, as root. HELIO_APT_OPTIONS: more options of apt-get.
 install_packages() {
 	local missing=() name
 	for name in "$@"; do
@@ -64,8 +64,9 @@ install_packages() {
 		die "missing packages: ${missing[*]}" "run this as root, or: apt-get install ${missing[*]}"
 	step "installing ${#missing[@]} Debian packages"
 	quietly "apt-get update" "$logs/apt-update.log" env DEBIAN_FRONTEND=noninteractive apt-get update
+	# shellcheck disable=SC2086
 	quietly "apt-get install" "$logs/apt-install.log" env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y --no-install-recommends "${missing[@]}"
+		apt-get install -y --no-install-recommends ${HELIO_APT_OPTIONS:-} "${missing[@]}"
 	# Services that Debian starts with a package that we brought would hold ports and memory here.
 	command -v systemctl >/dev/null || return 0
 	for name in redis-server:redis-server openssh-server:ssh stunnel4:stunnel4 nftables:nftables \
