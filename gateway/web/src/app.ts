@@ -7,6 +7,7 @@ import { Link } from './link/link';
 import { Leg, type LegCounters, type LegFigures } from './media/leg';
 import { Microphone } from './media/mic';
 import { LevelMeter, Ringer } from './media/sound';
+import { PathWatch } from './media/path';
 import { StallWatch } from './media/stall';
 import { Notifier } from './notify';
 import {
@@ -28,6 +29,8 @@ type Credentials = { name: string; password: string } | { ticket: true; again: b
 const SIGNIN_MAX_MS = 20_000;
 const FIGURES_MS = 5000;
 const STALL_LOOK_MS = 250;
+/** Looks to pass over while nobody talks: a second. */
+const IDLE_LOOKS = 4;
 const SILENT_AFTER_MS = 8000;  // longer than anybody keeps a live microphone at digital zero
 const SILENT_PEAK = 1e-5;
 /** A leg that failed is asked for anew by resuming; not more often than this. */
@@ -47,6 +50,8 @@ export class App {
 	readonly wrapUp = new WrapUp(this, (m) => this.link?.send(m) ?? false);
 	private readonly leg: Leg;
 	private readonly stall = new StallWatch();
+	private readonly path = new PathWatch();
+	private looks = 0;
 	private readonly notifier = new Notifier();
 	private readonly listeners = new Set<() => void>();
 	private foundCluster: Cluster | null = null;
@@ -84,9 +89,9 @@ export class App {
 		this.ringer.volume = this.prefs.volume;
 		setInterval(() => this.onSecond(), 1000);
 		setInterval(() => void this.onFigures(), FIGURES_MS);
-		setInterval(() => void this.onStall(), STALL_LOOK_MS);
+		setInterval(() => void this.lookAtLeg(), STALL_LOOK_MS);
 		for (const kind of ['online', 'offline'] as const)
-			addEventListener(kind, () => this.link?.hurry());
+			addEventListener(kind, () => this.link?.hurry(kind === 'online'));
 		document.addEventListener('visibilitychange', () => {
 			if (!document.hidden) this.link?.hurry();
 		});
@@ -197,6 +202,8 @@ export class App {
 			clusterPub: fromHex(cluster.signPub),
 			device: this.device,
 			site: () => loadTicket()?.site ?? '',
+			talking: () => inCall(this.state),
+			legDown: () => this.state.leg.status === 'down',
 			home: () => ('ticket' in (this.credentials ?? {}) ? loadTicket()?.node ?? '' : this.deniedBy),
 			events: {
 				phase: (phase, attempt, retryMs) => this.onLink(phase, attempt, retryMs),
@@ -258,6 +265,8 @@ export class App {
 	private onLink(phase: Link['phase'], attempt: number, retryMs: number): void {
 		// A sealed link is not yet a desk: that is open when the node has welcomed us back.
 		const status = phase === 'sealed' ? 'connecting' : phase;
+		// Sound stands still and the line is gone as well: the way to the node is.
+		if (phase === 'lost' && this.stall.standing) this.onLeg('down', 'path');
 		this.dispatch({ a: 'link', status, attempt, retryMs });
 		if (phase === 'lost' && this.state.phase === 'signin' && attempt >= 2)
 			this.failSignin('link', 0);
@@ -272,7 +281,7 @@ export class App {
 			const { again } = this.credentials;
 			this.link?.send({
 				t: 'resume', ticket: ticket.ticket, session: again ? tabSession() : ticket.session,
-				audio: 'webrtc', lang, keep_rtc: this.leg.up, again, ready: wantsCalls(this.state),
+				audio: 'webrtc', lang, keep_rtc: this.leg.up && this.state.leg.status === 'up', again, ready: wantsCalls(this.state),
 				talking: inCall(this.state),
 			});
 		} else {
@@ -479,14 +488,7 @@ export class App {
 		if (this.state.phase === 'desk') this.sayBlocked();
 		const s = this.state;
 		const now = this.now();
-		// The leg is gone while the link is fine: a resume without keep_rtc makes the node offer anew.
-		if (s.phase === 'desk' && s.link.status === 'open' && s.leg.status === 'down'
-			&& (!this.leg.up || now - this.legDownAt > ONE_WAY_MS)
-			&& now - this.relegAt > RELEG_MS) {
-			this.relegAt = now;
-			this.leg.close();
-			this.link?.renew();
-		}
+		if (s.leg.status === 'down' && (!this.leg.up || now - this.legDownAt > ONE_WAY_MS)) this.legAnew();
 		const peak = s.mic.status === 'ok' && !s.call?.muted ? this.meter.peak() : null;
 		if (peak === null || peak > SILENT_PEAK) {
 			this.silentSince = now;
@@ -496,11 +498,26 @@ export class App {
 		}
 	}
 
-	/** Talking, and nothing comes: the line is asked at once, and another door tried if it does not answer. */
-	private async onStall(): Promise<void> {
-		const talks = this.state.call !== null && this.state.link.status === 'open';
-		const packets = talks ? await this.leg.received().catch(() => null) : null;
-		if (this.stall.stalled(packets, this.now())) this.link?.probe(true);
+	/** The leg is gone while the link is fine: a resume without keep_rtc makes the node offer anew. */
+	private legAnew(): void {
+		const s = this.state;
+		if (s.phase !== 'desk' || s.link.status !== 'open' || this.now() - this.relegAt <= RELEG_MS) return;
+		this.relegAt = this.now();
+		this.leg.close();
+		this.link?.renew();
+	}
+
+	/** Talking, and nothing comes: the line is asked at once, and another door tried if it does not answer.
+	 * No way to the node at all: another leg is asked for. */
+	private async lookAtLeg(): Promise<void> {
+		const s = this.state;
+		const talks = s.call !== null;
+		if (s.phase !== 'desk' || (!talks && ++this.looks % IDLE_LOOKS)) return;
+		const vital = await this.leg.vital().catch(() => null);
+		if (this.stall.stalled(talks && vital ? vital.packets : null, this.now())) this.link?.probe(true);
+		if (!this.path.gone(vital, this.now())) return;
+		this.onLeg('down', 'path');
+		this.legAnew();
 	}
 
 	private async onFigures(): Promise<void> {

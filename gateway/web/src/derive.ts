@@ -24,12 +24,12 @@ export function outcomes(wrap: Wrap): readonly Disposition[] {
 export function wantsCalls(state: State): boolean {
 	const now = state.desk.state;
 	if (now === 'idle' || now === 'reserved' || now === 'ringing') return true;
-	return (now === 'committed' || now === 'talking' || now === 'wrap') && !state.afterCall;
+	return (inCall(state) || now === 'wrap') && !state.afterCall;
 }
 
 /** Was this person in a call? Told to a node that does not know us: its own call may come back first. */
 export function inCall(state: State): boolean {
-	return state.desk.state === 'committed' || state.desk.state === 'talking';
+	return state.desk.state === 'committed' || state.desk.state === 'talking' || state.returning !== null;
 }
 
 export type Quality = 'good' | 'fair' | 'poor' | 'lost';

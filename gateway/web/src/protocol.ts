@@ -93,7 +93,7 @@ export type FromNode =
 	| { t: 'denied'; why: string; retryMs: number }
 	| ({ t: 'state' } & StateInfo)
 	| { t: 'media'; up: boolean; why: string }
-	| ({ t: 'ring'; ringMs: number } & CallInfo)
+	| ({ t: 'ring'; ringMs: number; again: boolean } & CallInfo)
 	| { t: 'ring_end'; offer: string; why: string }
 	| { t: 'talk'; offer: string; call: string }
 	| { t: 'end'; offer: string; call: string; why: string; talkMs: number; wrapMs: number }
@@ -236,7 +236,7 @@ export function parseFromNode(json: string): FromNode | null {
 		return { t: 'media', up: m.up === true, why: text(m.why) };
 	case 'ring': {
 		const call = callOf(m);
-		return call.offer ? { t: 'ring', ...call, ringMs: count(m.ring_ms) } : null;
+		return call.offer ? { t: 'ring', ...call, ringMs: count(m.ring_ms), again: m.again === true } : null;
 	}
 	case 'ring_end':
 		return { t: 'ring_end', offer: text(m.offer), why: text(m.why) };

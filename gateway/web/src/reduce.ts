@@ -6,15 +6,19 @@
 //
 // No I/O, no clock: every action carries `at`, the page's own monotonic milliseconds. What the node
 // says about the agent's state is the truth; intents only mark a button as pending until it speaks.
+import { inCall } from './derive';
 import type { CallInfo, FromNode, PauseReason, QueueFigures, StateInfo, Welcome } from './protocol';
 import {
-	initialState, type Call, type LinkStatus, type Notice, type Pending, type Queue, type Ring, type State,
+	initialState, type Call, type LegStatus, type LinkStatus, type Notice, type Pending, type Queue, type Ring, type State,
 	type Timed, type Wrap,
 } from './state';
 
 /** A press that the node has not answered after this long is offered again: longer than the retry
  * of a lost frame could take, shorter than a person's patience. */
 export const PENDING_MAX_MS = 6000;
+/** How long a call may take to come back to us through another node: that one keeps us free for it for
+ * 4.5 s (PROTOCOL.md, `talking`), and its messages need a moment. */
+export const RETURN_MS = 5000;
 /** More than these at once is noise, not help. */
 const NOTICES_MAX = 3;
 const NOTICE_INFO_MS = 8000;
@@ -78,7 +82,7 @@ export function reduce(state: State, action: Timed): State {
 		return state.mic.silent === action.on
 			? state : { ...state, mic: { ...state.mic, silent: action.on } };
 	case 'leg':
-		return { ...state, leg: { status: action.status, why: action.why } };
+		return onLeg(state, action.status, action.why);
 	case 'sound_blocked':
 		return state.soundBlocked === action.on ? state : { ...state, soundBlocked: action.on };
 	case 'today':
@@ -103,7 +107,21 @@ function onTick(state: State, at: number): State {
 		next = { ...next, pending: { what: null, since: 0 } };
 	const fresh = state.notices.filter((n) => n.kind === 'warn' || at - n.at < NOTICE_INFO_MS);
 	if (fresh.length !== state.notices.length) next = { ...next, notices: fresh };
-	return next;
+	const waits = next.returning;
+	if (!waits || at < waits.until || state.phase !== 'desk') return next;
+	next = { ...next, returning: null, call: null, desk: { state: 'reserved', reason: '', since: at } };
+	if (waits.told) next = onState(next, waits.told, at);
+	return say(notice(next, 'warn', 'not_returned', '', '', at), 'not_returned', true);
+}
+
+/** What is heard of it: only in a call, and not beside the words for a lost link. */
+function onLeg(state: State, status: LegStatus, why: string): State {
+	const was = state.leg.status;
+	if (was === status && state.leg.why === why) return state;
+	const next: State = { ...state, leg: { status, why } };
+	if (!state.call || state.returning || state.link.status !== 'open') return next;
+	if (status === 'down' && was !== 'down') return say(next, 'sound_lost', true);
+	return status === 'up' && was !== 'up' ? say(next, 'sound_back', false) : next;
 }
 
 function onLink(
@@ -121,7 +139,9 @@ function onLink(
 	};
 	if (action.status === 'open') return next;
 	next.pending = { what: null, since: 0 };
-	return was.status === 'open' && state.phase === 'desk' ? say(next, 'link_lost', true) : next;
+	// From open straight to connecting is our own doing: for another leg, or because the node asked for it.
+	return was.status === 'open' && action.status === 'lost' && state.phase === 'desk'
+		? say(next, 'link_lost', true) : next;
 }
 
 function onIntent(
@@ -151,16 +171,14 @@ function onMessage(state: State, m: FromNode, at: number): State {
 			signin: { busy: false, why: m.why || 'unknown', retryAt: m.retryMs ? at + m.retryMs : 0 },
 		};
 	case 'state':
-		return onState(state, m, at);
+		// Before the welcome it is of a session that begins, not yet of the page: said again after it.
+		return state.link.status === 'open' ? onState(state, m, at) : state;
 	case 'media':
-		return {
-			...state,
-			leg: { status: m.up ? 'up' : 'down', why: m.why },
-		};
+		return onLeg(state, m.up ? 'up' : 'down', m.why);
 	case 'ring': {
-		const { t: _t, ringMs, ...call } = m;
+		const { t: _t, ringMs, again, ...call } = m;
 		// After a resume the node says again whose call it is, in the middle of it.
-		if (state.desk.state === 'talking') {
+		if (state.desk.state === 'talking' || again) {
 			return {
 				...state, call: {
 					...call, since: state.call?.since ?? state.desk.since,
@@ -170,7 +188,8 @@ function onMessage(state: State, m: FromNode, at: number): State {
 		}
 		if (state.ring?.offer === call.offer) return state;
 		const next: State = {
-			...state, missed: null, pending: { what: null, since: 0 },
+			...state, missed: null, pending: { what: null, since: 0 }, returning: null,
+			call: state.returning ? null : state.call,
 			notices: state.notices.filter((n) => n.kind === 'warn'),
 			ring: { ...call, ringMs, endsAt: ringMs ? at + ringMs : 0, queuedAt: at - m.waitedMs },
 			desk: state.desk.state === 'ringing'
@@ -209,7 +228,7 @@ function onMessage(state: State, m: FromNode, at: number): State {
 }
 
 function takenOver(state: State): State {
-	return { ...state, phase: 'taken_over', leaving: false, ring: null, call: null, wrap: null };
+	return { ...state, phase: 'taken_over', leaving: false, ring: null, call: null, returning: null, wrap: null };
 }
 
 /** The node's word on everything: nothing of an older session survives it, except what the person
@@ -221,6 +240,9 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	const back = state.session?.id === m.session;
 	// In its grace a session says so first and its real state right after: keep what is on screen.
 	const grace = known === 'grace' && back;
+	const free = known === 'not_ready' || known === 'idle' || known === 'reserved';
+	const returning = !back && inCall(state) && state.call && free
+		? { until: at + RETURN_MS, told: m.state } : null;
 	const next: State = {
 		...state,
 		phase: 'desk',
@@ -229,11 +251,13 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 		signin: { busy: false, why: '', retryAt: 0 },
 		known: { name: m.agent.name, display: m.agent.display },
 		session: { id: m.session, node: m.node, agent: m.agent },
-		desk: grace || (back && state.desk.state === known)
-			? state.desk : { state: known, reason: m.state.reason, since },
+		desk: grace || (back && state.desk.state === known) ? state.desk
+			: returning ? { state: 'grace', reason: '', since: state.desk.since }
+				: { state: known, reason: m.state.reason, since },
 		pending: { what: null, since: 0 },
 		ring: grace ? state.ring : null,
-		call: grace ? state.call : null,
+		call: grace || returning ? state.call : null,
+		returning,
 		wrap: grace ? state.wrap : null,
 		leg: m.sdp && state.leg.status !== 'up' ? { status: 'connecting', why: '' } : state.leg,
 		queues: m.queues.map((q) => state.queues.find((old) => old.name === q.name)
@@ -246,9 +270,8 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 			since: m.call.talkMs ? at - m.call.talkMs : mine?.since ?? since,
 		};
 	} else if (known === 'talking') {
-		// Who it is comes next, with the repeated ring.
-		next.call = (back ? state.call : null)
-			?? { ...unknownCall(m.state.offer), since, muted: false };
+		// Who it is comes next, with the repeated ring; most likely whom we had.
+		next.call = state.call ?? { ...unknownCall(m.state.offer), since, muted: false };
 	} else if (known === 'ringing' && about) {
 		const mine = state.ring?.offer === about.offer ? state.ring : null;
 		next.ring = mine ?? { ...about, ringMs: 0, endsAt: 0, queuedAt: at - about.waitedMs };
@@ -259,14 +282,19 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 		next.wrap = mine ? { ...mine, endsAt: wrapEnd(m.state, at) }
 			: newWrap(offer, about ?? gone, m.state.wrapMs, m.call?.talkMs ?? 0, '', at);
 	}
-	return say(next, back ? 'resumed' : 'welcome', false);
+	if (returning) return say(next, 'returning', true);
+	return say(next, state.session || known === 'talking' ? 'resumed' : 'welcome', false);
 }
 
 function onState(state: State, m: StateInfo, at: number): State {
 	if (m.state === 'off' && state.leaving) return takenOver(state);
+	const free = m.state === 'not_ready' || m.state === 'idle' || m.state === 'reserved';
+	if (state.returning && (free || m.state === 'grace'))
+		return { ...state, returning: { ...state.returning, told: m } };
 	const since = at - m.sinceMs;
 	const next: State = {
-		...state, desk: { state: m.state, reason: m.reason, since },
+		...state, returning: m.state === 'talking' ? state.returning : null,
+		desk: { state: m.state, reason: m.reason, since },
 		pending: { what: null, since: 0 },
 	};
 	if (state.desk.state === m.state && state.desk.reason === m.reason) {
@@ -344,6 +372,13 @@ function onRingEnd(state: State, offer: string, why: string, at: number): State 
 function onTalk(state: State, offer: string, at: number): State {
 	const desk = state.desk.state === 'talking'
 		? state.desk : { state: 'talking' as const, reason: '', since: at };
+	if (state.returning && state.call) {
+		// Its offer may be another one, of the node that took the call over.
+		return say({
+			...state, desk, ring: null, returning: null, pending: { what: null, since: 0 },
+			call: { ...state.call, offer: offer || state.call.offer },
+		}, 'returned', false);
+	}
 	if (state.call && (!offer || state.call.offer === offer))
 		return { ...state, desk, ring: null, pending: { what: null, since: 0 } };
 	const from = state.ring ? withoutRing(state.ring) : unknownCall(offer);
@@ -364,7 +399,8 @@ function onEnd(
 	const about = state.call ? withoutCall(state.call) : state.wrap?.about ?? null;
 	const talkMs = m.talkMs || (state.call ? at - state.call.since : 0);
 	const next: State = {
-		...state, ring: null, call: null, stats: null, ear: null, pending: { what: null, since: 0 },
+		...state, ring: null, call: null, returning: null, stats: null, ear: null,
+		pending: { what: null, since: 0 },
 		today: { ...state.today, talkMs: state.today.talkMs + talkMs },
 	};
 	if (state.wrap) {
@@ -376,7 +412,7 @@ function onEnd(
 	} else if (m.wrapMs > 0) {
 		next.wrap = newWrap(m.offer || about?.offer || '', about, m.wrapMs, talkMs, m.why, at);
 		next.desk = { state: 'wrap', reason: '', since: at };
-	} else if (state.desk.state === 'talking' || state.desk.state === 'committed') {
+	} else if (inCall(state)) {
 		next.desk = { state: 'reserved', reason: '', since: at }; // the state message follows
 	}
 	return say(next, m.why === 'caller_hung_up' ? 'end_caller' : 'end', false);

@@ -1,6 +1,6 @@
 // The whole page as one value. reduce.ts changes it, derive.ts reads it, ui/ draws it.
 import type {
-	Agent, AgentState, CallInfo, Disposition, FromNode, PauseReason, QueueInfo,
+	Agent, AgentState, CallInfo, Disposition, FromNode, PauseReason, QueueInfo, StateInfo,
 } from './protocol';
 
 export interface Cluster {
@@ -67,6 +67,9 @@ export interface State {
 	afterCall: PauseReason | null;     // pause asked for while a call was in hand
 	ring: Ring | null;
 	call: Call | null;
+	/** The node of this call is gone, and the one that took us in has not been given it yet: `call` is what
+	 * it was; `told` is how we stand without it. */
+	returning: { until: number; told: StateInfo | null } | null;
 	wrap: Wrap | null;
 	missed: { caller: string; callerName: string; queueDisplay: string } | null;
 	pending: { what: Pending; since: number };
@@ -123,6 +126,7 @@ export function initialState(): State {
 		afterCall: null,
 		ring: null,
 		call: null,
+		returning: null,
 		wrap: null,
 		missed: null,
 		pending: { what: null, since: 0 },

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import sodium from 'libsodium-wrappers';
 import { probeMaxMs } from '../src/link/backoff';
 import { Link } from '../src/link/link';
+import { PathWatch, type Vital } from '../src/media/path';
 import { StallWatch } from '../src/media/stall';
 import {
 	Frame, Handshake, makeFrame, newKeyPair, prologueFor, readFrame, sealReady, type Session,
@@ -104,6 +105,7 @@ class Clock {
 	}
 }
 let clock: Clock;
+let talking = false, legDown = false;
 const host = (s: Socket | undefined): string => new URL(s?.url ?? '').host;
 // Sockets speak in microtasks.
 const settle = async (): Promise<void> => {
@@ -117,7 +119,7 @@ async function begin(): Promise<Link> {
 	Socket.deaf = false;
 	const link = new Link({
 		doors: ['ws://one', 'ws://two', 'ws://three'], cluster: 'sunline',
-		clusterPub: signer.publicKey, device: newKeyPair(), site: () => '', home: () => 'oslo1',
+		clusterPub: signer.publicKey, device: newKeyPair(), site: () => '', home: () => 'oslo1', talking: () => talking, legDown: () => legDown,
 		events: {
 			phase: () => undefined, message: () => undefined, rtt: () => undefined,
 			refused: (why) => assert.fail(why),
@@ -191,6 +193,58 @@ test('a patient probe that runs is made a short one when sound stops as well; ou
 	end(link);
 });
 
+test('in a talk a silent link is left within five seconds', async () => {
+	talking = true;
+	const link = await begin();
+	Socket.deaf = true;
+	await pass(4900);
+	assert.equal(Socket.made.length, 2);
+	talking = false;
+	end(link);
+});
+
+test('another node than ours is taken after a moment when our leg is dead too, else after two seconds', async () => {
+	const tried = async (): Promise<number> => {
+		const link = await begin();
+		Socket.node = 'oslo2';
+		link.renew();
+		let ms = 0;
+		for (; link.node !== 'oslo2'; ms += 50) await pass(50);
+		end(link);
+		return ms;
+	};
+	assert.ok((await tried()) >= 2000);
+	legDown = true;
+	assert.ok((await tried()) <= 500);
+	legDown = false;
+});
+
+test('back online: what was begun before is given up, and the next try is at once', async () => {
+	const link = await begin();
+	link.renew();
+	link.hurry(true);
+	await pass(50);
+	assert.deepEqual([Socket.made.length, link.phase], [3, 'sealed']);
+	link.hurry(true); // it may live: a ping tells
+	assert.equal(Socket.made.length, 3);
+	end(link);
+});
+
+test('a leg whose questions nobody answers is gone; one whose far end is silent is not, nor one that asks seldom', () => {
+	const run = (vital: (at: number) => Vital | null): number => {
+		const watch = new PathWatch();
+		for (let at = 0; at <= 9000; at += 250) if (watch.gone(vital(at), at)) return at;
+		return -1;
+	};
+	const none = { packets: 50, answers: 4 };
+	assert.equal(run((at) => ({ ...none, asked: at / 50 })), 1500);
+	assert.equal(run((at) => ({ ...none, asked: at / 1250 })), 3750);
+	assert.equal(run((at) => ({ ...none, asked: at / 50, answers: at / 50 })), -1);
+	assert.equal(run((at) => ({ ...none, asked: at / 50, packets: at / 20 })), -1);
+	assert.equal(run(() => ({ ...none, asked: 7 })), -1);
+	assert.equal(run(() => null), -1);
+});
+
 test('the longer the way, the longer an answer may take, within limits', () => {
 	assert.deepEqual([0, 100, 300, 9000].map((rtt) => probeMaxMs(rtt, true)), [1000, 1000, 1800, 2500]);
 	assert.deepEqual([0, 100, 700, 9000].map((rtt) => probeMaxMs(rtt, false)), [2500, 2500, 4200, 5000]);
@@ -202,7 +256,9 @@ test('sound that stands still is told after thirty packets, then once a second; 
 	for (let at = 0; at <= 4000; at += 250)
 		if (watch.stalled(at < 1000 ? at / 20 : 40, at)) told.push(at);
 	assert.deepEqual(told, [1750, 2750, 3750]);
+	assert.equal(watch.standing, true);
 	assert.equal(watch.stalled(41, 4250), false);
+	assert.equal(watch.standing, false);
 	for (let at = 4500; at < 8000; at += 250) assert.equal(watch.stalled(null, at), false);
 	assert.equal(watch.stalled(41, 8000), false);
 	assert.equal(watch.stalled(41, 8590), false);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
 import { inCall, lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
-import { PENDING_MAX_MS, reduce } from '../src/reduce';
+import { PENDING_MAX_MS, reduce, RETURN_MS } from '../src/reduce';
 import { initialState, type Action, type State } from '../src/state';
 
 /** A desk that lives through messages and presses, at times of the test's choosing. */
@@ -20,6 +20,13 @@ class Desk {
 		const parsed = parseFromNode(JSON.stringify(m));
 		assert.ok(parsed, `refused: ${JSON.stringify(m)}`);
 		return this.do({ a: 'message', m: parsed as FromNode });
+	}
+	/** As the shell does: the link is open when the node has welcomed us. */
+	welcomed(m: object): this {
+		return this.say(m).do({ a: 'link', status: 'open', attempt: 0, retryMs: 0 });
+	}
+	lost(): this {
+		return this.do({ a: 'link', status: 'lost', attempt: 0, retryMs: 0 });
 	}
 	later(ms: number): this {
 		this.at += ms;
@@ -40,8 +47,7 @@ const agent = (state: string, more: object = {}): object =>
 function signedIn(): Desk {
 	return new Desk()
 		.do({ a: 'cluster', known: null, cluster: { cluster: 'sunline', signPub: '', site: 'manila', sites: [], gateways: [] } })
-		.do({ a: 'link', status: 'open', attempt: 0, retryMs: 0 })
-		.say(WELCOME).say(agent('not_ready', { reason: 'signed_in' }))
+		.welcomed(WELCOME).say(agent('not_ready', { reason: 'signed_in' }))
 		.do({ a: 'mic', status: 'ok', label: 'Headset' }).say({ t: 'media', up: true, why: '' });
 }
 const ringing = (): Desk => signedIn().say(agent('idle')).say(agent('ringing', { offer: 'o1' }))
@@ -146,7 +152,7 @@ test('a resume in a call brings the call back without ringing and without counti
 });
 
 test('a reload in a call learns the caller from the repeated ring, and the clock from the node', () => {
-	const d = new Desk().say({ ...WELCOME, state: 'grace' })
+	const d = new Desk().welcomed({ ...WELCOME, state: 'grace' })
 		.say(agent('talking', { offer: 'o1', since_ms: 800 }))
 		.say({ t: 'ring', offer: 'o1', ...CALL, ring_ms: 20000 }).say({ t: 'talk', offer: 'o1', call: 'c1' });
 	assert.equal(pageState(d.s), 'talking');
@@ -159,11 +165,63 @@ test('a reload in a call learns the caller from the repeated ring, and the clock
 test('a resume in wrap-up keeps what was typed', () => {
 	const d = talking().say({ t: 'end', offer: 'o1', call: 'c1', why: 'caller_hung_up', talk_ms: 1, wrap_ms: 15000 })
 		.do({ a: 'wrap', disposition: 'order', note: 'two boxes' })
-		.do({ a: 'link', status: 'lost', attempt: 0, retryMs: 0 })
-		.say({ ...WELCOME, rtc: undefined, state: 'grace' }).say(agent('wrap', { offer: 'o1', wrap_ms: 9000 }));
+		.lost().welcomed({ ...WELCOME, rtc: undefined, state: 'grace' }).say(agent('wrap', { offer: 'o1', wrap_ms: 9000 }));
 	assert.equal(d.s.wrap?.note, 'two boxes');
 	assert.equal(d.s.wrap?.disposition, 'order');
 	assert.equal(d.s.wrap?.endsAt, d.at + 9000);
+});
+
+// Its node is gone; the one that takes the page in has not been given the call yet.
+const elsewhere = (): Desk => talking().later(9000).lost().later(500)
+	.say(agent('not_ready', { reason: 'signed_in' }))
+	.welcomed({ ...WELCOME, session: 's2', node: 'oslo1' })
+	.say(agent('not_ready', { reason: 'signed_in' })).say(agent('idle'));
+
+test('through another node: the call stays on the page while it is brought back, and nothing else is said', () => {
+	const d = elsewhere();
+	assert.equal(pageState(d.s), 'grace');
+	assert.equal(d.s.call?.callerName, 'Kari');
+	assert.equal(d.s.say.key, 'returning');
+	assert.ok(inCall(d.s) && wantsCalls(d.s), 'said to the next node too, should this one go as well');
+	d.later(800).say(agent('talking', { offer: 'o7' })).say({ t: 'talk', offer: 'o7', call: 'c1' })
+		.say({ t: 'ring', again: true, offer: 'o7', ...CALL, ring_ms: 0 });
+	assert.equal(pageState(d.s), 'talking');
+	assert.deepEqual([d.s.call?.callerName, d.s.call?.offer, d.s.call?.since], ['Kari', 'o7', 4000]);
+	assert.equal(d.s.say.key, 'returned');
+	assert.deepEqual([d.s.returning, d.s.today.answered], [null, 1]);
+	d.later(RETURN_MS).do({ a: 'tick' });
+	assert.equal(pageState(d.s), 'talking');
+});
+
+test('a call that does not come back is said in words, and the page is what the node says', () => {
+	const d = elsewhere().later(RETURN_MS - 1).do({ a: 'tick' });
+	assert.equal(pageState(d.s), 'grace');
+	d.later(1).do({ a: 'tick' });
+	assert.equal(pageState(d.s), 'idle');
+	assert.deepEqual([d.s.call, d.s.returning], [null, null]);
+	assert.deepEqual([d.s.say.key, d.s.say.urgent], ['not_returned', true]);
+	assert.equal(d.s.notices.at(-1)?.key, 'not_returned');
+});
+
+test('another call rings first: it is shown as what it is', () => {
+	const d = elsewhere().say(agent('ringing', { offer: 'o9' })).say({ t: 'ring', offer: 'o9', ...CALL, caller_name: 'Ola', ring_ms: 9000 });
+	assert.equal(pageState(d.s), 'ringing');
+	assert.deepEqual([d.s.ring?.callerName, d.s.call, d.s.returning], ['Ola', null, null]);
+});
+
+test('sound that is lost in a call is said, and that it is back; beside a lost link, and without a call, it is not', () => {
+	const d = talking().do({ a: 'leg', status: 'down', why: 'path' });
+	assert.deepEqual([d.s.say.key, d.s.say.urgent], ['sound_lost', true]);
+	const before = d.s.say.n;
+	d.do({ a: 'leg', status: 'down', why: 'path' });
+	assert.equal(d.s.say.n, before, 'once');
+	d.do({ a: 'link', status: 'connecting', attempt: 0, retryMs: 0 });
+	assert.equal(d.s.say.n, before, 'our own doing is not a lost connection');
+	d.welcomed({ ...WELCOME, state: 'grace' }).say(agent('talking', { offer: 'o1' })).say({ t: 'media', up: true, why: '' });
+	assert.equal(d.s.say.key, 'sound_back');
+	d.lost().do({ a: 'leg', status: 'down', why: 'path' });
+	assert.equal(d.s.say.key, 'link_lost');
+	assert.equal(signedIn().do({ a: 'leg', status: 'down', why: 'path' }).s.say.key, 'not_ready');
 });
 
 test('a pause asked for in a call waits for its end', () => {

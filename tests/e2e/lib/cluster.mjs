@@ -151,7 +151,7 @@ export class Cluster {
 		this.nodeArgs = nodeArgs
 		this.passwordHash = passwordHash
 		this.extra = extra // more lines of the cluster file
-		this.gatewayExtra = gatewayExtra // more options of each gateway
+		this.gatewayExtra = gatewayExtra // more options of each gateway, or what says them by site
 		this.tls = tls // gateways speak TLS, with a certificate of the test's own
 		this.mediaPorts = mediaPorts // "A-B" of the first node, of the second, …
 		this.dir = mkdtempSync(join(tmpdir(), 'helio-e2e-'))
@@ -165,6 +165,7 @@ export class Cluster {
 		return this.machines ? `sip:${queue}@${this.ip(site, node)}:5060` : `sip:${queue}@${this.ip(site)}:${5058 + 2 * node}`
 	}
 	brokers() { return this.machines ? this.nodes : 1 }
+	ofGateway(site) { return typeof this.gatewayExtra === 'function' ? this.gatewayExtra(site) : this.gatewayExtra }
 
 	certificate() {
 		const r = spawnSync('openssl', ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-keyout', join(this.dir, 'tls.key'), '-out', join(this.dir, 'tls.pem'),
@@ -189,7 +190,7 @@ ${Array.from({ length: this.brokers() }, (_, k) => `      ${name}-b${k + 1}: {or
     nodes:
 ${nodes.join('\n')}
     gateways:
-      ${name}-g1: {ordinal: 96, address: ${this.machines ? this.ip(name, 9) : ip}, mesh: 7201, http: 8080, metrics: 9196${this.gatewayExtra}}
+      ${name}-g1: {ordinal: 96, address: ${this.machines ? this.ip(name, 9) : ip}, mesh: 7201, http: 8080, metrics: 9196${this.ofGateway(name)}}
 `
 		}
 		const queues = Object.entries(this.queues).map(([name, text]) =>

@@ -31,15 +31,24 @@ export interface LinkOptions {
 	/** The node that holds our session, once there is one. Any node would take us in, but only this
 	 * one has the call and the audio: the gateway is asked for it. */
 	home: () => string;
+	/** A call is in hand: what is lost is missed sooner. */
+	talking: () => boolean;
+	/** Our node does not answer on the audio leg either. */
+	legDown: () => boolean;
 	events: LinkEvents;
 }
 
 const PING_MS = 5000;        // PROTOCOL.md
+/** In a talk: with the longest patience of probeMaxMs on a good line, controls are back in five seconds
+ * (DESIGN §10) even when the gateway froze without a word. */
+const PING_TALK_MS = 2000;
 /** How long we insist on the node of our session while a gateway offers another, from its first offer
  * on. It gives us the one we ask for, if it knows it; one that has just come back, however long it was
  * away, hears of its nodes one after the other. A node that is dead must not cost more than this. */
 const HOME_MAX_MS = 2000;
 const HOME_RETRY_MS = 150;
+/** When its leg is dead as well: a gateway may have lost it for this long and find it again. */
+const HOME_DOWN_MS = 300;
 /** Timers that come this late mean that the machine slept: the node has given the link up. */
 const ASLEEP_MS = 20000;
 const TICK_MS = 1000;
@@ -90,9 +99,11 @@ export class Link {
 		this.connect();
 	}
 
-	/** The line may be back, or another one (online, tab shown): do not wait for the timers. */
-	hurry(): void {
-		if (this.phase === 'lost' && this.retry) this.connect();
+	/** The line may be back, or another one (online, tab shown): do not wait for the timers. anew: what
+	 * was begun before went into the line that is gone. */
+	hurry(anew = false): void {
+		if (anew) this.attempt = 0;
+		if ((this.phase === 'lost' && this.retry) || (this.phase === 'connecting' && anew)) this.connect();
 		else this.probe();
 	}
 
@@ -182,6 +193,8 @@ export class Link {
 			const home = this.o.home();
 			if (home && cert.node !== home) {
 				this.insistUntil ??= Date.now() + HOME_MAX_MS;
+				if (this.o.legDown())
+					this.insistUntil = Math.min(this.insistUntil, Date.now() + HOME_DOWN_MS);
 				if (Date.now() < this.insistUntil) {
 					this.again(HOME_RETRY_MS);
 					return null;
@@ -243,7 +256,7 @@ export class Link {
 		}
 		if (this.phase !== 'sealed') return;
 		if (slept) this.lost();
-		else if (now - this.pingAt >= PING_MS) this.probe();
+		else if (now - this.pingAt >= (this.o.talking() ? PING_TALK_MS : PING_MS) - TICK_MS / 2) this.probe();
 	}
 
 	private ping(): void {

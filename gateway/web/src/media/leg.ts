@@ -3,6 +3,7 @@
 // sends nothing), so that the leg tells the truth about the line only; devices change later by
 // replaceTrack, without a word to the node.
 import type { LegStatus } from '../state';
+import type { Vital } from './path';
 
 export interface LegEvents {
 	status(status: LegStatus, why: string): void;
@@ -92,17 +93,20 @@ export class Leg {
 		}
 	}
 
-	/** Packets of sound heard on this leg so far; null: it is not up. */
-	async received(): Promise<number | null> {
+	/** What this leg has heard so far; null: it is not up. */
+	async vital(): Promise<Vital | null> {
 		const pc = this.pc;
 		const receiver = pc?.getReceivers()[0];
 		if (!receiver || pc?.connectionState === 'connecting' || pc?.connectionState === 'new') return null;
-		let packets = 0;
+		const out: Vital = { packets: 0, asked: 0, answers: 0 };
 		(await receiver.getStats()).forEach((entry: Record<string, unknown>) => {
-			if (entry.type === 'inbound-rtp' && typeof entry.packetsReceived === 'number')
-				packets += entry.packetsReceived;
+			const n = (key: string): number => (typeof entry[key] === 'number' ? entry[key] : 0);
+			if (entry.type === 'inbound-rtp') out.packets += n('packetsReceived');
+			if (entry.type !== 'candidate-pair') return;
+			out.asked += n('requestsSent') + n('consentRequestsSent');
+			out.answers += n('responsesReceived');
 		});
-		return packets;
+		return out;
 	}
 
 	/** What arrives here, since the last time it was asked; null: no connection. */

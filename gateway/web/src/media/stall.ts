@@ -11,6 +11,8 @@ export class StallWatch {
 	private packets = -1;
 	private movedAt = 0;
 	private toldAt = 0;
+	/** Sound stood still when it was last looked at in a talk, and nothing has come since. */
+	standing = false;
 
 	/** How many packets have come so far; null: no talk, or no leg. True: the link is to be doubted. */
 	stalled(packets: number | null, now: number): boolean {
@@ -18,10 +20,12 @@ export class StallWatch {
 			this.packets = packets ?? -1;
 			this.movedAt = now;
 			this.toldAt = -Infinity;
+			if (packets !== null) this.standing = false;
 			return false;
 		}
 		if (now - this.movedAt < STALL_MS || now - this.toldAt < AGAIN_MS) return false;
 		this.toldAt = now;
+		this.standing = true;
 		return true;
 	}
 }

@@ -57,6 +57,7 @@ function Banners() {
 	return (
 		<div class="banners">
 			{s.link.status !== 'open' && <LinkBanner />}
+			{s.link.status === 'open' && s.call && s.leg.status !== 'up' && <SoundBanner />}
 			{s.leaving && (
 				<div class="banner warn" role="alert" data-testid="leaving">
 					<PeopleIcon size={22} />
@@ -90,11 +91,24 @@ function LinkBanner() {
 		<div class="banner warn" role="status" data-testid="link-banner">
 			<span class="spinner" aria-hidden="true" />
 			<div>
-				<p class="strong">{t(s.call ? 'link.banner_call' : 'link.banner')}</p>
+				<p class="strong">
+					{t(!s.call ? 'link.banner' : s.leg.status === 'down' ? 'link.banner_torn' : 'link.banner_call')}
+				</p>
 				{left > 1000 && (
 					<p aria-live="off">{t('link.next', { time: app.speaker.length(left) })}</p>
 				)}
 			</div>
+		</div>
+	);
+}
+
+/** In a call, and one of the two does not hear the other. */
+function SoundBanner() {
+	const { s, t } = useView();
+	return (
+		<div class="banner warn" role="status" data-testid="sound-banner">
+			<span class="spinner" aria-hidden="true" />
+			<p class="strong">{t(s.leg.status === 'down' ? 'block.leg_down' : 'block.leg_connecting')}</p>
 		</div>
 	);
 }

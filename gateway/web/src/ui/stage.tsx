@@ -115,8 +115,10 @@ function useFace(): Face {
 	case 'reserved':
 	case 'grace':
 		return {
-			tone: s.desk.state === 'reserved' ? 'good' : 'quiet', icon: <WaitIcon size={44} />,
-			word: t(`state.${s.desk.state}`), hint: t(`state.${s.desk.state}.hint`), body: null,
+			tone: s.desk.state === 'reserved' ? 'good' : s.returning ? 'talk' : 'quiet', icon: <WaitIcon size={44} />,
+			word: t(`state.${s.desk.state}`),
+			hint: t(s.returning ? 'state.returning.hint' : `state.${s.desk.state}.hint`),
+			body: s.returning && s.call && <Caller call={s.call} />,
 		};
 	}
 }
