@@ -33,6 +33,8 @@ const STALL_LOOK_MS = 250;
 const IDLE_LOOKS = 4;
 const SILENT_AFTER_MS = 8000;  // longer than anybody keeps a live microphone at digital zero
 const SILENT_PEAK = 1e-5;
+/** The link was heard so long after the leg: it did not die with it. */
+const OUTLIVED_MS = 300;
 /** A leg that failed is asked for anew by resuming; not more often than this. */
 const RELEG_MS = 6000;
 /** The node hears nothing though our end looks fine: one way is broken, and stays so. */
@@ -517,7 +519,9 @@ export class App {
 		if (this.stall.stalled(talks && vital ? vital.packets : null, this.now())) this.link?.probe(true);
 		if (!this.path.gone(vital, this.now())) return;
 		this.onLeg('down', 'path');
-		this.legAnew();
+		// Another leg only through a line that is known to live: the whole machine may be gone.
+		if ((this.link?.heardAt ?? 0) > this.path.heardAt + OUTLIVED_MS) this.legAnew();
+		else this.link?.probe(talks);
 	}
 
 	private async onFigures(): Promise<void> {

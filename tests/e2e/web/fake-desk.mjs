@@ -92,6 +92,11 @@ export class FakeDesk extends EventEmitter {
 		this.received = [];
 	}
 
+	/** A page is connected, and its session is sealed. */
+	get open() {
+		return this.#session !== null;
+	}
+
 	/** The gateway dies, or the line drops. */
 	cut() {
 		this.#ws?.terminate();

@@ -21,24 +21,12 @@ for (const [path, remedy] of [
 const { FakeDesk } = await import('./fake-desk.mjs');
 const { openBrowser } = await import('./browser.mjs');
 const { Peer } = await import('./peer.mjs');
+const { CALL, stand } = await import('./stand.mjs');
 
 const PORT = Number(process.env.HELIO_WEB_PORT ?? 0);
 const SHOTS = process.env.HELIO_SHOTS ?? '';
 const PASSWORD = 'correct horse battery staple';
-const QUEUES = [
-	{ name: 'support', display: 'Support' }, { name: 'orders', display: 'Orders' },
-	{ name: 'kundesenter', display: 'Kundesenter' },
-];
-const AGENT = {
-	name: 'maria', display: 'Maria Santos', site: 'manila', language: 'en', codec: 'opus',
-	supervisor: false,
-};
-const CALL = {
-	call: 'oslo1-2f-91', queue: 'support', queue_display: 'Support', caller: '+4722123456',
-	caller_name: 'Kari Nordmann', waited_ms: 42000, site: 'oslo',
-};
-
-let desk, browser, page, peer;
+let desk, browser, page, peer, state, agentState, welcome, becomeIdle, ring, talk;
 /** The states build on one another: after one that failed the rest would only add noise. */
 let failed = '';
 function test(name, work) {
@@ -66,10 +54,6 @@ async function shot(name, on = page) {
 	mkdirSync(SHOTS, { recursive: true });
 	await on.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
-/** Waits until the page says it is in this state. */
-async function state(name, on = page) {
-	await on.locator(`html[data-state="${name}"]`).waitFor({ state: 'attached', timeout: PATIENCE_MS });
-}
 function watch(on) {
 	on.on('console', (m) => {
 		if (m.type() === 'error' && !/ERR_CONNECTION|WebSocket connection/.test(m.text()))
@@ -81,39 +65,6 @@ function watch(on) {
 		if (protocol !== 'data:' && hostname !== '127.0.0.1') trouble.push(`request to ${r.url()}`);
 	});
 }
-async function welcome(more = {}, { rtc = true } = {}) {
-	desk.say({
-		t: 'welcome', session: 's1', ticket: 'ab12', ticket_ms: 43200000, agent: AGENT,
-		node: desk.node, queues: QUEUES, state: 'not_ready',
-		...(rtc ? { rtc: { sdp: await peer.offer() } } : {}), ...more,
-	});
-	desk.say({ t: 'state', state: more.state ?? 'not_ready', reason: 'signed_in', since_ms: 0, offer: '', wrap_ms: 0 });
-	if (!rtc) return;
-	const { sdp } = await desk.heard('rtc.answer');
-	await peer.answer(sdp);
-	await peer.connected();
-	desk.say({ t: 'media', up: true, why: '' });
-}
-const agentState = (name, reason = 'none', more = {}) =>
-	desk.say({ t: 'state', state: name, reason, since_ms: 0, offer: '', wrap_ms: 0, ...more });
-async function becomeIdle() {
-	agentState('idle');
-	await state('idle');
-}
-async function ring(offer, more = {}) {
-	agentState('ringing', 'none', { offer });
-	desk.say({ t: 'ring', offer, ...CALL, ring_ms: 20000, ...more });
-	await state('ringing');
-}
-async function talk(offer) {
-	await ring(offer);
-	await page.keyboard.press('a');
-	assert.equal((await desk.heard('accept')).offer, offer);
-	agentState('talking', 'none', { offer });
-	desk.say({ t: 'talk', offer, call: CALL.call });
-	await state('talking');
-}
-
 before(async () => {
 	desk = await FakeDesk.start(PORT);
 	desk.on('raw', (bytes) => {
@@ -123,6 +74,7 @@ before(async () => {
 	peer = await Peer.open(browser.context);
 	page = await browser.context.newPage();
 	page.setDefaultTimeout(PATIENCE_MS);
+	({ state, agentState, welcome, becomeIdle, ring, talk } = stand(desk, page, peer));
 	watch(page);
 	await page.goto(desk.url);
 });

@@ -57,6 +57,8 @@ export class Link {
 	phase: LinkPhase = 'idle';
 	/** What the node said of itself in the handshake. */
 	node = '';
+	/** When a frame came last, on the page's monotonic clock. */
+	heardAt = 0;
 	private ws: WebSocket | null = null;
 	private session: Session | null = null;
 	private attempt = 0;
@@ -164,6 +166,7 @@ export class Link {
 		ws.onmessage = (event: MessageEvent<unknown>) => {
 			if (ws !== this.ws || !(event.data instanceof ArrayBuffer)) return;
 			this.answered();
+			this.heardAt = performance.now();
 			try {
 				handshake = this.onFrame(new Uint8Array(event.data), handshake);
 			} catch (e) {

@@ -18,7 +18,8 @@ const GONE_MS = 1500;
 
 export class PathWatch {
 	private heard = -1;
-	private heardAt = 0;
+	/** When something came last. */
+	heardAt = 0;
 	private askedThen = 0;
 
 	/** null: there is no leg, or it is not up yet. */
