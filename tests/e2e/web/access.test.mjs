@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PATIENCE_MS } from '../lib/cluster.mjs';
 import { openBrowser } from './browser.mjs';
 import { FakeDesk } from './fake-desk.mjs';
 import { webRoot } from './seal.mjs';
@@ -21,7 +22,7 @@ before(async () => {
 	desk = await FakeDesk.start(0);
 	browser = await openBrowser();
 	page = await browser.context.newPage();
-	page.setDefaultTimeout(8000);
+	page.setDefaultTimeout(PATIENCE_MS);
 	await page.goto(desk.url);
 	s = stand(desk, page, null);
 	// axe may hold a busy machine's page for longer than a ping may take.

@@ -1,5 +1,5 @@
 // What ctest calls: says in one sentence what is missing, else runs the tests of the page.
-// unit: types, then the pure logic. states: every screen in Chromium.
+// unit: types, then the pure logic. states: every screen in Chromium. access: can everybody use them?
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -26,10 +26,11 @@ case 'unit':
 	run([join(web, 'tools', 'test.mjs')]);
 	break;
 case 'states':
+case 'access':
 	need(join(web, 'dist', 'index.html'), 'run `npm run build` in gateway/web first');
-	run(['--test', '--test-reporter=spec', join(here, 'states.test.mjs')]);
+	run(['--test', '--test-reporter=spec', join(here, `${process.argv[2]}.test.mjs`)]);
 	break;
 default:
-	console.error('usage: run-web.mjs unit | states');
+	console.error('usage: run-web.mjs unit | states | access');
 	process.exit(2);
 }

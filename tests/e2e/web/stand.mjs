@@ -1,5 +1,6 @@
 // One agent's page against the double of a node, and the words with which a test leads it through a day.
 import assert from 'node:assert/strict';
+import { PATIENCE_MS } from '../lib/cluster.mjs';
 
 export const QUEUES = [
 	{ name: 'support', display: 'Support' }, { name: 'orders', display: 'Orders' },
@@ -19,7 +20,7 @@ export function stand(desk, page, peer) {
 	const id = (name, on = page) => on.getByTestId(name);
 	/** Waits until the page says it is in this state. */
 	async function state(name, on = page) {
-		await on.locator(`html[data-state="${name}"]`).waitFor({ state: 'attached', timeout: 8000 });
+		await on.locator(`html[data-state="${name}"]`).waitFor({ state: 'attached', timeout: PATIENCE_MS });
 	}
 	let last = {}, who = AGENT, up = true;
 	const agentState = (name, reason = 'none', more = {}) => {
