@@ -11,7 +11,12 @@
 
 #include "common/base/base.h"
 
-enum { SE_MAX_S = 86400, END_EARLY_S = 32 };
+enum {
+	SE_MAX_S = 86400,
+	END_EARLY_S = 32,
+	/* First the re-INVITE that says where we hear, if there is to be one: it refreshes, too. */
+	ADOPTED_US = 2000000,
+};
 
 /* "1800;refresher=uac": the number; EBADMSG. */
 static int delta_read(const struct pl *val, uint32_t *ret, struct pl *ret_params)
@@ -132,14 +137,14 @@ void sip_session_adopted(struct sip_call *call)
 {
 	uint32_t s = call->dlg.session_expires_s;
 	sip_session_arm(call);
-	if (s == 0 || !call->dlg.refresher_is_us)
+	if (s < SIP_MIN_SE_S || !call->dlg.refresher_is_us)
 		return;
 	/* Its node may have been about to ask, at half the interval. A far end that hears nothing
 	 * hangs up a third of it before the end (of 90 s, the shortest): 15 s later. Half of that;
 	 * by the tag, so that the calls of a node do not ask all at once. */
-	uint64_t within_us = (uint64_t)s * 1000000u / 12;
+	uint64_t within_us = (uint64_t)s * 1000000u / 12 - ADOPTED_US;
 	uint32_t spread = hash_joaat_str(call->dlg.local_tag) % 1000;
-	wait_until(call, mono_us() + within_us * spread / 1000);
+	wait_until(call, mono_us() + ADOPTED_US + within_us * spread / 1000);
 }
 
 void sip_session_refreshed(struct sip_call *call, const struct sip_msg *resp)
