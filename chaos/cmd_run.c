@@ -150,6 +150,15 @@ int run_set(const char **sets, const char *pair)
 	return 0;
 }
 
+/* Only what rolls a version begins with another one. */
+static bool rolls(const struct experiment *e)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < e->method_n; i++)
+		any |= e->method[i].func && strcmp(e->method[i].func->name, "upgrade") == 0;
+	return any;
+}
+
 int run_once(const struct run_ask *ask)
 {
 	struct experiment *e = NULL;
@@ -169,7 +178,7 @@ int run_once(const struct run_ask *ask)
 	d->e = e;
 	d->file = ask->file;
 	d->seed = ask->seed ? ask->seed : e->seed + (ask->turn ? ask->turn - 1 : 0);
-	d->before = ask->before;
+	d->before = rolls(e) ? ask->before : NULL;
 	d->browsers = script;
 	d->lab_conf.web = web;
 	d->quiet = ask->quiet;

@@ -26,7 +26,7 @@
 
 enum {
 	DRILL_REASONS_MAX = 32,
-	DRILL_CALLS_MAX = 4000,
+	DRILL_CALLS_MAX = 8000, /* who was answered: half an hour of 300 who call again */
 	DRILL_TAILS_MAX = 64,
 	DRILL_DAEMONS = LAB_MACHINES * 2,
 	DRILL_FAULTS_MAX = 256,
@@ -59,6 +59,7 @@ struct drill_call {
 	char number[24];      /* which it called from */
 	uint64_t started_us, answered_us, ended_us;
 	bool far;
+	bool spare; /* it ended unanswered: the next call may have its place */
 	uint16_t status;
 	uint32_t gap_ms;
 	uint64_t gap_began_us;
@@ -110,7 +111,7 @@ struct drill {
 	struct drill_tail tail[DRILL_TAILS_MAX];
 	uint32_t tails_n, spawns;
 	struct drill_call call[DRILL_CALLS_MAX];
-	uint32_t calls_n;
+	uint32_t calls_n, spares_n;
 	uint32_t answered, ended_n, far_n, refused, hangups, talks;
 	uint32_t gap_ms, gap_second_ms, near_gap_ms, far_gap_ms; /* far: talks across a line */
 	struct {

@@ -31,6 +31,7 @@
  * is at another site} agent    {agent, event: down | resumed | signed_in | talk | end | hangup |
  * ring, ms: how long it was away, call, site: of the agent, from: the site of the caller} links
  * every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut, lost, …}]}
+ *   unchecked  in place of checked: the traces could not be judged, {why}
  *   ear      a silence of 300 ms or more ended in a real browser's talk: {agent, ms, began_us}
  *   across   a fault of a line began: {id, talks: that went over it then}
  *   stop     a stop condition held: {name, value, limit}

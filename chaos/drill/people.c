@@ -237,15 +237,28 @@ static uint64_t when(const json_t *o)
 	return us ? us : mono_us();
 }
 
+/* A place for one more. Callers whom a draining node turns away try again and again: what is over
+ * and was never answered is nobody's any more. */
+static struct drill_call *call_place(struct drill *d)
+{
+	for (uint32_t i = 0; i < d->calls_n && d->spares_n; i++) {
+		if (!d->call[i].spare)
+			continue;
+		d->spares_n--;
+		return &d->call[i];
+	}
+	return d->calls_n < DRILL_CALLS_MAX ? &d->call[d->calls_n++] : NULL;
+}
+
 static struct drill_call *call_of(struct drill *d, uint32_t tail, const json_t *o)
 {
 	uint32_t index = (uint32_t)micro(o, "call");
 	for (uint32_t i = d->calls_n; i-- > 0;)
-		if (d->call[i].tail == tail && d->call[i].index == index)
+		if (d->call[i].tail == tail && d->call[i].index == index && !d->call[i].spare)
 			return &d->call[i];
-	if (d->calls_n == DRILL_CALLS_MAX)
+	struct drill_call *c = call_place(d);
+	if (!c)
 		return NULL;
-	struct drill_call *c = &d->call[d->calls_n++];
 	*c =
 	    (struct drill_call){.tail = tail, .index = index, .started_us = micro(o, "started_us")};
 	const char *number = json_string_value(json_object_get(o, "number"));
@@ -331,6 +344,10 @@ static void call_over(struct drill *d, struct drill_call *c, const json_t *o)
 			      (json_int_t)c->started_us, "answered_us", (json_int_t)c->answered_us,
 			      "ended_us", (json_int_t)c->ended_us, "gap_ms", (int)c->gap_ms,
 			      "gap_at_us", (json_int_t)c->gap_began_us));
+	if (!c->answered_us) {
+		c->spare = true;
+		d->spares_n++;
+	}
 }
 
 static void caller_says(struct drill *d, uint32_t tail, const char *what, const json_t *o)
