@@ -45,7 +45,7 @@ async function queueToRing(rows, c, floor) {
 	const ms = [...began.entries()].sort((a, b) => Number(a[0].slice(1)) - Number(b[0].slice(1))).map((e) => e[1])
 	rows.add('queue_to_ring_p50_ms', quantile(ms, 0.5), 'ms', floor.p50_us / 1000)
 	rows.add('queue_to_ring_p99_ms', thirds(ms), 'ms', floor.p99_us / 1000)
-	rows.add('setup_cpu_ms_per_call', used / calls, 'ms')
+	rows.add('setup_cpu_ms_per_call', used / calls, 'ms', floor.cpu_ms)
 	await l.stop()
 }
 
@@ -71,7 +71,9 @@ async function freedToRing(rows, c, floor) {
 export default async function (rows) {
 	const chains = []
 	for (let i = 0; i < parts; i++) chains.push(...(await figures('bench_floor', ['chain', String(hops), '150', '100'], 15000)))
-	const floor = { p50_us: median(chains.map((f) => f.p50_us)), p99_us: median(chains.map((f) => f.p99_us)) }
+	const bare = []
+	for (let i = 0; i < parts; i++) bare.push(...(await figures('bench_floor', ['call', '200', String(rate)], 15000)))
+	const floor = { p50_us: median(chains.map((f) => f.p50_us)), p99_us: median(chains.map((f) => f.p99_us)), cpu_ms: median(bare.map((f) => f.cpu_ms_per_call)) }
 	const c = await cluster({
 		sites: ['oslo', 'manila'],
 		agents: [...some('a', agents, 'lang.en'), ...some('b', few, 'lang.nb')],

@@ -2,6 +2,7 @@
  * bench_floor WHAT …
  *
  *   hash PASSWORD               Argon2id with its smallest parameters: signing in is not measured
+ *   call CALLS PER_S            the messages of an answered call, bare ZeroMQ with CURVE
  *   chain HOPS MESSAGES PER_S   one message over HOPS bare ZeroMQ links, a thread at each
  *   seal BYTES WINDOW MS        libsodium frames there and back over one bare TCP connection
  *   memory CALLS BYTES          a socket and the bytes of an INVITE for each call
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (argc == 3 && strcmp(what, "hash") == 0)
 		return hash(argv[2]);
+	if (argc == 4 && strcmp(what, "call") == 0)
+		return floor_call(number(argv[2], 100000), number(argv[3], 10000));
 	if (argc == 5 && strcmp(what, "chain") == 0)
 		return floor_chain(number(argv[2], 64), number(argv[3], 100000),
 				   number(argv[4], 10000));
@@ -49,7 +52,8 @@ int main(int argc, char **argv)
 				  number(argv[4], 60000));
 	if (argc == 4 && strcmp(what, "memory") == 0)
 		return floor_memory(number(argv[2], 15000), number(argv[3], 65536));
-	fprintf(stderr, "usage: bench_floor hash PASSWORD | chain HOPS MESSAGES PER_S | "
-			"seal BYTES WINDOW MS | memory CALLS BYTES\n");
+	fprintf(stderr,
+		"usage: bench_floor hash PASSWORD | call CALLS PER_S | chain HOPS MESSAGES PER_S | "
+		"seal BYTES WINDOW MS | memory CALLS BYTES\n");
 	return 2;
 }
