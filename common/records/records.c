@@ -9,12 +9,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/base.h"
+#include "common/dbfile/writer.h"
 #include "common/records/records_internal.h"
 
 enum {
@@ -33,12 +32,9 @@ struct entry {
 };
 
 struct records {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	struct dbfile_writer writer;
 	struct entry *head, **tail;
 	struct records_counters counters;
-	bool stop;
 	struct dbfile_keep keep; /* the writer thread's */
 	struct records_db db;    /* likewise */
 	sqlite3 *reader;         /* the caller's */
@@ -80,20 +76,6 @@ static void batch_drop(struct records *r, unsigned n, bool written)
 	}
 }
 
-/* With the lock held; ends early only for the stop. */
-static void wait_ms(struct records *r, long ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	/* New records wake it too early: the deadline stands, or a full disk is tried at each. */
-	while (!r->stop && !pthread_cond_timedwait(&r->wake, &r->lock, &until))
-		;
-}
-
 static unsigned batch_size(const struct records *r)
 {
 	unsigned n = 0;
@@ -108,56 +90,35 @@ static void *writer(void *arg)
 	struct records *r = arg;
 	unsigned tries = 0;
 
-	pthread_mutex_lock(&r->lock);
-	while (!r->stop || r->head) {
+	pthread_mutex_lock(&r->writer.lock);
+	while (!r->writer.stop || r->head) {
 		unsigned n = batch_size(r);
 		if (!n) {
-			dbfile_keep_idle(&r->keep, &r->lock, &r->wake, mono_us(), wall_ms());
+			dbfile_keep_idle(&r->keep, &r->writer.lock, &r->writer.wake, mono_us(),
+					 wall_ms());
 			continue;
 		}
-		if (n < BATCH_MAX && !r->stop) {
-			wait_ms(r, GATHER_MS);
+		if (n < BATCH_MAX && !r->writer.stop) {
+			dbfile_writer_pause(&r->writer, GATHER_MS);
 			n = batch_size(r);
 		}
 		const struct entry *first = r->head;
-		pthread_mutex_unlock(&r->lock);
+		pthread_mutex_unlock(&r->writer.lock);
 		int err = batch_write(&r->db, first, n);
-		pthread_mutex_lock(&r->lock);
+		pthread_mutex_lock(&r->writer.lock);
 		if (!err) {
 			batch_drop(r, n, true);
 			continue;
 		}
 		r->counters.errors++;
-		if (r->stop && ++tries >= CLOSE_TRIES) {
+		if (r->writer.stop && ++tries >= CLOSE_TRIES) {
 			batch_drop(r, (unsigned)r->counters.pending, false);
 			break;
 		}
-		wait_ms(r, RETRY_MS);
+		dbfile_writer_pause(&r->writer, RETRY_MS);
 	}
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->writer.lock);
 	return NULL;
-}
-
-static int thread_start(struct records *r)
-{
-	pthread_condattr_t attr;
-	sigset_t all, old;
-
-	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	/* Signals belong to the daemon's loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&r->thread, NULL, writer, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
-		pthread_cond_destroy(&r->wake);
-		pthread_mutex_destroy(&r->lock);
-	}
-	return err;
 }
 
 int records_open(struct records **ret, const char *path, char ret_why[256])
@@ -173,7 +134,7 @@ int records_open(struct records **ret, const char *path, char ret_why[256])
 		records_keep_init(&r->keep, r->db.db);
 		err = records_reader_open(&r->reader, path);
 		if (!err)
-			err = thread_start(r);
+			err = dbfile_writer_start(&r->writer, writer, r);
 		if (err) {
 			str_copy(ret_why, 256, strerror(err));
 			sqlite3_close(r->reader);
@@ -192,27 +153,21 @@ struct records *records_close(struct records *r)
 {
 	if (!r)
 		return NULL;
-	pthread_mutex_lock(&r->lock);
-	r->stop = true;
-	pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
-	pthread_join(r->thread, NULL);
+	dbfile_writer_stop(&r->writer);
 	/* The reader first: the last connection to leave checkpoints the WAL, and it must be able
 	 * to. */
 	sqlite3_close(r->reader);
 	records_db_close(&r->db);
-	pthread_cond_destroy(&r->wake);
-	pthread_mutex_destroy(&r->lock);
 	free(r);
 	return NULL;
 }
 
 void records_keep(struct records *r, uint32_t days)
 {
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->writer.lock);
 	if (dbfile_keep_days(&r->keep, days))
-		pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
+		pthread_cond_signal(&r->writer.wake);
+	pthread_mutex_unlock(&r->writer.lock);
 }
 
 static int append(struct records *r, const struct record *rec, bool is_wrap)
@@ -222,7 +177,7 @@ static int append(struct records *r, const struct record *rec, bool is_wrap)
 
 	if (e)
 		*e = (struct entry){.is_wrap = is_wrap, .rec = *rec};
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->writer.lock);
 	if (!e || r->counters.pending >= QUEUE_MAX) {
 		r->counters.dropped++;
 		err = e ? ENOSPC : ENOMEM;
@@ -230,9 +185,9 @@ static int append(struct records *r, const struct record *rec, bool is_wrap)
 		*r->tail = e;
 		r->tail = &e->next;
 		if (r->counters.pending++ == 0) /* else it is at work, or gathers */
-			pthread_cond_signal(&r->wake);
+			pthread_cond_signal(&r->writer.wake);
 	}
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->writer.lock);
 	if (err)
 		free(e);
 	return err;
@@ -272,7 +227,7 @@ json_t *records_totals(struct records *r)
 
 void records_counters_get(struct records *r, struct records_counters *ret)
 {
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->writer.lock);
 	*ret = r->counters;
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->writer.lock);
 }

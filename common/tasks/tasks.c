@@ -7,15 +7,14 @@
 
 #include "common/base/base.h"
 #include "common/dbfile/dbfile.h"
+#include "common/dbfile/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -48,13 +47,10 @@ struct tasks {
 	/* the writer's */
 	struct tasks_db db;
 	struct dbfile_keep keep;
-	pthread_t thread;
-	/* under the lock */
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	struct dbfile_writer writer;
+	/* under its lock */
 	struct changes waiting, written;
 	uint64_t pending, errors;
-	bool stop;
 };
 
 /* ---- names */
@@ -216,69 +212,37 @@ static void tell(struct tasks *t)
 	helio_assert(n == sizeof(one) || errno == EAGAIN);
 }
 
-/* With the lock held; ends early only for the stop. */
-static void pause_ms(struct tasks *t, long ms)
-{
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	while (!t->stop && !pthread_cond_timedwait(&t->wake, &t->lock, &until))
-		;
-}
-
 static void *writer(void *arg)
 {
 	struct tasks *t = arg;
 	unsigned tries = 0;
-	pthread_mutex_lock(&t->lock);
-	while (!t->stop || t->waiting.head) {
+	pthread_mutex_lock(&t->writer.lock);
+	while (!t->writer.stop || t->waiting.head) {
 		const struct change *first = t->waiting.head;
 		unsigned n = 0;
 		for (const struct change *c = first; c && n < BATCH_MAX; c = c->next)
 			n++;
 		if (!n) {
-			dbfile_keep_idle(&t->keep, &t->lock, &t->wake, mono_us(), wall_ms());
+			dbfile_keep_idle(&t->keep, &t->writer.lock, &t->writer.wake, mono_us(),
+					 wall_ms());
 			continue;
 		}
-		pthread_mutex_unlock(&t->lock);
+		pthread_mutex_unlock(&t->writer.lock);
 		int err = batch_write(&t->db, first, n);
-		pthread_mutex_lock(&t->lock);
+		pthread_mutex_lock(&t->writer.lock);
 		if (err) {
 			t->errors++;
-			if (t->stop && ++tries >= CLOSE_TRIES)
+			if (t->writer.stop && ++tries >= CLOSE_TRIES)
 				break;
-			pause_ms(t, RETRY_MS);
+			dbfile_writer_pause(&t->writer, RETRY_MS);
 			continue;
 		}
 		for (; n; n--, t->pending--)
 			push(&t->written, pop(&t->waiting));
 		tell(t);
 	}
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_unlock(&t->writer.lock);
 	return NULL;
-}
-
-static int thread_start(struct tasks *t)
-{
-	pthread_condattr_t attr;
-	sigset_t all, old;
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	/* Signals belong to the daemon's loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&t->thread, NULL, writer, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
-		pthread_cond_destroy(&t->wake);
-		pthread_mutex_destroy(&t->lock);
-	}
-	return err;
 }
 
 /* ---- open, close */
@@ -329,7 +293,7 @@ int tasks_open(struct tasks **ret, const char *path, tasks_safe_h *safe_h, void 
 		err = load(t, path, ret_why);
 	if (!err) {
 		tasks_keep_init(&t->keep, t->db.db);
-		err = thread_start(t);
+		err = dbfile_writer_start(&t->writer, writer, t);
 	}
 	if (err) {
 		if (!ret_why[0])
@@ -345,23 +309,17 @@ struct tasks *tasks_close(struct tasks *t)
 {
 	if (!t)
 		return NULL;
-	pthread_mutex_lock(&t->lock);
-	t->stop = true;
-	pthread_cond_signal(&t->wake);
-	pthread_mutex_unlock(&t->lock);
-	pthread_join(t->thread, NULL);
-	pthread_cond_destroy(&t->wake);
-	pthread_mutex_destroy(&t->lock);
+	dbfile_writer_stop(&t->writer);
 	drop(t);
 	return NULL;
 }
 
 void tasks_keep(struct tasks *t, uint32_t days)
 {
-	pthread_mutex_lock(&t->lock);
+	pthread_mutex_lock(&t->writer.lock);
 	if (dbfile_keep_days(&t->keep, days))
-		pthread_cond_signal(&t->wake);
-	pthread_mutex_unlock(&t->lock);
+		pthread_cond_signal(&t->writer.wake);
+	pthread_mutex_unlock(&t->writer.lock);
 }
 
 /* ---- changes */
@@ -377,10 +335,10 @@ void tasks_poll(struct tasks *t)
 	uint64_t n;
 	ssize_t got = read(t->fd, &n, sizeof(n));
 	(void)got; /* only resets the counter */
-	pthread_mutex_lock(&t->lock);
+	pthread_mutex_lock(&t->writer.lock);
 	for (struct change *c; (c = pop(&t->written));)
 		push(&done, c);
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_unlock(&t->writer.lock);
 	for (struct change *c; (c = pop(&done)); free(c)) {
 		struct slot *s = slot_find(t, c->task.id);
 		if (s && c->task.version > s->safe_version)
@@ -407,15 +365,15 @@ int tasks_put(struct tasks *t, const struct task *task)
 	c->task = *task;
 	int err = s ? 0 : slot_add(t, task, 0);
 	if (!err) {
-		pthread_mutex_lock(&t->lock);
+		pthread_mutex_lock(&t->writer.lock);
 		if (t->pending >= PENDING_MAX) {
 			err = ENOSPC;
 		} else {
 			push(&t->waiting, c);
 			t->pending++;
-			pthread_cond_signal(&t->wake);
+			pthread_cond_signal(&t->writer.wake);
 		}
-		pthread_mutex_unlock(&t->lock);
+		pthread_mutex_unlock(&t->writer.lock);
 		if (err && !s)
 			slot_remove(t, task->id);
 	}
@@ -457,10 +415,10 @@ bool tasks_safe(const struct tasks *t, uint64_t id, uint64_t version)
 
 void tasks_trouble(struct tasks *t, uint64_t *ret_errors, uint64_t *ret_pending)
 {
-	pthread_mutex_lock(&t->lock);
+	pthread_mutex_lock(&t->writer.lock);
 	*ret_errors = t->errors;
 	*ret_pending = t->pending;
-	pthread_mutex_unlock(&t->lock);
+	pthread_mutex_unlock(&t->writer.lock);
 }
 
 json_t *tasks_query(struct tasks *t, uint32_t limit, uint8_t state, const char *queue)
