@@ -60,7 +60,7 @@ int mesh_send(struct mesh *mesh, uint16_t to, Envelope *env, const void *payload
 	      size_t payload_len);
 
 /* Can it be sent to now? False: its link is down (a process that was killed: one way later; a
- * machine that was: by heartbeats, 2 s), or what waits for it fills the queue. */
+ * machine that was: by heartbeats, 4 s), or what waits for it fills the queue. */
 bool mesh_up(struct mesh *mesh, uint16_t to);
 
 /* As of now; the address stays the same while the mesh lives. */
