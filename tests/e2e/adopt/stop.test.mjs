@@ -2,16 +2,20 @@
 // nobody has to find out that it is gone. Without a neighbour they hear goodbye.
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, until } from '../lib/cluster.mjs'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { Traced, bin, until } from '../lib/cluster.mjs'
 import { Bank } from './bank.mjs'
 
 const names = ['a1', 'a2', 'a3', 'a4']
 let c, bank
 test.before(async () => {
-	c = await Cluster.start({
+	c = new Traced({
 		base: 252, machines: true, nodes: 2, agents: names.map((name) => ({ name, site: 'oslo' })),
 		queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 5s, overflow: [{when: no_idle_here, to: any_open}]', later: 'skills: [lang.nb], wrap_up: 0s' },
 	})
+	c.prepare()
+	await c.up()
 	bank = await Bank.open('127.0.252.20')
 	await c.reachable()
 })
@@ -77,4 +81,16 @@ test('SIGTERM where no neighbour is left: BYE to each, at once', async () => {
 	for (const l of waiting) assert.equal(l.ended, 'BYE')
 	assert.ok(performance.now() - since < 2000)
 	assert.equal(logged('oslo2', 'node.left').length, 0)
+})
+
+test('the traces of all that keep every rule, and replay to the same digest', async () => {
+	const names = ['oslo1', 'oslo2', 'manila1', 'manila2', 'oslo-b1', 'oslo-b2', 'manila-b1', 'manila-b2']
+	for (const n of names.slice(2)) await c.kill(n, 'SIGTERM')
+	const sim = (...args) => spawnSync(join(bin, 'helio-sim'), args, { encoding: 'utf8' })
+	for (const n of names) {
+		const r = sim('--replay', c.trace(n))
+		assert.equal(r.status, 0, `${n}: ${r.stdout}${r.stderr}`)
+	}
+	const r = sim('--history', ...names.map((n) => c.trace(n)))
+	assert.equal(r.status, 0, r.stdout + r.stderr)
 })

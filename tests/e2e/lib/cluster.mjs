@@ -360,3 +360,12 @@ ${queues.join('\n')}
 		if (bad.length) throw new Error(bad.join('\n'))
 	}
 }
+
+// Daemons of this cluster write traces from their first event on.
+export class Traced extends Cluster {
+	trace(name) { return join(this.dir, `${name}.trace`) }
+	daemon(role, name, extra = []) {
+		const traced = role === 'gateway' ? [] : ['--trace', this.trace(name)]
+		return super.daemon(role, name, [...extra, ...traced])
+	}
+}

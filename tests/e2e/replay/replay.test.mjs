@@ -4,16 +4,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cluster, bin } from '../lib/cluster.mjs'
-
-// Daemons of this cluster write traces from their first event on.
-class Traced extends Cluster {
-	trace(name) { return join(this.dir, `${name}.trace`) }
-	daemon(role, name, extra = []) {
-		const traced = role === 'gateway' ? [] : ['--trace', this.trace(name)]
-		return super.daemon(role, name, [...extra, ...traced])
-	}
-}
+import { Traced, bin } from '../lib/cluster.mjs'
 
 const replay = (...args) => {
 	const r = spawnSync(join(bin, 'helio-sim'), ['--replay', ...args], { encoding: 'utf8' })
