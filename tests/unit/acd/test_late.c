@@ -172,6 +172,34 @@ static void a_pause_ends_what_was_claimed_before(void **state)
 	world_free(sc.w);
 }
 
+/* Seed 4038: its machine stood still with the claim; the queue had closed meanwhile. */
+static void a_grant_of_long_ago_is_not_welcome_after_a_standstill(void **state)
+{
+	struct scene sc = claiming_abroad(ACD_MSG_GRANT, 20);
+	struct acd_agent_view v = world_agent_view(sc.w, sc.y, sc.s);
+	struct acd_call_view c;
+
+	(void)state;
+	assert_true(acd_call_get(sc.x, sc.c, sc.w->now, &c));
+	world_do(sc.w, sc.y, (struct acd_event){.type = ACD_EV_SUSPEND, .on = true});
+	drop(sc.w, ACD_MSG_RELEASE, UINT32_MAX);
+	world_run(sc.w, 5 * S);
+	world_do(sc.w, sc.y, (struct acd_event){.type = ACD_EV_SUSPEND});
+	assert_int_equal(state_of(sc.w, sc.y, sc.s), ACD_AGENT_IDLE);
+	struct acd_msg grant = {.type = ACD_MSG_GRANT,
+				.offer = v.offer,
+				.call = sc.c,
+				.cepoch = c.cepoch,
+				.agent = v.agent,
+				.session = sc.s,
+				.queue = {QUEUE_ANY},
+				.ring_timeout_ms = 10000};
+	assert_int_equal(world_hear(sc.w, sc.y, world_at(sc.w, 1, 1)->addr, grant),
+			 ACD_REFUSED_STALE);
+	assert_int_equal(state_of(sc.w, sc.y, sc.s), ACD_AGENT_IDLE);
+	world_free(sc.w);
+}
+
 /* The call's node stands still: it neither grants nor refuses. */
 static void a_pick_that_nobody_answers_frees_the_agent_in_half_a_second(void **state)
 {
@@ -265,6 +293,7 @@ int main(void)
 	    cmocka_unit_test(
 		a_grant_that_comes_when_another_caller_rings_is_refused_and_keeps_the_place),
 	    cmocka_unit_test(a_pause_ends_what_was_claimed_before),
+	    cmocka_unit_test(a_grant_of_long_ago_is_not_welcome_after_a_standstill),
 	    cmocka_unit_test(a_pick_that_nobody_answers_frees_the_agent_in_half_a_second),
 	    cmocka_unit_test(a_pick_is_repeated_and_grants_once),
 	    cmocka_unit_test(a_call_of_a_node_that_is_known_dead_is_left_for_the_next_one),
