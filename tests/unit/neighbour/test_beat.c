@@ -14,15 +14,16 @@
 
 enum { MS = 1000, NODE = 0x0101 };
 
+static struct conf_daemon one = {.role = CONF_NODE, .addr = NODE};
+static const struct conf conf = {
+    .daemons = &one,
+    .daemons_n = 1,
+    .sites_n = 1,
+    .sites = {{.number = 1, .daemons_n = 1}},
+};
+
 static void silence_is_counted_from_the_last_message(void **state)
 {
-	struct conf_daemon d = {.role = CONF_NODE, .addr = NODE};
-	const struct conf conf = {
-	    .daemons = &d,
-	    .daemons_n = 1,
-	    .sites_n = 1,
-	    .sites = {{.number = 1, .daemons_n = 1}},
-	};
 	struct beats b;
 	(void)state;
 	assert_int_equal(beats_open(&b, &conf, 1000 * MS), 0);
@@ -41,13 +42,6 @@ static void silence_is_counted_from_the_last_message(void **state)
 
 static void who_slept_heard_nobody_and_says_so_of_nobody(void **state)
 {
-	struct conf_daemon d = {.role = CONF_NODE, .addr = NODE};
-	const struct conf conf = {
-	    .daemons = &d,
-	    .daemons_n = 1,
-	    .sites_n = 1,
-	    .sites = {{.number = 1, .daemons_n = 1}},
-	};
 	struct beats b;
 	(void)state;
 	assert_int_equal(beats_open(&b, &conf, 1000 * MS), 0);
@@ -61,13 +55,6 @@ static void who_slept_heard_nobody_and_says_so_of_nobody(void **state)
 /* The shortest trip of late counts, so that one that was held up makes nobody seem more dead. */
 static void a_line_adds_most_of_its_shortest_trip_of_late(void **state)
 {
-	struct conf_daemon d = {.role = CONF_NODE, .addr = NODE};
-	const struct conf conf = {
-	    .daemons = &d,
-	    .daemons_n = 1,
-	    .sites_n = 1,
-	    .sites = {{.number = 1, .daemons_n = 1}},
-	};
 	struct beats b;
 	(void)state;
 	assert_int_equal(beats_open(&b, &conf, 1000 * MS), 0);
