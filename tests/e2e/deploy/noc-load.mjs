@@ -88,7 +88,7 @@ function fill() {
 	}
 	for (const [site, pattern, n, ...gateways] of lines('desks')) {
 		if (desks.has(pattern)) continue
-		const d = { site, agents: new Map(), summary: null }
+		const d = { site, agents: new Map(), gaps: {}, summary: null }
 		desks.set(pattern, d)
 		const p = program('helio-agent', [...gateways.flatMap((g) => ['--gateway', g]), '--site', site, '--agents', n, '--name-pattern', pattern,
 			'--password-file', join(dir, 'password'), '--audio', 'plain', '--media-address', process.env.MEDIA_ADDRESS, '--media-ports', `${50000 + 2000 * desks.size}-${51999 + 2000 * desks.size}`,
@@ -102,11 +102,17 @@ function note(d, e) {
 	if (!e.agent) return
 	const a = d.agents.get(e.agent) ?? { in: false, downs: 0, resumed: 0, passwords: 0, gaps: [], denied: [] }
 	d.agents.set(e.agent, a)
-	if (e.event === 'down') { a.downs++; a.down_at ??= e.at_ms }
+	if (e.event === 'down') {
+		a.downs++
+		if (a.down_at === undefined) Object.assign(a, { down_at: e.at_ms, down_why: e.why })
+	}
 	if (e.event === 'signed_in') a.passwords++
 	if (e.event === 'resumed' || e.event === 'signed_in') {
 		if (e.event === 'resumed') a.resumed++
-		if (a.down_at !== undefined) a.gaps.push(e.at_ms - a.down_at)
+		if (a.down_at !== undefined) {
+			a.gaps.push(e.at_ms - a.down_at)
+			d.gaps[a.down_why] = [...(d.gaps[a.down_why] ?? []), e.at_ms - a.down_at]
+		}
 		a.down_at = undefined
 		a.in = true
 	}
@@ -125,6 +131,8 @@ async function judge() {
 		refusals: [...new Set(calls.flatMap((c) => c.refused.map((r) => `${r.status ?? ''} ${r.text ?? ''}`.trim() || r.events.join(', '))))],
 		whole_call_ms_max: times.at(-1), agents: agents.length, sessions_lost: bad.length,
 		came_back: agents.reduce((n, a) => n + a.resumed, 0), gap_ms_median: gaps[gaps.length >> 1], gap_ms_max: gaps.at(-1),
+		// How long each page was away, by what it lost.
+		gaps: [...desks].flatMap(([pattern, d]) => Object.entries(d.gaps).map(([why, ms]) => `${pattern} (${why}) ${ms.join(' ')}`)).join(', '),
 		talks: [...desks.values()].map((d) => d.summary?.talks ?? d.summary?.counts ?? null),
 		why: [...lost.slice(0, 8).map((c) => ({ site: c.site, after_ms: c.took_ms, lost: c.lost, result: c.result, refused: c.refused })), ...bad, ...gone.map((d) => d.ended)],
 	}
