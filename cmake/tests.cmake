@@ -46,7 +46,7 @@ function(helio_e2e)
 		if(name IN_LIST A_SLOW)
 			set(cost 50)
 		endif()
-		file(STRINGS ${file} browser REGEX openBrowser LIMIT_COUNT 1)
+		file(STRINGS ${file} browser REGEX "^let .*browser,|openBrowser" LIMIT_COUNT 1)
 		set(processors 1)
 		if(browser) # a page that is starved paints nothing
 			set(processors 2)

@@ -19,6 +19,10 @@ enter_namespaces() {
 		echo "skipped: needs root and openssh-server"
 		exit 77
 	fi
+	if ! unshare --net --mount --pid --fork true 2>/dev/null; then
+		echo "skipped: no namespaces can be made here"
+		exit 77
+	fi
 	HELIO_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 }
 

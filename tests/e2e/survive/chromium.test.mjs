@@ -3,25 +3,17 @@
 // another gateway without a click, and how long that took is held against the promise (DESIGN §10: 3 s).
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, promised, until } from '../lib/cluster.mjs'
-import { AGENT_HZ, CALLER_HZ, Desk, openBrowser } from '../day/desk.mjs'
-import { Phone } from '../day/phone.mjs'
+import { until } from '../lib/cluster.mjs'
+import { CALLER_HZ, Desk } from '../day/desk.mjs'
+import { PROMISE_MS, clicks, stage, talk } from './ada.mjs'
 
-const PROMISE_MS = promised(3000)
-let c, browser, phone
-test.before(async () => {
-	;[c, browser] = await Promise.all([
-		Cluster.start({ base: 226, machines: true, nodes: 2, agents: [{ name: 'ada' }], queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 20s' } }),
-		openBrowser(),
-	])
-	await c.reachable()
-})
+let c, browser, node, phone
+test.before(async () => { ({ c, browser, node } = await stage({ base: 226, machines: true })) })
 test.after(async () => {
 	await phone?.hangup()
 	await browser?.close()
 	await c?.stop()
 })
-const node = () => c.agentsNow().find((a) => a.name === 'ada')?.node
 // In the page: how many legs it has made.
 function count() {
 	const Native = window.RTCPeerConnection
@@ -39,13 +31,8 @@ test('node and gateway are gone without a word: the same call again, through ano
 	await desk.start('ada')
 	const at = node(), k = Number(at.slice(-1))
 	// The call is at the other machine, so that its audio ends at ours.
-	phone = await Phone.dial({ ip: '127.0.226.20', uri: c.queueUri('oslo', 'support', 3 - k), tone: CALLER_HZ, listen: AGENT_HZ })
-	await desk.state('ringing')
-	await desk.id('accept').click()
-	await desk.state('talking')
-	await Promise.all([desk.hears(), phone.hears()])
+	phone = await talk(desk, '127.0.226.20', c.queueUri('oslo', 'support', 3 - k))
 	const { call } = c.calls()[0]
-	await desk.page.evaluate(() => { window.__clicks = 0; addEventListener('click', () => window.__clicks++, true) })
 	const old = await desk.figures(), legs = await desk.page.evaluate(() => window.__legs)
 	const lost = performance.now()
 	for (const name of [at, `oslo-b${k}`, `${at}-redis`, 'oslo-g1']) c.signal(name, 'SIGSTOP')
@@ -63,7 +50,7 @@ test('node and gateway are gone without a word: the same call again, through ano
 	const [now] = c.calls()
 	assert.equal(now.call, call, 'the same call')
 	await desk.state('talking')
-	assert.equal(await desk.page.evaluate(() => window.__clicks), 0, 'nobody clicked')
+	assert.equal(await clicks(desk), 0, 'nobody clicked')
 	const worst = Math.max(desked, ears, back - lost)
 	assert.ok(worst < PROMISE_MS, `${Math.round(worst)} ms; promised are ${PROMISE_MS}`)
 	for (const name of [at, `oslo-b${k}`, `${at}-redis`, 'oslo-g1']) c.signal(name, 'SIGCONT')

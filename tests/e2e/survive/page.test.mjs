@@ -3,25 +3,17 @@
 // held against the promise (DESIGN §10: 3 s for a browser).
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { Cluster, promised, until } from '../lib/cluster.mjs'
-import { AGENT_HZ, CALLER_HZ, Desk, openBrowser } from '../day/desk.mjs'
-import { Phone } from '../day/phone.mjs'
+import { until } from '../lib/cluster.mjs'
+import { CALLER_HZ, Desk } from '../day/desk.mjs'
+import { PROMISE_MS, clicks, stage, talk } from './ada.mjs'
 
-const PROMISE_MS = promised(3000)
-let c, browser, desk, phone
-test.before(async () => {
-	;[c, browser] = await Promise.all([
-		Cluster.start({ base: 45, sites: ['oslo'], nodes: 2, journal: true, agents: [{ name: 'ada' }], queues: { support: 'skills: [lang.en], wrap_up: 0s, ring_timeout: 20s' } }),
-		openBrowser(),
-	])
-	await c.reachable()
-})
+let c, browser, node, desk, phone
+test.before(async () => { ({ c, browser, node } = await stage({ base: 45, sites: ['oslo'], journal: true })) })
 test.after(async () => {
 	await phone?.hangup()
 	await browser?.close()
 	await c?.stop()
 })
-const node = () => c.agentsNow().find((a) => a.name === 'ada')?.node
 const other = (name) => (name === 'oslo1' ? 'oslo2' : 'oslo1')
 // The certificate that the node showed this page, and how many legs the page has made so far.
 const shown = () => desk.page.evaluate(() => window.__shown)
@@ -37,12 +29,8 @@ function watch() {
 }
 
 // Talking, both ways, with the call at `owner`.
-async function talk(owner) {
-	phone = await Phone.dial({ ip: '127.0.45.20', uri: c.queueUri('oslo', 'support', Number(owner.slice(-1))), tone: CALLER_HZ, listen: AGENT_HZ })
-	await desk.state('ringing')
-	await desk.id('accept').click()
-	await desk.state('talking')
-	await Promise.all([desk.hears(), phone.hears()])
+async function talkAt(owner) {
+	phone = await talk(desk, '127.0.45.20', c.queueUri('oslo', 'support', Number(owner.slice(-1))))
 	const { call } = c.calls()[0]
 	await until('it is in the journal', () => c.node(owner).unprotected === 0)
 	return call
@@ -51,7 +39,6 @@ async function talk(owner) {
 // anew: the page has to make another leg first.
 async function killed(t, name, call, anew = true) {
 	const legs = (await shown()).length
-	await desk.page.evaluate(() => { window.__clicks = 0; addEventListener('click', () => window.__clicks++, true) })
 	const at = performance.now()
 	await c.kill(name)
 	c.daemon('node', name)
@@ -64,7 +51,7 @@ async function killed(t, name, call, anew = true) {
 	t.diagnostic(`${name} killed: the caller hears the agent again after ${Math.round(back - at)} ms, the agent the caller after ${Math.round(ear - at)} ms`)
 	assert.equal(c.calls()[0].call, call, 'the same call')
 	await desk.state('talking')
-	assert.equal(await desk.page.evaluate(() => window.__clicks), 0, 'nobody clicked')
+	assert.equal(await clicks(desk), 0, 'nobody clicked')
 	assert.ok(Math.max(back, ear) - at < PROMISE_MS, `${Math.round(Math.max(back, ear) - at)} ms; promised are ${PROMISE_MS}`)
 	await c.healthy()
 	await c.reachable()
@@ -80,7 +67,7 @@ test('the page signs in and is ready', async () => {
 	await desk.start('ada')
 })
 test('the node that has both, the call and the session', async (t) => {
-	const at = node(), call = await talk(at), before = await shown()
+	const at = node(), call = await talkAt(at), before = await shown()
 	await killed(t, at, call)
 	const after = await shown()
 	if (node() === at) {
@@ -90,12 +77,12 @@ test('the node that has both, the call and the session', async (t) => {
 	await over()
 })
 test("the agent's node alone", async (t) => {
-	const at = node(), call = await talk(other(at))
+	const at = node(), call = await talkAt(other(at))
 	await killed(t, at, call)
 	await over()
 })
 test("the call's node alone: the page notices nothing of it", async (t) => {
-	const at = other(node()), call = await talk(at), legs = (await shown()).length
+	const at = other(node()), call = await talkAt(at), legs = (await shown()).length
 	await killed(t, at, call, false)
 	assert.equal((await shown()).length, legs, 'the same leg')
 	await over()
