@@ -50,9 +50,8 @@ static void got_gone(struct broker *b, const Envelope *env)
 	if (g->node > UINT16_MAX || !addr_is_node((uint16_t)env->from) ||
 	    addr_site((uint16_t)g->node) != addr_site((uint16_t)env->from) || g->node == env->from)
 		return;
-	struct acd_event ev = {.type = ACD_EV_NODE_GONE,
-			       .from = {(uint16_t)g->node},
-			       .from_boot = g->boot};
+	struct acd_event ev = {
+	    .type = ACD_EV_NODE_GONE, .from = {(uint16_t)g->node}, .from_boot = g->boot};
 	broker_event(b, &ev);
 }
 
@@ -189,7 +188,7 @@ void broker_stats_send(struct broker *b)
 	struct acd_queue_view v;
 	uint32_t it = 0;
 	env.which_body = Envelope_queue_stats_tag;
-	b->round++;
+	qs->round = ++b->round;
 	for (uint32_t i = 0; i < b->conf->queues_n; i++) {
 		if (!acd_queue_next(b->acd, &it, b->now_us, &v))
 			break;

@@ -83,7 +83,7 @@ static void got_queue_stats(struct node *n, const QueueStats *qs)
 						 .ewt_error_ms = e->ewt_error_ms,
 						 .known = true};
 	}
-	desk_queues_came(n->desk, changed);
+	desk_queues_came(n->desk, changed, qs->round);
 }
 
 static void got(struct node *n, Envelope *env, const uint8_t *payload, size_t len)

@@ -26,9 +26,9 @@ struct desk *desk_close(struct desk *desk);
 /* A frame from a gateway. boot: the gateway's, so that links of an earlier life end. */
 void desk_frame(struct desk *desk, uint16_t gateway, uint32_t boot, const GwFrame *gw,
 		const uint8_t *payload, size_t len);
-/* What a broker says of the queues has come, with other figures than the last; pages are told soon.
- */
-void desk_queues_came(struct desk *desk, bool changed);
+/* What a broker says of the queues has come, with other figures than the last: pages are told soon,
+ * in the even ones of its rounds. */
+void desk_queues_came(struct desk *desk, bool changed, uint32_t round);
 /* What the media says about a leg; false if it is no session's leg. */
 bool desk_media(struct desk *desk, const struct media_event *ev);
 

@@ -71,10 +71,11 @@ static void tell_all_h(void *arg)
 	tell_part_h(d);
 }
 
-void desk_queues_came(struct desk *d, bool changed)
+void desk_queues_came(struct desk *d, bool changed, uint32_t round)
 {
 	d->queues_changed = d->queues_changed || changed;
-	if (d->queues_changed && !tmr_isrunning(&d->tmr_tell) &&
+	/* A node that was late in one round is in time with the others again two later. */
+	if (d->queues_changed && round % 2 == 0 && !tmr_isrunning(&d->tmr_tell) &&
 	    mono_us() - d->told_us >= DESK_QUEUES_MS * 1000ull)
 		tmr_start(&d->tmr_tell, DESK_QUEUES_WHOLE_MS, tell_all_h, d);
 }
