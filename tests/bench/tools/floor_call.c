@@ -77,7 +77,7 @@ static void drain(const struct daemon *d)
 {
 	uint8_t from[8], m[MESSAGE_LEN];
 	while (zmq_recv(d->in, from, sizeof(from), ZMQ_DONTWAIT) >= 0) {
-		helio_assert(zmq_recv(d->in, m, sizeof(m), 0) == sizeof(m));
+		helio_assert(zmq_recv(d->in, m, sizeof(m), 0) == (int)sizeof(m));
 		follow(d, m[0]);
 		atomic_fetch_add(&run.came, 1);
 	}
