@@ -455,8 +455,10 @@ void node_neighbour_status(const struct node *n, struct neighbour_status *ret)
 void node_neighbour_adopted(struct node *n, uint64_t calls, uint64_t detect_us, uint64_t adopt_us)
 {
 	struct neighbour_status *s = &n->neighbour->status;
-	s->adoptions++;
 	s->adopted += calls;
+	if (!detect_us) /* it stopped in order: nobody need be told of a machine that is lost */
+		return;
+	s->adoptions++;
 	s->last_detect_us = detect_us;
 	s->last_adopt_us = adopt_us;
 }

@@ -305,7 +305,8 @@ static void log_read(struct figures *f, const char *path)
 	FILE *log = fopen(path, "re");
 	while (log && fgets(line, sizeof(line), log)) {
 		const char *d = strstr(line, " detect_ms="), *a = strstr(line, " adopt_ms=");
-		if (!strstr(line, "event=node.adopted") || !d || !a)
+		/* Without a time of silence it stopped in order: nothing was noticed. */
+		if (!strstr(line, "event=node.adopted") || !d || !a || strtod(d + 11, NULL) <= 0)
 			continue;
 		f->adopted++;
 		f->detect_ms = fmax(f->detect_ms, strtod(d + 11, NULL));

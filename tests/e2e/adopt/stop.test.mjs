@@ -60,6 +60,8 @@ test('SIGTERM with calls and agents on it: all go on at the neighbour, in their 
 	assert.match(left, new RegExp(`to=oslo2 calls=${owned} `), left)
 	assert.match(logged('oslo2', 'node.leaves')[0] ?? '', /node=oslo1 /)
 	assert.equal(logged('oslo2', 'node.dead').length, 0, 'nothing was detected')
+	const { adoptions, adopted } = c.node('oslo2').neighbour
+	assert.deepEqual([adoptions, adopted], [0, owned], 'no machine is said to be lost')
 	const waited = gaps.slice(4)
 	assert.ok(Math.max(...waited) < 550, `who waits hears music again sooner than a death is noticed: ${waited}`)
 	for (const l of lines) assert.equal(l.ended, '', 'nobody was hung up on')

@@ -96,7 +96,10 @@ static void put_all(void)
 	assert_int_equal(mkdir(path, 0700), 0);
 	put("logs/oslo2.log",
 	    "level=warn daemon=oslo2 event=node.adopted node=oslo1 calls=2 detect_ms=617 "
-	    "adopt_ms=37 complete=1\n",
+	    "adopt_ms=37 complete=1\n"
+	    /* stopped in order */
+	    "level=warn daemon=oslo2 event=node.adopted node=oslo1 calls=2 detect_ms=0 "
+	    "adopt_ms=90 complete=1\n",
 	    "w");
 }
 
