@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 enum {
-	/* Per wake-up; a flood of one node must not keep browsers from being read. */
-	MESSAGES_PER_WAKE_UP =
-	    512, /* … or frames to browsers, of which one message may hold many */
+	/* Per wake-up; a flood of one node must not keep browsers from being read. As many frames
+	 * to browsers end it too, for one message may hold many. */
+	MESSAGES_PER_WAKE_UP = 512,
 	TICK_US = 250000,
 };
 

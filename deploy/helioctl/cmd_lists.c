@@ -324,10 +324,14 @@ static void agents_silent_note(const json_t *calls, const json_t *silent)
 	size_t n, k;
 	json_t *c, *s;
 
-	json_array_foreach(calls, n, c) json_array_foreach(
-	    silent, k, s) if (!strcmp(json_text(c, "call"), json_text(s, "call")) &&
-			      json_number(s, "silent_ms") > json_number(c, "agent_silent_ms"))
-	    json_object_set(c, "agent_silent_ms", json_object_get(s, "silent_ms"));
+	json_array_foreach(silent, k, s) {
+		json_array_foreach(calls, n, c) {
+			if (!strcmp(json_text(c, "call"), json_text(s, "call")) &&
+			    json_number(s, "silent_ms") > json_number(c, "agent_silent_ms"))
+				json_object_set(c, "agent_silent_ms",
+						json_object_get(s, "silent_ms"));
+		}
+	}
 }
 
 static int calls_once(struct ctl *ctl)

@@ -3,8 +3,8 @@
  *
  *   /etc/heliograph/config/6/{cluster.yaml,agents.yaml,cluster.sig}     kept: `apply --back`
  *   /etc/heliograph/config/7/…
- *   /etc/heliograph/config/7/cluster.files, files/HASH…                 sounds, calendars,
- * customers /etc/heliograph/config/current ─► 7        one rename(2) moves it: that is the moment
+ *   /etc/heliograph/config/7/cluster.files, files/HASH…      sounds, calendars, customers
+ *   /etc/heliograph/config/current ─► 7        one rename(2) moves it: that is the moment
  *   /etc/heliograph/cluster.yaml   ─► config/current/cluster.yaml       set once; so agents.yaml
  *
  * A file that two versions share is one file with two names (link(2)): a version may be removed by

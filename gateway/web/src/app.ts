@@ -268,7 +268,7 @@ export class App {
 		// A sealed link is not yet a desk: that is open when the node has welcomed us back.
 		const status = phase === 'sealed' ? 'connecting' : phase;
 		// Sound stands still and the line is gone as well: the way to the node is.
-		if (phase === 'lost' && this.stall.standing) this.onLeg('down', 'path');
+		if (phase === 'lost' && this.state.call && this.stall.standing) this.onLeg('down', 'path');
 		this.dispatch({ a: 'link', status, attempt, retryMs });
 		if (phase === 'lost' && this.state.phase === 'signin' && attempt >= 2)
 			this.failSignin('link', 0);

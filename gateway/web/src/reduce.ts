@@ -7,7 +7,7 @@
 // No I/O, no clock: every action carries `at`, the page's own monotonic milliseconds. What the node
 // says about the agent's state is the truth; intents only mark a button as pending until it speaks.
 import { inCall } from './derive';
-import type { CallInfo, FromNode, PauseReason, QueueFigures, StateInfo, Welcome } from './protocol';
+import type { AgentState, CallInfo, FromNode, PauseReason, QueueFigures, StateInfo, Welcome } from './protocol';
 import {
 	initialState, type Call, type LegStatus, type LinkStatus, type Notice, type Pending, type Queue, type Ring, type State,
 	type Timed, type Wrap,
@@ -240,8 +240,7 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	const back = state.session?.id === m.session;
 	// In its grace a session says so first and its real state right after: keep what is on screen.
 	const grace = known === 'grace' && back;
-	const free = known === 'not_ready' || known === 'idle' || known === 'reserved';
-	const returning = !back && inCall(state) && state.call && free
+	const returning = !back && inCall(state) && state.call && isFree(known)
 		? { until: at + RETURN_MS, told: m.state } : null;
 	const next: State = {
 		...state,
@@ -286,10 +285,14 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	return say(next, state.session || known === 'talking' ? 'resumed' : 'welcome', false);
 }
 
+/** Has no call in hand, and nothing rings. */
+function isFree(now: AgentState): boolean {
+	return now === 'not_ready' || now === 'idle' || now === 'reserved';
+}
+
 function onState(state: State, m: StateInfo, at: number): State {
 	if (m.state === 'off' && state.leaving) return takenOver(state);
-	const free = m.state === 'not_ready' || m.state === 'idle' || m.state === 'reserved';
-	if (state.returning && (free || m.state === 'grace'))
+	if (state.returning && (isFree(m.state) || m.state === 'grace'))
 		return { ...state, returning: { ...state.returning, told: m } };
 	const since = at - m.sinceMs;
 	const next: State = {
