@@ -173,14 +173,18 @@ static void done_h(const struct journal_load_result *res, void *arg)
 	decide(arg, res);
 }
 
+bool node_adoption_busy(const struct adoption *a)
+{
+	return a->state == ADOPTION_LOADING || a->state == ADOPTION_CLAIMING;
+}
+
 static void try(struct adoption *a, uint32_t boot, uint64_t silent_us, bool asked)
 {
 	const struct journal_load_handlers h = {.entry_h = entry_h, .done_h = done_h, .arg = a};
 	struct node *n = a->n;
 	if (boot && boot == a->left)
 		return; /* there is no more to it */
-	if (!n->journal || n->loading || n->stop_by_us || a->state == ADOPTION_LOADING ||
-	    a->state == ADOPTION_CLAIMING ||
+	if (!n->journal || n->loading || n->stop_by_us || node_adoption_busy(a) ||
 	    (a->state == ADOPTION_DONE && (a->boot == boot || !boot) && a->gone) ||
 	    !journal_is_up(n->journal, JOURNAL_OWN) || node_neighbour_lapsed(n))
 		return;
@@ -222,15 +226,17 @@ void node_adoption_asked(struct adoption *a, uint32_t boot, const OwnerAsk *ask)
 	if (ask->leaving && !(a->gone && a->boot == boot))
 		try(a, boot, 0, true);
 	bool same = a->boot == boot;
+	/* Asked before our answer came, it must not hear another one now. */
+	bool gone = same && (a->gone || (boot && a->left == boot));
 	uint32_t total = same ? a->won_n : 0, at = 0;
-	bool busy = same && (a->state == ADOPTION_LOADING || a->state == ADOPTION_CLAIMING);
+	bool busy = same && node_adoption_busy(a);
 	do {
 		Envelope env = Envelope_init_zero;
 		env.which_body = Envelope_owner_tell_tag;
 		OwnerTell *t = &env.body.owner_tell;
 		t->serial = ask->serial;
 		t->busy = busy;
-		t->gone = same && a->gone;
+		t->gone = gone;
 		t->total = total;
 		for (; at < total && t->calls_count < TELL_MAX && !busy; at++)
 			t->calls[t->calls_count++] = a->won[at];

@@ -218,17 +218,31 @@ static void let_go(struct neighbour *nb)
 bool node_neighbour_leave(struct node *n)
 {
 	struct neighbour *nb = n->neighbour;
+	if (!nb || !nb->adopter || !n->journal)
+		return false;
+	bool lapsed = node_neighbour_lapsed(n); /* then it is asked already, or given up soon */
 	uint64_t now = mono_us();
-	if (!nb || !nb->adopter || !n->journal || node_neighbour_lapsed(n) ||
+	if (!lapsed &&
 	    beats_silent_us(&nb->beats, nb->adopter->addr, now) > ADOPTER_AWAY_MS * 1000ull)
 		return false;
 	nb->leaving = true;
-	nb->adopter_silent_us = nb->told_us = 0;
-	lease_end(&nb->lease, now);
-	media_lease(nb);
-	suspend(n, true);
+	if (!lapsed) {
+		nb->adopter_silent_us = nb->told_us = 0;
+		lease_end(&nb->lease, now);
+		media_lease(nb);
+		suspend(n, true);
+	}
 	ask(nb, now);
 	return true;
+}
+
+bool node_neighbour_adopts(const struct node *n)
+{
+	const struct neighbour *nb = n->neighbour;
+	for (uint32_t i = 0; nb && i < nb->watched_n; i++)
+		if (node_adoption_busy(nb->watched[i].adoption))
+			return true;
+	return false;
 }
 
 bool node_neighbour_left(const struct node *n)
@@ -241,8 +255,8 @@ bool node_neighbour_left(const struct node *n)
 static void leave_answered(struct neighbour *nb, bool gone, uint64_t now)
 {
 	uint64_t for_us = now - nb->lease.lapsed_us;
+	let_go(nb); /* what it says that it has, in any case */
 	if (gone) {
-		let_go(nb);
 		nb->left = true;
 		log_info("node.left", "to=%s calls=%u for_ms=%llu", nb->adopter->name,
 			 (unsigned)nb->told_n, (unsigned long long)(for_us / 1000));

@@ -5,8 +5,7 @@
  *
  *   each 50 ms   beat ──► adopter, witnesses ──► answers: the lease of this node
  *                a neighbour is silent: ask witnesses ──► its journal ──► adopt (node_adopt.c)
- *   lease over   nothing is sent or decided: OWNER_ASK ──► OWNER_TELL ──► what was adopted is let
- * go
+ *   lease over   nothing is sent or decided: OWNER_ASK ──► OWNER_TELL ──► the adopted are let go
  */
 #ifndef HELIO_NODE_NEIGHBOUR_H
 #define HELIO_NODE_NEIGHBOUR_H
@@ -28,7 +27,9 @@ bool node_neighbour_lapsed(struct node *n);
 /* This node stops in order: not a word more for its calls, the neighbour is asked to take them at
  * once. node_stop_left() is called when it has answered. False: nobody is there who could. */
 bool node_neighbour_leave(struct node *n);
-/* It has taken what it could. What is still here is ours to end. */
+/* Calls of another node are on their way here. */
+bool node_neighbour_adopts(const struct node *n);
+/* The neighbour has taken what it could. What is still here is ours to end. */
 bool node_neighbour_left(const struct node *n);
 /* Every message of the mesh, before anything else looks at it; true: it was for us alone. */
 bool node_neighbour_got(struct node *n, Envelope *env);
@@ -43,6 +44,8 @@ struct adoption *node_adoption_free(struct adoption *a);
 /* It is silent on the mesh, in its life `boot` (0: it was never heard): does its journal agree?
  * Then its calls are ours. Does nothing while it is being found out, or when it has been done. */
 void node_adoption_try(struct adoption *a, uint32_t boot, uint64_t silent_us);
+/* It is being found out, or its calls are being taken over. */
+bool node_adoption_busy(const struct adoption *a);
 /* It was heard: in the same life it asks what it lost, in another nothing of it is remembered. */
 void node_adoption_heard(struct adoption *a, uint32_t boot);
 /* It counts as dead in this life, and has not asked yet: none of its beats renews a lease. */

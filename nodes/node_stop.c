@@ -2,17 +2,23 @@
  * The node stops in order (SIGTERM, systemctl stop): who waits or talks goes on at the neighbour,
  * as if this machine had died, but nobody has to find that out first.
  *
- *   drain ─► the neighbour's Redis has all ─► not a word more, "I leave" ─► it takes the calls
- * over, │ (0.2 s at most)                                             tells every daemon ▼ │ no
- * neighbour, or it stops too: ──────► BYE to who is still here ◄── its answer ─► exit
+ *   drain ──► the neighbour's Redis has all ──► not a word more, "I leave" ──► it takes the calls
+ *     │       (half a second at most)                                         and tells everybody
+ *     │                                                                              │
+ *     │ no neighbour, or it stops too                                    its answer  │
+ *     └──────────────────────────────► BYE to who is still here ◄────────────────────┘
+ *                                                  │
+ *                                                  └──► exit
  */
 #include "nodes/node.h"
 #include "nodes/node_neighbour.h"
 
 enum {
 	POLL_MS = 20,
-	/* A write takes a millisecond; a Redis that does not answer is not waited for. */
-	SETTLE_MS = 200,
+	/* A write takes a millisecond, and what is just coming here from a journal is ours before
+	 * it can be handed on (LOAD_DEADLINE_MS); a Redis that does not answer is not waited for.
+	 */
+	SETTLE_MS = 500,
 	/* Three hundred calls are taken over in a tenth of it. Longer silence is left to the
 	 * neighbour's own watch: it may have them by now. */
 	LEAVE_MS = 2000,
@@ -54,10 +60,10 @@ static void leave_h(void *arg)
 static void settle_h(void *arg)
 {
 	struct node *n = arg;
-	if (!node_journal_is_settled(n) && mono_us() < n->stop_by_us) {
+	bool settled = !n->recovering && !node_neighbour_adopts(n) && node_journal_is_settled(n);
+	if (!settled && mono_us() < n->stop_by_us) {
 		tmr_start(&n->tmr_stop, POLL_MS, settle_h, n);
 	} else if (node_neighbour_leave(n)) {
-		deadline(n, LEAVE_MS);
 		tmr_start(&n->tmr_stop, LEAVE_MS, leave_h, n);
 	} else {
 		node_stop_left(n);
