@@ -13,9 +13,9 @@ enum {
 	FIELDS_MAX = 2 + ACD_WANTS_MAX * WANT_LEN + 3,
 	TEXT_MAX = UINT8_MAX, /* their length is one byte */
 };
+_Static_assert((int)FIELDS_MAX < (int)TEXT_MAX && (int)TEXT_MAX < (int)CALL_VALUE_TEXT, "they fit");
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 struct packer {
 	uint8_t *p;
@@ -116,8 +116,7 @@ int call_value_encode(const struct call_value *v, const struct sip_dialog *dialo
 	return err;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct reader {
 	const uint8_t *p;

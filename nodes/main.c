@@ -35,8 +35,8 @@ static const char help[] =
     "\n"
     "The keys come from `helio-keys from-config FILE`. SIGHUP or `helioctl reload` reads the\n"
     "configuration again; signed versions come from other daemons by themselves. Stop with\n"
-    "SIGTERM or Ctrl-C: every call ends with a BYE and its record is written. `helioctl drain\n"
-    "NAME` first, to lose nobody.\n"
+    "SIGTERM or Ctrl-C: calls go on at the neighbour, and end with a BYE and their record where\n"
+    "there is none. `helioctl drain NAME` first, and nobody hears a gap.\n"
     "\n"
     "exit: 0 stopped as asked, 1 could not start (the line says why), 2 usage\n";
 

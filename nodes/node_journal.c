@@ -93,8 +93,7 @@ static int unpack(const struct node *n, const struct returning *r, struct call_b
 	return err || b->queue ? err : ENOENT;
 }
 
-/* ---- putting ----------------------------------------------------------------------------------
- */
+/* ---- putting -------------------------------------------------------------------------------- */
 
 bool node_journal_put(struct node *n, const struct call *c, const struct acd_call_view *view)
 {
@@ -148,8 +147,7 @@ static void lost_h(enum journal_kind kind, uint64_t id, uint64_t cepoch, const c
 	calls_fenced(n, id);
 }
 
-/* ---- coming back ------------------------------------------------------------------------------
- */
+/* ---- coming back ---------------------------------------------------------------------------- */
 
 /* All that this node had is decided: what it does not know now, it does not own. */
 static void recovered_if(struct node *n)
@@ -276,8 +274,7 @@ static void done_h(const struct journal_load_result *res, void *arg)
 	arm(n);
 }
 
-/* ---- on libre's loop ---------------------------------------------------------------------------
- */
+/* ---- on libre's loop ------------------------------------------------------------------------ */
 
 static void step(struct node *n, const short revents[JOURNAL_LINKS])
 {

@@ -5,8 +5,8 @@
  * is muted, or has silence suppressed, is not silent. Who has put us on hold (RFC 3264 §8.4) owes
  * us nothing: session timers (RFC 4028) see to those.
  *
- *   no sign of life ──media_silent_flag──► flagged: log, metric, helioctl calls
- * ──media_silent_end──► ended
+ *   no sign of life ──media_silent_flag──► flagged ──media_silent_end──► ended
+ *                                          (log, metric, helioctl calls)
  *
  * A caller's leg that is silent ends the call. An agent's (WebRTC) leg that is silent while talking
  * gives the call back: the caller goes to the next agent with the old age, the agent is not ready.

@@ -2,9 +2,9 @@
  * Work without a caller on the line: callbacks and voicemails (common/tasks is the ledger).
  *
  *   caller waits too long, or all is closed
- *     core: ENDED(callback) ─► node_tasks_take ─► ledger, fsync ─► only then BYE and the call's
- * record due ─► an attempt: a call of its own in the same queue, with the age that the caller had,
- *          no SIP and no audio ─► an agent ─► GIVEN ─► what the agent notes ─► DONE, or again later
+ *     core: ENDED(callback) ─► node_tasks_take ─► ledger, fsync ─► only then BYE and the record
+ *   due ─► an attempt: a call of its own in the same queue, with the age that the caller had,
+ *          no SIP and no audio ─► an agent ─► GIVEN ─► what the agent notes ─► DONE, or later
  *
  * Each change goes to a partner node, of another site where there is one; it acts on its copies
  * only when a person has said that the site is lost (helioctl site declare-lost).

@@ -1,8 +1,8 @@
 /*
  * Copies of tasks.
  *
- *   owner ── TaskCopy(version) ──► partner: on its disk ── TaskSeen(version) ──► owner: it need not
- * say partner, now and then ── TaskSeen(what I have) ──► owner, which answers with anything later
+ *   owner ── TaskCopy(version) ──► partner: on its disk ── TaskSeen(version) ──► owner is silent
+ *   partner, now and then ── TaskSeen(what I have) ──► owner, which answers with anything later
  *
  * So an end that the partner has missed (the owner keeps ended tasks on disk only) is asked for,
  * not remembered. Who takes a task over raises its version past all that the old owner can make;

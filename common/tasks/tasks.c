@@ -1,7 +1,7 @@
 /*
  *   control thread ── tasks_put ──► table in memory, sorted by id
- *                          └──────► queue ──► writer thread ── one transaction, one fsync ──►
- * SQLite control thread ◄── tasks_poll ◄──────── descriptor ◄── what is safe now
+ *                          └──────► queue ──► writer thread ── a transaction, an fsync ──► SQLite
+ *   control thread ◄── tasks_poll ◄── descriptor ◄── what is safe now ◄──────────────────────┘
  */
 #include "common/tasks/tasks_internal.h"
 

@@ -6,8 +6,7 @@
  * A broker's figures come to all nodes of its site at the same moment, and with them it begins:
  * pages side by side show the same, whichever node theirs is.
  *
- *   QueueStats ──► d->tell: everybody with a page ──► DESK_TELL_PART each DESK_TELL_MS, in that
- * order
+ *   QueueStats ──► d->tell: everybody with a page, in order ──► DESK_TELL_PART each DESK_TELL_MS
  */
 #include "nodes/desk/desk_internal.h"
 

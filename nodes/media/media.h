@@ -1,9 +1,8 @@
 /*
  * Media of a node: legs (RTP, SRTP, WebRTC), greeting and music, relay between two legs, Opus.
  *
- *   control thread ──commands (queue)──► media thread i        a leg lives on one thread; two legs
- *                  ◄──events (queue)───                        that are bridged live on the same
- * one
+ *   control thread ──commands (queue)──► media thread i       a leg lives on one thread; two legs
+ *                  ◄──events (queue)───                       that are bridged, on the same one
  *
  * The control thread never touches packets, a media thread never touches SIP or the core. Handles
  * are numbers, valid until MEDIA_EV_CLOSED; a command for a leg that is gone is ignored. To keep

@@ -47,6 +47,7 @@ static void what_is_not_audio_is_refused_with_a_reason(void **state)
 	assert_int_equal(s.v, 0);
 	engine_stop(&e);
 }
+
 /* One short file under many names: decoding 2,000 long ones would take minutes. */
 static int load_name(struct engine *e, uint32_t k, struct media_sound *ret)
 {

@@ -56,8 +56,7 @@ static void assert_same(const struct call_value *a, const struct call_value *b)
 	assert_memory_equal(a, b, sizeof(*a)); /* both were zeroed, padding too */
 }
 
-/* ---- the version before, as it was ------------------------------------------------------------
- */
+/* ---- the version before, as it was ---------------------------------------------------------- */
 
 struct old {
 	uint64_t number[14];
@@ -121,8 +120,7 @@ static size_t old_write(uint8_t *out, size_t size, uint64_t version)
 	return at + len;
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static uint8_t wire[8192];
 
