@@ -356,12 +356,16 @@ bool advert_some(struct acd *acd)
  * Nothing more is claimed there until it advertises again. */
 void advert_distrust(struct acd *acd, struct acd_addr broker)
 {
-	for (uint32_t i = 0; i < acd->queues_n * acd->peers_n; i++) {
-		struct slot *s = &acd->slots[i];
-		if (site_of(acd->peers[i % acd->peers_n].addr) != site_of(broker) || !s->budget)
-			continue;
-		s->budget = 0;
-		pool_slot_out(acd, i);
+	for (uint32_t p = 0; p < acd->peers_n; p++) {
+		if (site_of(acd->peers[p].addr) != site_of(broker))
+			continue; /* not for each slot: with many sites they are 100,000 */
+		for (uint32_t q = 0; q < acd->queues_n; q++) {
+			struct slot *s = slot_of(acd, q, p);
+			if (!s->budget)
+				continue;
+			s->budget = 0;
+			pool_slot_out(acd, (uint32_t)(s - acd->slots));
+		}
 	}
 }
 

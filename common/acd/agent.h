@@ -51,10 +51,10 @@ struct agent {
 	uint64_t cepoch;
 	int64_t queued_at;       /* recalled: the call's */
 	struct acd_addr owner;   /* node that owns the call */
-	struct acd_addr claimed; /* broker that was asked for a call … */
-	acd_time_us claimed_at;  /* … first */
-	struct late late;
+	struct acd_addr claimed; /* broker that was asked for a call, first at claimed_at */
 	struct acd_addr in_vain; /* while it becomes IDLE again: it waited long for that broker */
+	acd_time_us claimed_at;
+	struct late late;
 	acd_time_us heard; /* COMMITTED, TALKING: the owner, last */
 	uint32_t queue;
 	uint32_t wrap_up_ms;

@@ -233,8 +233,11 @@ void claim_timer(struct acd *acd, uint32_t i)
 /* By their timers, so that many do not give more effects than a step may have. */
 void claims_node_lost(struct acd *acd, uint32_t mnode)
 {
-	for (uint32_t i = 0; i < acd->claims_max; i++) {
+	uint32_t left = acd->claim_free.n;
+
+	for (uint32_t i = 0; left > 0 && i < acd->claims_max; i++) {
 		struct claim *cl = &acd->claims[i];
+		left -= cl->used;
 		if (!cl->used || cl->phase != CLAIM_PICKING || cl->picked_mnode != mnode)
 			continue;
 		cl->lost = true;
@@ -251,8 +254,7 @@ enum acd_verdict recv_claim(struct acd *acd, struct acd_addr from, uint32_t boot
 	(void)boot;
 	if (q == NIL || !acd->matching)
 		return ACD_REFUSED_UNKNOWN;
-	/* Able for no stage is no lie: a configuration spreads from node to node. It finds nobody.
-	 */
+	/* Able for no stage is no lie (a configuration spreads from node to node): finds nobody. */
 	struct able has = able_has(acd, m->skills, m->levels);
 	if (i != NIL) {
 		struct claim *cl = &acd->claims[i];

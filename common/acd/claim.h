@@ -44,7 +44,7 @@ struct claim {
 
 /* match.c */
 bool match_some(struct acd *acd); /* false: nothing left */
-/* A free agent that has waited long enough for another site: a caller of this one, if there is any. */
+/* A free agent that has waited long enough for another site: a caller of this one, if any. */
 void match_here(struct acd *acd, uint32_t ai);
 /* No other agent is brought to that caller. The claim takes the head all the same, whichever that
  * is when it arrives. */

@@ -214,7 +214,8 @@ static void add_matcher(struct hash *h, const struct acd *acd)
 		add(h, cl->picked_ewt_us);
 		add(h, cl->slot_version);
 		add(h, cl->picked.v);
-		add(h, (uint64_t)cl->picked_mnode << 32 | cl->tries);
+		add(h,
+		    (uint64_t)cl->picked_mnode << 32 | (uint64_t)cl->picked_stage << 8 | cl->tries);
 		add_timer(h, acd, TM_CLAIM, i);
 	}
 	for (uint32_t q = 0; q < acd->queues_n; q++) {

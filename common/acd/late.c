@@ -20,13 +20,12 @@ enum {
 	PATIENCE_MIN_MS = 500,
 };
 
-/* --- how far a site is
- * --------------------------------------------------------------------------- */
+/* --- how far a site is -------------------------------------------------------------------- */
 
 static void learn(struct acd *acd, struct acd_addr broker, uint64_t took_us)
 {
 	struct distance *d = &acd->distance[site_of(broker)];
-	uint64_t most = 2 * acd->tm.claim_ms * US_PER_MS;
+	uint64_t most = 2 * US_PER_MS * acd->tm.claim_ms;
 	int64_t us = (int64_t)(took_us < most ? took_us : most);
 
 	if (!d->known) {
@@ -51,8 +50,7 @@ static uint64_t patience_us(const struct acd *acd, struct acd_addr broker)
 	return us < most ? us : most;
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------- */
 
 static void ask(struct acd *acd, uint32_t i)
 {
@@ -98,7 +96,7 @@ void agent_claim_timer(struct acd *acd, uint32_t i)
 	a->late = (struct late){.offer = a->offer,
 				.claimed = a->claimed,
 				.since = a->claimed_at,
-				.until = a->claimed_at + 2 * acd->tm.claim_ms * US_PER_MS};
+				.until = a->claimed_at + 2 * US_PER_MS * acd->tm.claim_ms};
 	table_put(&acd->agent_by_late, a->late.offer.v, i);
 	a->in_vain = a->claimed;
 	agent_let_go(acd, i);
@@ -121,8 +119,7 @@ void agent_claim_nack(struct acd *acd, uint32_t i)
 	a->in_vain.v = 0;
 }
 
-/* --- the late offer
- * ------------------------------------------------------------------------------ */
+/* --- the late offer ----------------------------------------------------------------------- */
 
 uint32_t agent_of_late(const struct acd *acd, struct acd_offer_id offer)
 {

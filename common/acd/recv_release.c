@@ -25,9 +25,7 @@ static enum acd_verdict release_unheld(struct acd *acd, struct acd_addr from, en
 static enum acd_verdict release_from_owner(struct acd *acd, struct acd_addr from,
 					   const struct acd_msg *m)
 {
-	uint32_t i = agent_of_offer(acd, m->offer);
-
-	uint32_t late = agent_of_late(acd, m->offer);
+	uint32_t i = agent_of_offer(acd, m->offer), late = agent_of_late(acd, m->offer);
 
 	if (late != NIL) { /* it overtook its GRANT, which is welcome no more */
 		agent_late_forget(acd, late);

@@ -3,9 +3,8 @@
  *
  *   people.c  callers and agents ──events──► core ──effects──► rules.c  the checker's own ledger
  *   net.c     delay, loss, duplicates, order, cuts ◄──SEND──┘
- *   faults.c  crashes, cuts, clogs, odd clocks, lies, until `calm`; then live.c wants all to
- * converge shrink.c  a seed that fails, made short: less of everything, as long as the same rule
- * fails
+ *   faults.c  crashes, cuts, clogs, odd clocks, lies, until `calm`; then live.c: all converges
+ *   shrink.c  a seed that fails, made short: less of everything, as long as one rule fails
  *
  * One seed draws everything, the mix of faults too (swarm). The ledger is kept from effects and
  * from what people did, never from the core's own registers, which are then compared with it.
