@@ -127,10 +127,12 @@ export function Ringing() {
 	const offer = ring?.offer ?? '';
 	useEffect(() => {
 		// The focus goes to Answer; late, when letters were still on their way into a field.
-		const timer = setTimeout(() => {
-			if (!document.querySelector('dialog[open]'))
-				answer.current?.querySelector('button')?.focus();
-		}, typingGuardMs(app.now()));
+		let timer = setTimeout(look, typingGuardMs(app.now()));
+		function look(): void {
+			// On a busy machine the dialog that gives way to the call may still be there.
+			if (document.querySelector('dialog[open]')) timer = setTimeout(look, 50);
+			else answer.current?.querySelector('button')?.focus();
+		}
 		return () => clearTimeout(timer);
 	}, [offer]);
 	if (!ring) return null;
