@@ -137,6 +137,7 @@ void claim_fresh(struct session *s)
 {
 	s->login_no = *seen_of(s->desk, s->agent) + 1ull;
 	seen_raise(s->desk, s->agent, s->login_no, s->id.v);
+	s->desk->here[s->agent - s->desk->n->conf->agents] = 0; /* it yields, without a word */
 	claim_tell_all(s, CLAIM_FRESH);
 }
 
@@ -146,18 +147,32 @@ void claim_say_taken(struct session *s)
 	session_send(s, json_pack("{ss sb}", "t", "taken_over", "finish", finish));
 }
 
+/* s is gone when this returns true, unless the lease is over: then the event waits. Said once. */
+static bool session_sign_out(struct session *s)
+{
+	struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
+	s->leaving = true;
+	if (node_event(s->desk->n, &ev) == ACD_OK)
+		return true;
+	s->leaving = false;
+	return false;
+}
+
 /* Ends after the call in hand and its wrap-up. */
 static void session_let_go(struct session *s)
 {
-	/* The core lets a call in hand and its wrap-up come to their end before a sign-out, but a
-	 * sign-out in the wrap-up is at once: then the tick says it when the note is written. */
-	bool wrap = s->worked == ACD_AGENT_WRAP;
-	struct acd_event ev = {.type = wrap ? ACD_EV_AGENT_NOT_READY : ACD_EV_AGENT_SIGN_OUT,
+	/* With work in hand it gets no other, and the tick signs it out when that is done: a sign-out
+	 * in a wrap-up is at once, and one that waits for the end of a talk is not taken back. */
+	struct acd_event ev = {.type = ACD_EV_AGENT_NOT_READY,
 			       .session = s->id,
 			       .reason = ACD_REASON_FORCED};
 	s->yielded = true;
 	s->ready_again = false;
-	(void)node_event(s->desk->n, &ev);
+	if (s->worked == ACD_AGENT_COMMITTED || s->worked == ACD_AGENT_TALKING ||
+	    s->worked == ACD_AGENT_WRAP)
+		(void)node_event(s->desk->n, &ev);
+	else
+		(void)session_sign_out(s);
 }
 
 static void session_yield(struct session *s)
@@ -175,6 +190,32 @@ void session_dismiss(struct session *s)
 		return;
 	log_info("session.dismissed", "agent=%s why=%s", s->agent->name, session_ended_why(s));
 	session_let_go(s);
+}
+
+bool session_stay(struct session *s, bool talking)
+{
+	struct desk *d = s->desk;
+	struct acd_event done = {.type = ACD_EV_AGENT_WRAP_DONE, .session = s->id};
+	struct acd_event anew = {.type = ACD_EV_AGENT_NOT_READY,
+				 .session = s->id,
+				 .reason = ACD_REASON_SIGNED_IN};
+	if (s->leaving)
+		return false;
+	/* Not at rest when the tick looks, and not forced: as if signed in just now. */
+	s->yielded = s->dismissed = false;
+	s->opened_us = mono_us();
+	/* Who was in a talk elsewhere did not write this note: an older page did. */
+	if (talking && s->worked == ACD_AGENT_WRAP)
+		(void)node_event(d->n, &done);
+	s = session_find(d, anew.session.v);
+	if (!s)
+		return false; /* its person had signed out before */
+	(void)node_event(d->n, &anew);
+	claim_fresh(s);
+	wall_say(s); /* with its login number */
+	session_presence_anew(s);
+	log_info("session.stays", "agent=%s", s->agent->name);
+	return true;
 }
 
 static bool peer_is_silent(const struct peer *p)
@@ -201,7 +242,8 @@ static bool yielded_at_rest(struct le *le, void *arg)
 {
 	const struct session *s = le->data;
 	(void)arg;
-	return s->yielded && !s->leaving && s->worked == ACD_AGENT_NOT_READY;
+	return s->yielded && !s->leaving &&
+	       (s->worked == ACD_AGENT_NOT_READY || s->worked == ACD_AGENT_IDLE);
 }
 
 void claims_tick(struct desk *d)
@@ -211,15 +253,8 @@ void claims_tick(struct desk *d)
 			peer_tell(d, i);
 	for (;;) { /* one a pass: a sign-out changes the table */
 		struct session *s = list_ledata(hash_apply(d->sessions, yielded_at_rest, NULL));
-		if (!s)
+		if (!s || !session_sign_out(s))
 			return;
-		struct acd_event ev = {.type = ACD_EV_AGENT_SIGN_OUT, .session = s->id};
-		/* Once: while the lease is over the event waits, and the session is still here. */
-		s->leaving = true;
-		if (node_event(d->n, &ev) != ACD_OK) {
-			s->leaving = false;
-			return;
-		}
 	}
 }
 
@@ -227,9 +262,11 @@ bool claim_superseded(const struct desk *d, const struct conf_agent *agent, uint
 		      const uint8_t device[static SEAL_KEY_LEN])
 {
 	const struct session *s = session_by_agent(d, agent->id);
-	if (s)
+	if (s && (!s->yielded || s->id.v == had))
 		return memcmp(s->device, device, SEAL_KEY_LEN) != 0;
 	uint64_t newest = d->newest[agent - d->n->conf->agents];
+	if (s && s->id.v == newest)
+		return false; /* it has yielded: which one is newer was not heard */
 	return newest && had && newest != had;
 }
 

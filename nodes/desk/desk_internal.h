@@ -71,7 +71,7 @@ struct session {
 	uint64_t login_no;
 	bool yielded;   /* signed in elsewhere: ends after the call in hand and its wrap-up */
 	bool dismissed; /* removed, locked, or given another password while signed in: so, too */
-	bool leaving;   /* yielded and at rest: its sign-out is said, perhaps not done yet */
+	bool leaving;   /* yielded and nothing in hand: its sign-out is said, perhaps not done yet */
 	uint8_t device[SEAL_KEY_LEN]; /* the key of the last page: a browser, not a tab */
 	struct link *link;            /* NULL: GRACE */
 	struct media_leg leg;
@@ -184,6 +184,9 @@ struct enter {
 	/* At a node that has not got the session any more: its person wanted calls … */
 	bool ready;
 	bool talking; /* … and was in one */
+	/* Nobody pressed anything: the page comes back by itself, and had this session. 0: unknown */
+	bool again;
+	uint64_t had;
 };
 void session_enter(struct link *l, const struct conf_agent *agent, struct enter how);
 void session_link_lost(struct session *s);
@@ -191,6 +194,8 @@ void session_send(struct session *s, json_t *msg);
 /* What an administrator did that ends it: "password", "locked", "removed"; "": nothing. */
 const char *session_ended_why(const struct session *s);
 void session_state_send(struct session *s);
+/* Its row in the directory is another session's by now: it takes a larger number than that one. */
+void session_presence_anew(struct session *s);
 void sessions_news_h(void *desk);
 void session_media_set(struct session *s, bool up, const char *why);
 void session_bridge(struct session *s);
@@ -219,8 +224,11 @@ void claim_gone(const struct session *s);
 void claim_say_taken(struct session *s);
 /* The agent is not in the configuration any more: signed out after the call. */
 void session_dismiss(struct session *s);
+/* It had yielded, and the newest page is here: it yields no more, any other does. talking: its own
+ * talk is on the way here. false: it cannot, it is leaving or has just gone. */
+bool session_stay(struct session *s, bool talking);
 void claims_conf(struct desk *d, struct desk_agents *t); /* takes t */
-/* Ends a session that yielded in its wrap-up, once that is over. */
+/* Ends sessions that yielded with work in hand, once that is done. */
 void claims_tick(struct desk *d);
 
 /* desk_move.c: a draining node empties itself */

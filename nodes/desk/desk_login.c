@@ -126,8 +126,8 @@ void login_resume(struct link *l, const json_t *msg)
 	 * the desk from a newer one; a person who presses a button does. */
 	uint64_t had = 0;
 	(void)conf_id_parse(d->n->conf, json_text(msg, "session"), &had);
-	if (json_is_true(json_object_get(msg, "again")) &&
-	    claim_superseded(d, agent, had, l->seal.peer)) {
+	bool again = json_is_true(json_object_get(msg, "again"));
+	if (again && claim_superseded(d, agent, had, l->seal.peer)) {
 		link_send(l, json_pack("{ss sb}", "t", "taken_over", "finish", false));
 		return;
 	}
@@ -137,6 +137,8 @@ void login_resume(struct link *l, const json_t *msg)
 			  .keep_rtc = json_is_true(json_object_get(msg, "keep_rtc")),
 			  .ready = json_is_true(json_object_get(msg, "ready")),
 			  .talking = json_is_true(json_object_get(msg, "talking")),
+			  .again = again,
+			  .had = had,
 		      });
 }
 

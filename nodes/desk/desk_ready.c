@@ -28,9 +28,9 @@ void session_ready_again(struct session *s)
 void session_ready(struct session *s)
 {
 	struct acd_event ev = {.type = ACD_EV_AGENT_READY, .session = s->id};
-	if (mono_us() < s->own_until_us)
+	if (mono_us() < s->own_until_us && !s->yielded)
 		s->ready_again = true; /* by the tick */
-	else if (node_event(s->desk->n, &ev) == ACD_OK)
+	else if (!s->yielded && node_event(s->desk->n, &ev) == ACD_OK)
 		return;
 	session_state_send(s); /* what the page believes was wrong: say what is */
 }

@@ -230,19 +230,23 @@ void session_enter(struct link *l, const struct conf_agent *agent, struct enter 
 	struct desk *d = l->desk;
 	struct session *s = session_by_agent(d, agent->id);
 	bool fresh = !s;
+	/* One that has yielded is still its own pages', to the end of the work in hand. */
+	bool stays = s && s->yielded && !(how.again && (!how.had || how.had == s->id.v));
 	if (!s)
 		s = session_new(l, agent);
+	else if (stays && !session_stay(s, how.talking))
+		s = NULL;
 	if (!s) {
 		l->state = LINK_SEALED;
 		link_send(l, json_pack("{ss ss si}", "t", "denied", "why",
 				       d->n->draining ? "draining" : "full", "retry_ms", 1000));
 		return;
 	}
-	if (fresh && how.ready) { /* as soon as it can be heard */
+	if ((fresh || stays) && how.ready) { /* as soon as it can be heard */
 		s->ready_again = true;
 		s->media_lost_us = mono_us();
 	}
-	if (fresh && how.talking && !s->talking)
+	if ((fresh || stays) && how.talking && !s->talking)
 		s->own_until_us = mono_us() + DESK_OWN_TALK_MS * 1000ull;
 	bool same_page = how.keep_rtc && s->leg.v && s->media_up && !s->plain;
 	link_attach(s, l);
@@ -264,6 +268,8 @@ void session_enter(struct link *l, const struct conf_agent *agent, struct enter 
 			(void)node_event(d->n, &wait);
 		}
 	}
+	if (stays) /* calls of this node, as at a sign-in; of others: they were told */
+		desk_agent_wanted(d, agent->id, 0);
 	if (s->ring)
 		session_send(s, json_incref(s->ring));
 	if (s->talking) { /* a new session too may have its agent's own call already */
@@ -386,6 +392,13 @@ static void presence_say(struct session *s)
 	else
 		(void)presence_put(n->presence, &a);
 	node_presence_kick(n);
+}
+
+void session_presence_anew(struct session *s)
+{
+	if (s->desk->n->presence)
+		(void)presence_drop(s->desk->n->presence, s->agent->name);
+	presence_say(s);
 }
 
 static void news_tell(struct session *s)

@@ -74,13 +74,14 @@ export class Page {
 			if (!look()) this.waiters.push(look)
 		})
 	}
-	// The Noise handshake with the node that the gateway chose.
-	async seal() {
+	// The Noise handshake with the node that the gateway chose; own: the key of a browser known before.
+	async seal(own) {
 		const { seal } = await sealed()
+		this.own = own ?? seal.newKeyPair()
 		const info = await (await fetch(`http://${this.c.gateway(this.c.sites[0])}/cluster.json`)).json()
 		const cert = new Uint8Array((await this.until(() => this.frames.find((f) => f[0] === 1))).subarray(1))
 		const noise = seal.openCert(cert, seal.fromHex(info.sign_pub), Date.now() / 1000)
-		const hs = new seal.Handshake({ initiator: true, own: seal.newKeyPair(), remoteStatic: noise.noisePub, prologue: seal.prologueFor(cert) })
+		const hs = new seal.Handshake({ initiator: true, own: this.own, remoteStatic: noise.noisePub, prologue: seal.prologueFor(cert) })
 		this.msg1 = Buffer.from(seal.makeFrame(2, hs.write(new TextEncoder().encode('{"v":1}'))))
 		this.send(this.msg1)
 		hs.read(new Uint8Array((await this.until(() => this.frames.find((f) => f[0] === 3))).subarray(1)))
