@@ -235,6 +235,11 @@ void claims_tick(struct desk *d);
 void moves_open(struct desk *d);
 void moves_close(struct desk *d);
 
+/* desk_slip.c: what a page needs to have its note taken at any node, of the wrap-up in hand */
+json_t *slip_new(const struct session *s);
+/* false: none of ours, of another agent, or too old. */
+bool slip_open(const struct session *s, const char *hex, uint64_t *call, uint16_t *owner);
+
 /* desk_wall.c: what supervisors see */
 void wall_request(struct link *l, const json_t *msg);
 /* The session's row in this node's book, after anything in it has changed. */

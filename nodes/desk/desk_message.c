@@ -94,15 +94,22 @@ static void on_hangup(struct link *l, const json_t *msg)
 	offer_event(l, msg, ACD_EV_AGENT_HANGUP);
 }
 
-/* A note may come late, when the next call is here already: its offer says which one is meant. */
-static void wrap_write(struct session *s, uint64_t offer, const char *disposition, const char *note)
+/* A note may come late, when the next call is here already: its offer says which one is meant. Or at
+ * another node than its call's: then the slip says it. */
+static void wrap_write(struct session *s, uint64_t offer, const char *slip, const char *disposition,
+		       const char *note)
 {
 	struct node *n = s->desk->n;
 	bool now = offer ? s->talking && offer == s->offer : s->talking;
 	uint64_t call = now ? s->call : s->wrap_call;
 	uint16_t owner = now ? s->owner : s->wrap_owner;
-	if (!call || (offer && !now && offer != s->wrap_offer))
+	if ((!call || (offer && !now && offer != s->wrap_offer)) &&
+	    !slip_open(s, slip, &call, &owner)) {
+		if (*slip)
+			link_error(s->link, "wrap", "the call is another agent's, or long over",
+				   "write what must not be lost elsewhere");
 		return;
+	}
 	if (owner == n->self->addr) {
 		calls_wrap(n, call, disposition, note);
 		return;
@@ -131,7 +138,7 @@ static void on_wrap(struct link *l, const json_t *msg)
 	uint64_t offer = 0;
 	(void)conf_id_parse(l->desk->n->conf, text(msg, "offer"), &offer);
 	if (*disposition || *note)
-		wrap_write(s, offer, disposition, note);
+		wrap_write(s, offer, text(msg, "slip"), disposition, note);
 	if (json_is_true(json_object_get(msg, "done"))) {
 		struct acd_event ev = {.type = ACD_EV_AGENT_WRAP_DONE, .session = s->id};
 		if (node_event(l->desk->n, &ev) != ACD_OK)

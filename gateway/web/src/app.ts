@@ -17,7 +17,7 @@ import {
 import type { FromNode, PauseReason, ToNode, Welcome } from './protocol';
 import { deviceKey, forgetDevice, fromHex, newKeyPair, sealReady, type KeyPair } from './seal';
 import { WallStore } from './wall/store';
-import { inCall, pageState, readyBlock, wantsCalls } from './derive';
+import { inCall, keepsNote, pageState, readyBlock, wantsCalls } from './derive';
 import { reduce } from './reduce';
 import { initialState, type Action, type Cluster, type State } from './state';
 import { WrapUp } from './wrapup';
@@ -283,7 +283,8 @@ export class App {
 			const { again } = this.credentials;
 			this.link?.send({
 				t: 'resume', ticket: ticket.ticket, session: again ? tabSession() : ticket.session,
-				audio: 'webrtc', lang, keep_rtc: this.leg.up && this.state.leg.status === 'up', again, ready: wantsCalls(this.state),
+				audio: 'webrtc', lang, keep_rtc: this.leg.up && this.state.leg.status === 'up', again,
+				ready: wantsCalls(this.state) && !keepsNote(this.state),
 				talking: inCall(this.state),
 			});
 		} else {
@@ -326,6 +327,7 @@ export class App {
 			this.dispatch({ a: 'link', status: 'open', attempt: 0, retryMs: 0 });
 			this.dispatch({ a: 'today', today: loadToday(m.agent.name) });
 			this.wall.welcomed();
+			this.wrapUp.save(false); // what the node before did not take
 			if (this.state.call?.muted) this.link?.send({ t: 'mute', on: true });
 		}
 		if (this.state.phase === 'taken_over') {
@@ -449,6 +451,8 @@ export class App {
 			else saveCallStart(after.call.offer, this.now() - after.call.since);
 		}
 		this.wrapUp.changed(before.wrap, after.wrap);
+		if (before.noting?.ready && !after.noting && !before.afterCall && after.desk.state === 'not_ready' && !readyBlock(after))
+			this.link?.send({ t: 'ready' });
 		if (before.leg.status !== 'down' && after.leg.status === 'down') this.legDownAt = this.now();
 		if (after.today !== before.today && after.session)
 			saveToday(after.session.agent.name, after.today);

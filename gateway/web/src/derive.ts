@@ -27,6 +27,11 @@ export function wantsCalls(state: State): boolean {
 	return (inCall(state) || now === 'wrap') && !state.afterCall;
 }
 
+/** Does the note stay here to be written if its node is gone? Then calls come after it. */
+export function keepsNote(state: State): boolean {
+	return state.desk.state === 'wrap' && !!state.wrap?.slip;
+}
+
 /** Was this person in a call? Told to a node that does not know us: its own call may come back first. */
 export function inCall(state: State): boolean {
 	return state.desk.state === 'committed' || state.desk.state === 'talking' || state.returning !== null;

@@ -36,7 +36,7 @@ export type ToNode =
 	| { t: 'ready' }
 	| { t: 'pause'; reason: PauseReason }
 	| { t: 'accept' | 'reject' | 'hangup'; offer: string }
-	| { t: 'wrap'; offer: string; disposition: string; note: string; done: boolean }
+	| { t: 'wrap'; offer: string; disposition: string; note: string; done: boolean; slip: string }
 	| { t: 'mute'; on: boolean }
 	| { t: 'wall'; on: boolean }
 	| { t: 'force'; agent: string; what: ForceWhat }
@@ -71,6 +71,8 @@ export interface StateInfo {
 	wrapMs: number;
 	/** At `off`: what an administrator did; else empty. */
 	ended: string;
+	/** At `wrap`: with it any node takes the note. */
+	slip: string;
 }
 export interface QueueInfo { name: string; display: string }
 export interface QueueFigures { name: string; waiting: number; longestMs: number; idle: number }
@@ -177,6 +179,7 @@ function stateOf(m: Fields): StateInfo | null {
 		offer: text(m.offer),
 		wrapMs: count(m.wrap_ms),
 		ended: text(m.ended),
+		slip: text(m.slip),
 	};
 }
 function welcomeOf(m: Fields): Welcome | null {
@@ -206,7 +209,7 @@ function welcomeOf(m: Fields): Welcome | null {
 			return name ? { name, display: text(q.display) || name } : null;
 		}),
 		sdp: rtc ? text(rtc.sdp, MESSAGE_MAX) || null : null,
-		state: state ?? { state: 'not_ready', reason: '', sinceMs: 0, offer: '', wrapMs: 0, ended: '' },
+		state: state ?? { state: 'not_ready', reason: '', sinceMs: 0, offer: '', wrapMs: 0, ended: '', slip: '' },
 		call: call ? { ...callOf(call), talkMs: count(call.talk_ms) } : null,
 		iceMs: count(m.ice_ms),
 	};

@@ -6,7 +6,7 @@
 //
 // No I/O, no clock: every action carries `at`, the page's own monotonic milliseconds. What the node
 // says about the agent's state is the truth; intents only mark a button as pending until it speaks.
-import { inCall } from './derive';
+import { inCall, keepsNote, wantsCalls } from './derive';
 import type { AgentState, CallInfo, FromNode, PauseReason, QueueFigures, StateInfo, Welcome } from './protocol';
 import {
 	initialState, type Call, type LegStatus, type LinkStatus, type Notice, type Pending, type Queue, type Ring, type State,
@@ -72,6 +72,8 @@ export function reduce(state: State, action: Timed): State {
 		} : state;
 	case 'wrap_sent':
 		return state.wrap ? { ...state, wrap: { ...state.wrap, saved: 'sent' } } : state;
+	case 'note_done':
+		return state.noting ? onState({ ...state, noting: null }, state.noting.told, at) : state;
 	case 'mic':
 		return {
 			...state, mic: {
@@ -107,6 +109,8 @@ function onTick(state: State, at: number): State {
 		next = { ...next, pending: { what: null, since: 0 } };
 	const fresh = state.notices.filter((n) => n.kind === 'warn' || at - n.at < NOTICE_INFO_MS);
 	if (fresh.length !== state.notices.length) next = { ...next, notices: fresh };
+	if (next.noting && next.wrap?.endsAt && at >= next.wrap.endsAt && next.link.status === 'open')
+		next = onState({ ...next, noting: null }, next.noting.told, at);
 	const waits = next.returning;
 	if (!waits || at < waits.until || state.phase !== 'desk') return next;
 	next = { ...next, returning: null, call: null, desk: { state: 'reserved', reason: '', since: at } };
@@ -228,11 +232,11 @@ function onMessage(state: State, m: FromNode, at: number): State {
 }
 
 function takenOver(state: State): State {
-	return { ...state, phase: 'taken_over', leaving: false, ring: null, call: null, returning: null, wrap: null };
+	return { ...state, phase: 'taken_over', leaving: false, ring: null, call: null, returning: null, wrap: null, noting: null };
 }
 
 /** The node's word on everything: nothing of an older session survives it, except what the person
- * typed about the same call and whether they had muted it. */
+ * typed about the same call, a note that is still being written, and whether they had muted it. */
 function onWelcome(state: State, m: Welcome, at: number): State {
 	const about = m.call ? withoutTalk(m.call) : null;
 	const since = at - m.state.sinceMs;
@@ -242,6 +246,10 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 	const grace = known === 'grace' && back;
 	const returning = !back && inCall(state) && state.call && isFree(known)
 		? { until: at + RETURN_MS, told: m.state } : null;
+	const ours = state.session?.agent.name === m.agent.name && keepsNote(state) && (!back || state.noting);
+	const noting = grace ? state.noting
+		: isFree(known) && ours ? { told: m.state, ready: state.noting?.ready ?? wantsCalls(state) } : null;
+	const typed = state.wrap?.note || state.wrap?.disposition;
 	const next: State = {
 		...state,
 		phase: 'desk',
@@ -251,13 +259,15 @@ function onWelcome(state: State, m: Welcome, at: number): State {
 		known: { name: m.agent.name, display: m.agent.display },
 		session: { id: m.session, node: m.node, agent: m.agent },
 		desk: grace || (back && state.desk.state === known) ? state.desk
-			: returning ? { state: 'grace', reason: '', since: state.desk.since }
-				: { state: known, reason: m.state.reason, since },
+			: noting ? { state: 'wrap', reason: '', since: state.desk.since }
+				: returning ? { state: 'grace', reason: '', since: state.desk.since }
+					: { state: known, reason: m.state.reason, since },
 		pending: { what: null, since: 0 },
 		ring: grace ? state.ring : null,
 		call: grace || returning ? state.call : null,
 		returning,
-		wrap: grace ? state.wrap : null,
+		wrap: grace ? state.wrap : noting && state.wrap ? { ...state.wrap, saved: typed ? 'dirty' : 'clean' } : null,
+		noting,
 		leg: m.sdp && state.leg.status !== 'up' ? { status: 'connecting', why: '' } : state.leg,
 		queues: m.queues.map((q) => state.queues.find((old) => old.name === q.name)
 			?? { ...q, waiting: 0, longestMs: 0, idle: 0, at: 0 }),
@@ -294,9 +304,11 @@ function onState(state: State, m: StateInfo, at: number): State {
 	if (m.state === 'off' && state.leaving) return takenOver(state);
 	if (state.returning && (isFree(m.state) || m.state === 'grace'))
 		return { ...state, returning: { ...state.returning, told: m } };
+	if (state.noting && (isFree(m.state) || m.state === 'grace'))
+		return { ...state, noting: { ...state.noting, told: m } };
 	const since = at - m.sinceMs;
 	const next: State = {
-		...state, returning: m.state === 'talking' ? state.returning : null,
+		...state, returning: m.state === 'talking' ? state.returning : null, noting: null,
 		desk: { state: m.state, reason: m.reason, since },
 		pending: { what: null, since: 0 },
 	};
@@ -326,6 +338,7 @@ function onState(state: State, m: StateInfo, at: number): State {
 				offer: next.wrap.offer || m.offer,
 			};
 		}
+		if (m.slip) next.wrap = { ...next.wrap, slip: m.slip };
 		next.call = null;
 		return next;
 	}

@@ -37,6 +37,7 @@ export interface Wrap {
 	disposition: Disposition | '';
 	note: string;
 	saved: 'clean' | 'dirty' | 'sent';
+	slip?: string;     // with it any node takes the note
 }
 export interface Queue extends QueueInfo {
 	waiting: number;
@@ -71,6 +72,9 @@ export interface State {
 	 * it was; `told` is how we stand without it. */
 	returning: { until: number; told: StateInfo | null } | null;
 	wrap: Wrap | null;
+	/** The node of this wrap-up is gone; the form stays until its person is done or its time is over. `told` is
+	 * how we stand without it; `ready`: calls were wanted after it. */
+	noting: { told: StateInfo; ready: boolean } | null;
 	missed: { caller: string; callerName: string; queueDisplay: string } | null;
 	pending: { what: Pending; since: number };
 	mic: { status: MicStatus; label: string; silent: boolean };
@@ -98,6 +102,7 @@ export type Action =
 	| { a: 'call_since'; ageMs: number }
 	| { a: 'wrap'; disposition: Disposition | ''; note: string; about?: CallInfo }
 	| { a: 'wrap_sent' }
+	| { a: 'note_done' }
 	| { a: 'mic'; status: MicStatus; label: string }
 	| { a: 'mic_silent'; on: boolean }
 	| { a: 'leg'; status: LegStatus; why: string }
@@ -128,6 +133,7 @@ export function initialState(): State {
 		call: null,
 		returning: null,
 		wrap: null,
+		noting: null,
 		missed: null,
 		pending: { what: null, since: 0 },
 		mic: { status: 'unknown', label: '', silent: false },

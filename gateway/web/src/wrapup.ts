@@ -33,7 +33,7 @@ export class WrapUp {
 
 	finish(): void {
 		if (!this.desk.state.wrap || this.desk.state.pending.what) return;
-		if (this.save(true)) this.desk.dispatch({ a: 'intent', what: 'finish' });
+		if (this.save(true)) this.desk.dispatch(this.desk.state.noting ? { a: 'note_done' } : { a: 'intent', what: 'finish' });
 		else this.desk.dispatch({ a: 'notice', kind: 'info', key: 'no_link' });
 	}
 
@@ -64,7 +64,7 @@ export class WrapUp {
 	}
 
 	private say(wrap: Wrap, done: boolean): boolean {
-		const { offer, disposition, note } = wrap;
-		return this.send({ t: 'wrap', offer, disposition, note, done });
+		const { offer, disposition, note, slip = '' } = wrap;
+		return this.send({ t: 'wrap', offer, disposition, note, done, slip });
 	}
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFromNode, type FromNode } from '../src/protocol';
-import { inCall, lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
+import { inCall, keepsNote, lineFigures, outcomes, pageState, quality, readyBlock, wantsCalls } from '../src/derive';
 import { PENDING_MAX_MS, reduce, RETURN_MS } from '../src/reduce';
 import { initialState, type Action, type State } from '../src/state';
 
@@ -351,6 +351,37 @@ test('a wrap-up that comes back after a reload has its offer, and one that could
 	assert.equal(d.s.wrap?.saved, 'sent');
 	d.say({ t: 'error', what: 'wrap', why: '', remedy: '' });
 	assert.equal(d.s.wrap?.saved, 'dirty');
+});
+
+const noting = (): Desk => talking().later(60000).say(agent('wrap', { offer: 'o1', wrap_ms: 30000, slip: 'sealed' }))
+	.do({ a: 'wrap', disposition: 'other', note: 'she will call' }).do({ a: 'wrap_sent' }).lost().later(1000)
+	.welcomed({ ...WELCOME, session: 's2', node: 'manila2' }).say(agent('not_ready', { reason: 'signed_in' }));
+
+test('the node of a wrap-up dies: the form stays, is to be sent again, and calls come when it is done', () => {
+	const d = noting();
+	assert.equal(pageState(d.s), 'wrap');
+	assert.deepEqual([d.s.wrap?.note, d.s.wrap?.saved, d.s.wrap?.slip, d.s.noting?.ready], ['she will call', 'dirty', 'sealed', true]);
+	d.lost().welcomed({ ...WELCOME, session: 's2', state: 'grace' }).say(agent('not_ready'));
+	assert.equal(d.s.wrap?.note, 'she will call', 'also over another gateway');
+	d.do({ a: 'wrap_sent' }).do({ a: 'note_done' });
+	assert.equal(pageState(d.s), 'not_ready');
+	assert.deepEqual([d.s.wrap, d.s.noting], [null, null]);
+});
+
+test('a form whose node is gone ends with its time, but not before its words could be sent', () => {
+	const d = noting().lost().later(30000).do({ a: 'tick' });
+	assert.equal(pageState(d.s), 'wrap');
+	d.welcomed({ ...WELCOME, session: 's2' }).do({ a: 'tick' });
+	assert.equal(pageState(d.s), 'not_ready');
+});
+
+test('a form is not kept for somebody else, nor where no node would take its note', () => {
+	const d = talking().say(agent('wrap', { offer: 'o1', wrap_ms: 30000 })).lost();
+	assert.ok(!keepsNote(d.s));
+	assert.equal(d.welcomed({ ...WELCOME, session: 's2' }).s.wrap, null);
+	const other = { ...WELCOME, session: 's3', agent: { ...WELCOME.agent, name: 'jose' } };
+	assert.equal(noting().lost().welcomed(other).s.wrap, null);
+	assert.equal(noting().say(agent('ringing', { offer: 'o2' })).s.noting, null);
 });
 
 test('who wanted calls still wants them at another node; who did not, does not', () => {

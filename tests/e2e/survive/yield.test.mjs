@@ -7,7 +7,7 @@ import { Page, sealed, done } from '../abuse/page.mjs'
 
 let c
 test.before(async () => {
-	c = await Cluster.start({ sites: ['oslo'], base: 216, nodes: 2, machines: true, agents: ['a1', 'a2', 'a3'].map((name) => ({ name })), queues: {
+	c = await Cluster.start({ sites: ['oslo'], base: 216, nodes: 2, machines: true, agents: ['a1', 'a2', 'a3', 'a4', 'a5'].map((name) => ({ name })), queues: {
 		support: 'skills: [lang.en], wrap_up: 3s, ring_timeout: 5s', notes: 'skills: [lang.en], wrap_up: 60s, ring_timeout: 5s' } })
 	await c.reachable()
 	await sealed()
@@ -38,9 +38,14 @@ const talk = async (page, queue) => {
 	const caller = c.caller('oslo', queue, ['--seconds', '60'])
 	const { offer, call } = await page.until(() => all(page, 'ring').at(-1))
 	await page.ask({ t: 'accept', offer }, 'talk')
-	return { caller, call }
+	return { caller, call, offer }
 }
 const told = (page, finish) => page.until(() => all(page, 'taken_over').at(-1)?.finish === finish)
+const restart = async () => {
+	c.daemon('node', 'oslo2')
+	await c.healthy()
+	await c.reachable()
+}
 const here = (name) => c.agentsNow().filter((a) => a.name === name && a.state !== 'off').map((a) => a.node)
 
 test('a session that yields while the lease is over signs out once, and the node lives', async () => {
@@ -82,9 +87,7 @@ test('the node of a talk dies, and its page comes where its agent still writes t
 	assert.deepEqual(all(back, 'taken_over'), [])
 	assert.deepEqual(here('a2'), ['oslo1'])
 	back.close()
-	c.daemon('node', 'oslo2')
-	await c.healthy()
-	await c.reachable()
+	await restart()
 })
 
 test('the newer page comes where the older one still talks: it has the desk, with that talk, and is not signed out after it', async () => {
@@ -105,5 +108,26 @@ test('the newer page comes where the older one still talks: it has the desk, wit
 	await state(back, 'idle')
 	assert.deepEqual(all(back, 'taken_over'), [])
 	assert.deepEqual(here('a3'), ['oslo1'])
+	back.close()
+	await restart()
+})
+
+test('the node of a wrap-up dies: the note goes on where its page comes, and nobody else can write it', async () => {
+	const first = await signIn('oslo2', 'a4')
+	const { caller, call, offer } = await talk(first, 'notes')
+	await caller.stop()
+	await state(first, 'wrap')
+	const { slip } = all(first, 'state').at(-1)
+	const note = (text) => ({ t: 'wrap', offer, slip, disposition: 'other', note: text, done: false })
+	first.say(note('she will'))
+	const noted = () => c.records().find((r) => r.call === call)?.note
+	await until('it is in the record', () => noted() === 'she will')
+	await c.kill('oslo2')
+	const back = await comeBack('oslo1', first)
+	const other = await signIn('oslo1', 'a5')
+	assert.equal((await other.ask(note('nonsense'), 'error')).what, 'wrap')
+	back.say(note('she will call'))
+	await until('the record has the rest', () => noted() === 'she will call')
+	other.close()
 	back.close()
 })
