@@ -161,11 +161,11 @@ static bool session_sign_out(struct session *s)
 /* Ends after the call in hand and its wrap-up. */
 static void session_let_go(struct session *s)
 {
-	/* With work in hand it gets no other, and the tick signs it out when that is done: a sign-out
-	 * in a wrap-up is at once, and one that waits for the end of a talk is not taken back. */
-	struct acd_event ev = {.type = ACD_EV_AGENT_NOT_READY,
-			       .session = s->id,
-			       .reason = ACD_REASON_FORCED};
+	/* With work in hand it gets no other, and the tick signs it out when that is done: a
+	 * sign-out in a wrap-up is at once, and one that waits for the end of a talk is not taken
+	 * back. */
+	struct acd_event ev = {
+	    .type = ACD_EV_AGENT_NOT_READY, .session = s->id, .reason = ACD_REASON_FORCED};
 	s->yielded = true;
 	s->ready_again = false;
 	if (s->worked == ACD_AGENT_COMMITTED || s->worked == ACD_AGENT_TALKING ||
@@ -196,9 +196,8 @@ bool session_stay(struct session *s, bool talking)
 {
 	struct desk *d = s->desk;
 	struct acd_event done = {.type = ACD_EV_AGENT_WRAP_DONE, .session = s->id};
-	struct acd_event anew = {.type = ACD_EV_AGENT_NOT_READY,
-				 .session = s->id,
-				 .reason = ACD_REASON_SIGNED_IN};
+	struct acd_event anew = {
+	    .type = ACD_EV_AGENT_NOT_READY, .session = s->id, .reason = ACD_REASON_SIGNED_IN};
 	if (s->leaving)
 		return false;
 	/* Not at rest when the tick looks, and not forced: as if signed in just now. */

@@ -94,8 +94,8 @@ static void on_hangup(struct link *l, const json_t *msg)
 	offer_event(l, msg, ACD_EV_AGENT_HANGUP);
 }
 
-/* A note may come late, when the next call is here already: its offer says which one is meant. Or at
- * another node than its call's: then the slip says it. */
+/* A note may come late, when the next call is here already: its offer says which one is meant. Or
+ * at another node than its call's: then the slip says it. */
 static void wrap_write(struct session *s, uint64_t offer, const char *slip, const char *disposition,
 		       const char *note)
 {

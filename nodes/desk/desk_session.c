@@ -366,13 +366,12 @@ void session_state_send(struct session *s)
 		conf_id_format(s->desk->n->conf, offer, s->offer);
 	else if (s->worked == ACD_AGENT_WRAP && s->wrap_offer)
 		conf_id_format(s->desk->n->conf, offer, s->wrap_offer); /* what is noted of */
-	json_t *msg =
-	    json_pack("{ss ss ss sI ss sI ss}", "t", "state", "state",
-		      acd_agent_state_name(s->state), "reason", acd_reason_name(s->reason),
-		      "since_ms", (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer,
-		      "wrap_ms",
-		      (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0),
-		      "ended", s->state == ACD_AGENT_OFF ? session_ended_why(s) : "");
+	json_t *msg = json_pack(
+	    "{ss ss ss sI ss sI ss}", "t", "state", "state", acd_agent_state_name(s->state),
+	    "reason", acd_reason_name(s->reason), "since_ms",
+	    (json_int_t)((mono_us() - s->state_us) / 1000), "offer", offer, "wrap_ms",
+	    (json_int_t)(s->state == ACD_AGENT_WRAP ? left_ms(s->wrap_until_us) : 0), "ended",
+	    s->state == ACD_AGENT_OFF ? session_ended_why(s) : "");
 	if (s->state == ACD_AGENT_WRAP && s->wrap_call)
 		(void)json_object_set_new(msg, "slip", slip_new(s));
 	session_send(s, msg);

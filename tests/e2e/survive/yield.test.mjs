@@ -67,6 +67,8 @@ test('a session that yields while the lease is over signs out once, and the node
 	assert.deepEqual(here('a1'), ['oslo2'])
 	second.close()
 	first.close()
+	await c.healthy()
+	await c.reachable()
 })
 
 test('the node of a talk dies, and its page comes where its agent still writes the note of an older one: it has the desk, and its talk', async () => {
