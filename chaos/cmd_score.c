@@ -27,8 +27,8 @@ static const char help[] =
     "  --list          the drills, how often each, how long it takes\n"
     "\n"
     "All have their first turn, then all their second: what was stopped has something of each.\n"
-    "A run that is INCONCLUSIVE is made once more. A verdict wants a machine that does nothing\n"
-    "else. exit: as helio-chaos run, the worst of all\n";
+    "A run that is INCONCLUSIVE is made again, twice at most. A verdict wants a machine that does\n"
+    "nothing else. exit: as helio-chaos run, the worst of all\n";
 
 /* DESIGN §10 and issue 5: these as the worst of twenty, the others of three. */
 static const struct {

@@ -307,7 +307,7 @@ int series_run(struct series *s)
 	turns_run(s, st);
 	int code = card_make(s) ? EXIT_ABORTED : st->code;
 	if (st->repeats)
-		printf("%u runs could not be judged and were made once more\n", st->repeats);
+		printf("%u runs could not be judged and were made again\n", st->repeats);
 	if (st->made < st->all)
 		printf("%u runs were not made: the same command goes on\n", st->all - st->made);
 	free(st);

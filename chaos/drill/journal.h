@@ -23,19 +23,20 @@
  *            sessions}}, nodes: {NAME: {up, calls, waiting, talking, sessions, island, draining,
  *            journal, presence, unprotected}}, callers: {live, answered, lost, gap_now}, cpu:
  *            {busy, steal} in percent of all, lag_ms: how late timers of ours or of the callers
- *            were, gap_ms: the
- *            longest silence that ended in this second, at callers; agent_gap_ms: at agents}
+ *            were, gap_ms: the longest silence of a caller that ended in this second}
  *   call     the end of a caller: {number, to: node dialled, answered, by: us | far, status,
- *            started_us, answered_us, ended_us, gap_ms: its longest silence, gap_at_us, lost}
+ *            started_us, answered_us, ended_us, gap_ms: its longest silence, gap_at_us}
  *   gap      a silence of 300 ms or more ended at a caller: {number, ms, began_us, far: its agent
- * is at another site} agent    {agent, event: down | resumed | signed_in | talk | end | hangup |
- * ring, ms: how long it was away, call, site: of the agent, from: the site of the caller} links
- * every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut, lost, …}]}
+ *            is at another site}
+ *   agent    {agent, event: down | resumed | signed_in | talk | end | hangup | ring, ms: how long
+ *            it was away, call, site: of the agent, from: the site of the caller}
+ *   links    every five seconds: helio-wan's counters {links: [{from, to, packets, delivered, cut,
+ *            lost, …}]}
  *   unchecked  in place of checked: the traces could not be judged, {why}
  *   ear      a silence of 300 ms or more ended in a real browser's talk: {agent, ms, began_us}
  *   across   a fault of a line began: {id, talks: that went over it then}
  *   stop     a stop condition held: {name, value, limit}
- *   ledger   {entered, ended, in_system, records, calls_answered, missing: [number…], double,
+ *   ledger   {entered, ended, in_system, records, missing: [number…], double, dead_air, lost,
  *            outcomes: {answered: n, …}, balanced}
  *   checked  the history, as helio-sim --history prints it: {events, traces, entered, ended,
  *            in_system, adopted, torn: talks whose caller's or agent's node was lost, rejoined: of

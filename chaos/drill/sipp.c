@@ -1,12 +1,13 @@
 /*
  * Callers that are not ours: another SIP stack does not forgive what ours would. SIPp dials, sends
  * a tone and follows its call from machine to machine; how long it is silent it cannot say, so that
- * the silences of a run are those of helio-caller. One SIPp a machine; drills/sipp/ has what it
+ * the silences of a run are those of helio-caller. One SIPp a machine; chaos/sipp/ has what it
  * plays.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,9 +82,11 @@ static int callers_at(struct drill *d, uint32_t m, uint32_t n, const char *playe
 int sipp_callers(struct drill *d)
 {
 	char path[LAB_PATH_SIZE], played[512];
+	if (d->e->sipp == 0)
+		return 0;
 	int err = place_sipp(played);
-	if (err || d->e->sipp == 0)
-		return d->e->sipp ? err : 0;
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "%.400s/sipp", d->out);
 	if (mkdir(path, 0755))
 		return errno;

@@ -94,8 +94,7 @@ struct lab_conf {
 struct lab;
 struct fault;
 
-/* ---- names.c: names and places
- * -------------------------------------------------------------------
+/* ---- names.c: names and places ----------------------------------------------------------------
  */
 const char *lab_site_name(uint32_t site);
 /* Machine m (0 …): its name, e.g. oslo1, and its address. */

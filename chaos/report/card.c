@@ -218,10 +218,11 @@ static void put_head(FILE *out, const struct card_run *r, uint32_t n)
 	bool one_build = true;
 	double took = 0;
 	uint32_t repeats = 0;
-	bool before = false;
+	bool before = false, rolled = false;
 	for (uint32_t i = 0; i < n; i++) {
 		repeats += r[i].repeats;
 		before |= r[i].before;
+		rolled |= strcmp(r[i].drill, "rolling-upgrade") == 0;
 		one_build &= strcmp(r[i].build, r->build) == 0;
 		took += r[i].took_s;
 	}
@@ -236,12 +237,13 @@ static void put_head(FILE *out, const struct card_run *r, uint32_t n)
 		fprintf(
 		    out,
 		    "%u runs could not be judged (mostly: the machine was starved) and were made "
-		    "once more.\n",
+		    "again.\n",
 		    repeats);
-	fputs(before
-		  ? "rolling-upgrade rolls from an older build to this one.\n"
-		  : "rolling-upgrade rolls from this build to itself (--before was not given).\n",
-	      out);
+	if (rolled)
+		fputs(before ? "rolling-upgrade rolls from an older build to this one.\n"
+			     : "rolling-upgrade rolls from this build to itself (--before was not "
+			       "given).\n",
+		      out);
 }
 
 void card_write(const struct card_run *r, uint32_t n, FILE *out)

@@ -12,17 +12,17 @@ hosts_init=none
 declare -A pids=() addresses=()
 cgroups=()
 
+skip() { echo "skipped: $1"; exit 77; }
+needs() { # PROGRAM PACKAGE: tests/run installs what is missing, so that there it is a failure
+	[ -x "$1" ] || { [ "${HELIO_NO_SKIP:-}" ] && { echo "missing: $2"; exit 1; }; skip "needs the package $2"; }
+}
+
 # Re-executes the test inside namespaces of its own.
 enter_namespaces() {
 	[ "${HELIO_INSIDE:-}" ] && return
-	if [ "$(id -u)" != 0 ] || [ ! -x /usr/sbin/sshd ]; then
-		echo "skipped: needs root and openssh-server"
-		exit 77
-	fi
-	if ! unshare --net --mount --pid --fork true 2>/dev/null; then
-		echo "skipped: no namespaces can be made here"
-		exit 77
-	fi
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	needs /usr/sbin/sshd openssh-server
+	unshare --net --mount --pid --fork true 2>/dev/null || skip "no namespaces can be made here"
 	HELIO_INSIDE=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 }
 
