@@ -81,6 +81,7 @@ export class Page {
 		const info = await (await fetch(`http://${this.c.gateway(this.c.sites[0])}/cluster.json`)).json()
 		const cert = new Uint8Array((await this.until(() => this.frames.find((f) => f[0] === 1))).subarray(1))
 		const noise = seal.openCert(cert, seal.fromHex(info.sign_pub), Date.now() / 1000)
+		this.node = noise.node
 		const hs = new seal.Handshake({ initiator: true, own: this.own, remoteStatic: noise.noisePub, prologue: seal.prologueFor(cert) })
 		this.msg1 = Buffer.from(seal.makeFrame(2, hs.write(new TextEncoder().encode('{"v":1}'))))
 		this.send(this.msg1)

@@ -15,7 +15,15 @@ test.before(async () => {
 test.after(async () => { await c?.stop(); done() })
 
 const hears = (page) => page.ask({ t: 'plain.answer', ip: c.ip('oslo', 9), port: 40000 }, 'media')
-const open = async (node, own) => (await Page.open(c, c.ip('oslo', 9), { path: `/desk?node=${node}` })).seal(own)
+// At this node, not at another one that the gateway gives while it has not heard of it.
+const open = async (node, own) => {
+	let page
+	await until(`the gateway gives ${node}`, async () => {
+		page = await (await Page.open(c, c.ip('oslo', 9), { path: `/desk?node=${node}` })).seal(own)
+		return page.node === node || page.close()
+	})
+	return page
+}
 const signIn = async (node, name, own) => {
 	const page = await open(node, own)
 	page.welcome = await page.login(name, password)
