@@ -20,8 +20,7 @@ int cmd_report(int argc, char **argv);
 int report_make(const char *dir);
 int cmd_functions(int argc, char **argv);
 
-/* ---- cmd_run.c: one run ------------------------------------------------------------------------
- */
+/* ---- cmd_run.c: one run ------------------------------------------------------------------ */
 struct run_ask {
 	const char *file;
 	const char *const *sets; /* as of experiment_load() */
@@ -39,8 +38,7 @@ int run_set(const char **sets, const char *pair);
 /* Somebody has asked us to end: begin no more. */
 bool run_stopped(void);
 
-/* ---- places.c: where the programs and sounds are ------------------------------------------------
- */
+/* ---- places.c: where the programs and sounds are ----------------------------------------- */
 /* Beside this program, or HELIO_BIN; and the sounds of this tree or of the package. */
 const char *place_bin(void);
 const char *place_audio(void); /* NULL: none; callers then wait in silence */

@@ -23,8 +23,7 @@ static double number(const json_t *args, const char *key, double none)
 	return json_is_number(v) ? json_number_value(v) : none;
 }
 
-/* ---- faults
- * --------------------------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------------------ */
 
 static int do_fault(struct drill *d, const struct step *s, json_t **ret, char why[256])
 {
@@ -114,8 +113,7 @@ static int do_heal(struct drill *d, const struct step *s, json_t **ret, char why
 	return o ? 0 : ENOENT;
 }
 
-/* ---- processes
- * ------------------------------------------------------------------------------------ */
+/* ---- processes --------------------------------------------------------------------------- */
 
 /* Runs a command while the drill goes on; its exit status, 128 and more: signals, 255: too late. */
 static int command(struct drill *d, const char *line, double timeout_s)
@@ -176,8 +174,7 @@ static int do_ctl(struct drill *d, const struct step *s, json_t **ret, char why[
 	return code ? EIO : 0;
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 static int do_wait(struct drill *d, const struct step *s, json_t **ret, char why[256])
 {

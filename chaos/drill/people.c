@@ -222,8 +222,7 @@ int people_stop_callers(struct drill *d)
 	return sipp_stop(d);
 }
 
-/* ---- what they say
- * -------------------------------------------------------------------------------- */
+/* ---- what they say ----------------------------------------------------------------------- */
 
 static uint64_t micro(const json_t *o, const char *key)
 {

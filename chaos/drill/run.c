@@ -129,8 +129,7 @@ static bool wait_metric(struct drill *d, const char *name, double at_least, doub
 	return false;
 }
 
-/* ---- what this is
- * --------------------------------------------------------------------------------- */
+/* ---- what this is ------------------------------------------------------------------------ */
 
 static void cpu_name(char out[64])
 {
@@ -186,8 +185,7 @@ static void run_put(struct drill *d)
 			      d->before != NULL));
 }
 
-/* ---- the phases
- * ----------------------------------------------------------------------------------- */
+/* ---- the phases -------------------------------------------------------------------------- */
 
 static int lab_up(struct drill *d)
 {

@@ -75,8 +75,7 @@ static void ask(struct drill *d, struct drill_daemon *a, uint64_t now)
 	}
 }
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers ----------------------------------------------------------------------------- */
 
 static uint32_t number(const json_t *o, const char *key)
 {
@@ -145,8 +144,7 @@ static void receive(struct drill_daemon *a)
 	}
 }
 
-/* ---- this machine
- * -------------------------------------------------------------------------------- */
+/* ---- this machine ------------------------------------------------------------------------ */
 
 static void cpu_look(struct drill *d)
 {
@@ -170,8 +168,7 @@ static void cpu_look(struct drill *d)
 	d->cpu[2] = all;
 }
 
-/* ---- samples
- * -------------------------------------------------------------------------------------- */
+/* ---- samples ----------------------------------------------------------------------------- */
 
 double drill_metric(const struct drill *d, const char *name, const char *site, const char *node)
 {

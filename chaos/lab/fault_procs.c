@@ -184,8 +184,7 @@ void fault_slow_heal(struct lab *lab, struct fault *f)
 	f->stopped = false;
 }
 
-/* ---- machines ---------------------------------------------------------------------------------
- */
+/* ---- machines ---------------------------------------------------------------------------- */
 
 int fault_machine_find(struct lab *lab, struct fault *f)
 {

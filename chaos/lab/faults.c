@@ -38,8 +38,7 @@ void fault_prove(struct fault *f, const char *key, json_int_t v)
 	json_object_set_new(f->proof, key, json_integer(v));
 }
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 static const struct fault_kind kinds[] = {
     {"kill", fault_kill_begin, fault_kill_bitten, fault_start_again, false},

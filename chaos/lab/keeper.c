@@ -50,8 +50,7 @@ static struct {
 	bool down;
 } k;
 
-/* ---- building ---------------------------------------------------------------------------------
- */
+/* ---- building ---------------------------------------------------------------------------- */
 
 /* Mounts of our own: nothing of them is seen outside, nothing stays. */
 static int mounts_make(struct lab *lab)
@@ -126,8 +125,7 @@ static int build(struct lab *lab)
 	return err ? err : listen_open(lab);
 }
 
-/* ---- clients ----------------------------------------------------------------------------------
- */
+/* ---- clients ----------------------------------------------------------------------------- */
 
 static void client_close(struct client *c)
 {
@@ -180,8 +178,7 @@ static json_t *error_json(const char *why)
 	return json_pack("{sb ss}", "ok", 0, "error", why);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static json_t *do_status(struct lab *lab, const json_t *req, int owner)
 {
@@ -336,8 +333,7 @@ static void client_accept(void)
 		close(fd);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------- */
 
 static void signals_read(void)
 {
@@ -427,8 +423,7 @@ int keeper_run(const struct lab_conf *conf, int ready_fd)
 	return 0; /* process 1 ends: the kernel takes the rest */
 }
 
-/* ---- starting one -----------------------------------------------------------------------------
- */
+/* ---- starting one ------------------------------------------------------------------------ */
 
 /* What is missing, in words: EPERM alone helps nobody. */
 int keeper_able(char why[512])

@@ -94,8 +94,7 @@ struct lab_conf {
 struct lab;
 struct fault;
 
-/* ---- names.c: names and places ----------------------------------------------------------------
- */
+/* ---- names.c: names and places ----------------------------------------------------------- */
 const char *lab_site_name(uint32_t site);
 /* Machine m (0 …): its name, e.g. oslo1, and its address. */
 const char *lab_machine_name(uint32_t m);
@@ -129,8 +128,7 @@ int lab_fail(struct lab *lab, int err, const char *fmt, ...) __attribute__((form
 /* Formats and runs one program to its end; its standard error goes to why. EIO if it failed. */
 int lab_run(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- net.c -------------------------------------------------------------------------------------
- */
+/* ---- net.c ------------------------------------------------------------------------------- */
 int net_up(struct lab *lab);
 /* The cable of a machine: pulled or plugged. */
 int net_cable(struct lab *lab, uint32_t machine, bool up);
@@ -138,14 +136,12 @@ int net_cable(struct lab *lab, uint32_t machine, bool up);
 int net_cable_state(struct lab *lab, uint32_t machine, uint32_t *ret_changes, bool *ret_up);
 int net_enter(const char *netns); /* this process; errno */
 
-/* ---- files.c -----------------------------------------------------------------------------------
- */
+/* ---- files.c ----------------------------------------------------------------------------- */
 int files_make(struct lab *lab);
 #define LAB_PASSWORD "quiet-harbour"
 #define LAB_DESK_QUEUE "desk-" /* and a site: the queue that only its agents serve */
 
-/* ---- procs.c -----------------------------------------------------------------------------------
- */
+/* ---- procs.c ----------------------------------------------------------------------------- */
 int procs_plan(struct lab *lab); /* fills lab->proc */
 struct lab_proc *proc_find(struct lab *lab, const char *name);
 /* A new one, e.g. of load; takes copies of the words. NULL: no room, or the name is taken. */
@@ -162,15 +158,13 @@ char proc_state(const struct lab_proc *p, uint64_t *ret_ticks);
 json_t *proc_json(const struct lab_proc *p);
 void procs_free(struct lab *lab);
 
-/* ---- wan_link.c: the keeper's connection to helio-wan -------------------------------------------
- */
+/* ---- wan_link.c: the keeper's connection to helio-wan ------------------------------------ */
 int wan_connect(struct lab *lab);
 /* One command, one reply; EIO with lab->why. */
 int wan_ask(struct lab *lab, json_t **ret, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ---- faults.c -----------------------------------------------------------------------------------
- */
+/* ---- faults.c ---------------------------------------------------------------------------- */
 void faults_open(struct lab *lab);
 /* {"kind", "target", "for_s", …}: begins it. owner: which connection to heal it with. */
 json_t *fault_begin(struct lab *lab, const json_t *req, int owner);
@@ -184,8 +178,7 @@ uint64_t faults_tick(struct lab *lab, uint64_t now_us);
 typedef void(fault_event_h)(struct lab *lab, json_t *event);
 extern fault_event_h *fault_event;
 
-/* ---- keeper.c -----------------------------------------------------------------------------------
- */
+/* ---- keeper.c ---------------------------------------------------------------------------- */
 /* Builds the lab and serves it until told to go; runs as process 1 of its namespaces. Writes one
  * line to ready_fd: "ok" or why not. Exit code. */
 int keeper_run(const struct lab_conf *conf, int ready_fd);

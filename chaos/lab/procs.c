@@ -53,8 +53,7 @@ void procs_free(struct lab *lab)
 	lab->procs_n = 0;
 }
 
-/* ---- the plan ---------------------------------------------------------------------------------
- */
+/* ---- the plan ---------------------------------------------------------------------------- */
 
 static int add_daemon(struct lab *lab, uint32_t m, enum proc_kind kind, const char *name)
 {
@@ -131,8 +130,7 @@ int procs_plan(struct lab *lab)
 	return err ? lab_fail(lab, err, "the lab has too many processes") : 0;
 }
 
-/* ---- one process ------------------------------------------------------------------------------
- */
+/* ---- one process ------------------------------------------------------------------------- */
 
 static int log_open(const struct lab *lab, const char *name, const char *ending)
 {

@@ -12,8 +12,7 @@
 
 enum { AGAIN_SLACK = 10 }; /* talks and calls of a hundred that are just between two */
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------- */
 
 static json_t *fault_of(struct figures *f, json_int_t id)
 {
@@ -75,8 +74,7 @@ static void take(struct figures *f, json_t *line)
 		*one = json_incref(line);
 }
 
-/* ---- figures
- * -------------------------------------------------------------------------------------- */
+/* ---- figures ----------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {

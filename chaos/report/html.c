@@ -57,8 +57,7 @@ static void json_text(FILE *o, const json_t *v)
 	free(s);
 }
 
-/* ---- the timeline
- * --------------------------------------------------------------------------------- */
+/* ---- the timeline ------------------------------------------------------------------------ */
 
 static double x_at(const struct figures *f, double t)
 {
@@ -287,8 +286,7 @@ static void timeline(FILE *o, const struct figures *f)
 	fputs("</svg></div>", o);
 }
 
-/* ---- tables
- * --------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 static void score_row(FILE *o, const struct score *s)
 {
@@ -418,8 +416,7 @@ static void worst_calls(FILE *o, const struct figures *f)
 	free(v);
 }
 
-/* ---- the page
- * ------------------------------------------------------------------------------------- */
+/* ---- the page ---------------------------------------------------------------------------- */
 
 /* The whole in one sentence or three. */
 static void summary(FILE *o, const struct figures *f, const struct score *s, uint32_t n)

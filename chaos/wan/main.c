@@ -90,8 +90,7 @@ static int fail(const char *what, const char *which, int err)
 	return 1;
 }
 
-/* ---- devices ----------------------------------------------------------------------------------
- */
+/* ---- devices ----------------------------------------------------------------------------- */
 
 /* Opened inside the namespace; the descriptor goes on working outside. */
 static int tun_open(const char *netns, const char *device)
@@ -192,8 +191,7 @@ static void packets_write(void)
 		(void)!write(g.site[to].tun, p, n); /* a full device drops, as a line does */
 }
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static int control_open(const char *path)
 {
@@ -256,8 +254,7 @@ static void client_read(struct client *c)
 		client_close(c);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------- */
 
 static void loop(void)
 {

@@ -95,8 +95,7 @@ const struct wan_counts *wan_counts_get(const struct wan *w, uint32_t from, uint
 	return &w->link[from][to].counts;
 }
 
-/* ---- the heap, soonest first ------------------------------------------------------------------
- */
+/* ---- the heap, soonest first ------------------------------------------------------------- */
 
 static bool sooner(const struct wan *w, uint32_t a, uint32_t b)
 {
@@ -136,8 +135,7 @@ static uint32_t heap_pop(struct wan *w)
 	}
 }
 
-/* ---- packets ----------------------------------------------------------------------------------
- */
+/* ---- packets ----------------------------------------------------------------------------- */
 
 static uint64_t due_at(struct link *l, uint64_t now_us, size_t n)
 {

@@ -334,8 +334,7 @@ struct acd *acd_init(void *mem, const struct acd_conf *conf)
 	return acd;
 }
 
-/* --- the step ------------------------------------------------------------------------------------
- */
+/* --- the step ----------------------------------------------------------------------------- */
 
 uint32_t *boot_of(struct acd *acd, struct acd_addr a)
 {

@@ -15,8 +15,7 @@
 
 #include <string.h>
 
-/* --- what the journal remembers ------------------------------------------------------------------
- */
+/* --- what the journal remembers ----------------------------------------------------------- */
 
 /* A session of an earlier life of its node is gone for good. */
 static bool session_is_dead(const struct acd_party *p, struct acd_addr node, uint32_t boot)
@@ -92,8 +91,7 @@ enum acd_verdict ev_call_adopted(struct acd *acd, const struct acd_event *ev)
 	return ACD_OK;
 }
 
-/* --- OWNER and RECALL, until they are answered ---------------------------------------------------
- */
+/* --- OWNER and RECALL, until they are answered -------------------------------------------- */
 
 void call_ask(struct acd *acd, uint32_t i)
 {
@@ -202,8 +200,7 @@ bool call_denied(struct acd *acd, uint32_t i, uint32_t boot, enum acd_cause caus
 	return true;
 }
 
-/* --- the same agent first ------------------------------------------------------------------------
- */
+/* --- the same agent first ----------------------------------------------------------------- */
 
 static void recall(struct acd *acd, uint32_t i, struct acd_session_id session, struct acd_addr node)
 {
@@ -265,8 +262,7 @@ void calls_node_gone(struct acd *acd, struct acd_addr node, uint32_t boot)
 	}
 }
 
-/* --- no longer ours ------------------------------------------------------------------------------
- */
+/* --- no longer ours ----------------------------------------------------------------------- */
 
 void call_leave(struct acd *acd, uint32_t i)
 {

@@ -174,8 +174,7 @@ void advert_tick(struct acd *acd)
 	}
 }
 
-/* --- who is asked for how many
- * -------------------------------------------------------------------- */
+/* --- who is asked for how many ------------------------------------------------------------ */
 
 /* The site whose agents have been idle longest, among those not yet asked. One broker speaks for a
  * site; want == UINT32_MAX marks those not yet looked at. */
@@ -266,8 +265,7 @@ static void distribute(struct acd *acd, uint32_t q, uint32_t count, uint64_t tur
 		ask_in_turn(acd, q, left, turn);
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------ */
 
 void advert_timer(struct acd *acd, uint32_t q, bool idle)
 {
@@ -369,8 +367,7 @@ void advert_distrust(struct acd *acd, struct acd_addr broker)
 	}
 }
 
-/* --- receiving
- * -------------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 static struct slot *find(struct acd *acd, struct acd_addr from, const struct acd_msg *m,
 			 uint32_t *ret_q)

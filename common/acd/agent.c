@@ -123,8 +123,7 @@ void agent_mutate_forget_offer(struct acd *acd, uint32_t i)
 }
 #endif
 
-/* --- the offer -----------------------------------------------------------------------------------
- */
+/* --- the offer ---------------------------------------------------------------------------- */
 
 void agent_reserve(struct acd *acd, uint32_t i, const struct acd_msg *m, uint32_t queue)
 {
@@ -274,8 +273,7 @@ static void agent_missed(struct acd *acd, uint32_t i)
 	}
 }
 
-/* --- time ----------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------- */
 
 void agent_timer(struct acd *acd, uint32_t i)
 {
@@ -325,8 +323,7 @@ void agent_grace_timer(struct acd *acd, uint32_t i)
 		agent_off(acd, i);
 }
 
-/* --- what the shell tells ------------------------------------------------------------------------
- */
+/* --- what the shell tells ----------------------------------------------------------------- */
 
 static enum acd_verdict ev_sign_in(struct acd *acd, const struct acd_event *ev)
 {

@@ -145,8 +145,7 @@ void announce_digest(struct acd *acd)
 					   .version = acd->ann_version});
 }
 
-/* --- SYNC: calls first, so that a matcher knows the oldest before it sees who is free
- * ------------- */
+/* --- SYNC: calls first, so that a matcher knows the oldest before it sees who is free ----- */
 
 enum acd_verdict recv_sync_req(struct acd *acd, struct acd_addr from, uint32_t boot,
 			       const struct acd_msg *m)

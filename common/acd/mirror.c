@@ -20,8 +20,7 @@ static void seen_in_sync(struct mnode *n, const struct acd_msg *m, uint64_t *mar
 	n->sync_seen++;
 }
 
-/* --- calls ---------------------------------------------------------------------------------------
- */
+/* --- calls -------------------------------------------------------------------------------- */
 
 void mirror_remove_call(struct acd *acd, uint32_t i)
 {
@@ -214,8 +213,7 @@ enum acd_verdict mirror_call_down(struct acd *acd, uint32_t node, const struct a
 	return ACD_OK;
 }
 
-/* --- agents --------------------------------------------------------------------------------------
- */
+/* --- agents ------------------------------------------------------------------------------- */
 
 void mirror_remove_agent(struct acd *acd, uint32_t i)
 {

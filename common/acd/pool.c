@@ -202,8 +202,7 @@ void pool_init(struct acd *acd)
 	acd->dirty_needs = acd->dirty_classes = acd->asked = (struct dirty_list){NIL, NIL};
 }
 
-/* --- demand --------------------------------------------------------------------------------------
- */
+/* --- demand ------------------------------------------------------------------------------- */
 
 void pool_need_dirty(struct acd *acd, uint32_t d)
 {
@@ -335,8 +334,7 @@ void pool_slot_out(struct acd *acd, uint32_t slot)
 	refresh(acd, q);
 }
 
-/* --- classes -------------------------------------------------------------------------------------
- */
+/* --- classes ------------------------------------------------------------------------------ */
 
 static struct link *link_of(struct acd *acd, uint32_t cls, uint32_t k)
 {
@@ -460,8 +458,7 @@ static void class_dirty(struct acd *acd, uint32_t i)
 	acd->dirty_classes.tail = i;
 }
 
-/* --- idle agents ---------------------------------------------------------------------------------
- */
+/* --- idle agents -------------------------------------------------------------------------- */
 
 /* The first agent of the class, in the order that its needs look at it, is another one now. */
 static void links_refresh(struct acd *acd, uint32_t cls, uint32_t orders)

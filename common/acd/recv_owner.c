@@ -57,8 +57,7 @@ bool agent_owner_lost(struct acd *acd, uint32_t i)
 	return false;
 }
 
-/* --- OWNER ---------------------------------------------------------------------------------------
- */
+/* --- OWNER -------------------------------------------------------------------------------- */
 
 /* It ended here before its owner died: the new one shall know how. */
 static enum acd_verdict owner_of_ended(struct acd *acd, struct acd_addr from,
@@ -103,8 +102,7 @@ enum acd_verdict recv_owner(struct acd *acd, struct acd_addr from, uint32_t boot
 	return ACD_OK;
 }
 
-/* --- RECALL --------------------------------------------------------------------------------------
- */
+/* --- RECALL ------------------------------------------------------------------------------- */
 
 static enum acd_cause recall_refused(const struct acd *acd, uint32_t i, uint32_t queue,
 				     const struct acd_msg *m)

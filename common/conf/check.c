@@ -306,8 +306,7 @@ static void warn_all(struct reader *r)
 	r->path[0] = '\0';
 }
 
-/* ---- routes: names to numbers -------------------------------------------------------------------
- */
+/* ---- routes: names to numbers ------------------------------------------------------------ */
 
 static uint64_t agent_by_login(const struct reader *r, const char *login)
 {
@@ -381,9 +380,7 @@ static void settle_routes(struct reader *r)
 	r->path[0] = '\0';
 }
 
-/* ---- tenants: a skill "tenant.NAME" that nobody gives by hand, and nothing relaxes
- * ---------------
- */
+/* ---- tenants: a skill "tenant.NAME" that nobody gives by hand, and nothing relaxes ------- */
 
 static bool any_tenant(const struct reader *r)
 {

@@ -186,8 +186,7 @@ void read_holidays(struct reader *r, const struct yaml_node *v, void *base)
 		(void)value_read(r, &file, v, base);
 }
 
-/* ---- what seldom is meant ---------------------------------------------------------------------
- */
+/* ---- what seldom is meant ---------------------------------------------------------------- */
 
 static const struct yaml_node *place(const struct reader *r, uint32_t q)
 {

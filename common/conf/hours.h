@@ -8,8 +8,7 @@
 #include "common/conf/conf.h"
 #include "common/hours/hours.h"
 
-/* ---- a range of time, for people --------------------------------------------------------------
- */
+/* ---- a range of time, for people --------------------------------------------------------- */
 
 struct conf_week_site {
 	const struct conf_site *site;
@@ -39,8 +38,7 @@ char *conf_time_text(char *buf, size_t size, const struct hours_zone *zone, int6
 uint16_t conf_hours_weight(const struct hours_span *spans, size_t n, uint32_t ramp_ms, int64_t t,
 			   int64_t *ret_change, int64_t *ret_step);
 
-/* ---- for a daemon: numbers to look up, and when -----------------------------------------------
- */
+/* ---- for a daemon: numbers to look up, and when ------------------------------------------ */
 
 struct conf_watch;
 typedef void conf_watch_h(const struct acd_event *ev, void *arg);

@@ -16,8 +16,7 @@ enum {
 	RAMP_STEPS = 20, /* 5 % each: 90 s of half an hour */
 };
 
-/* ---- weight -----------------------------------------------------------------------------------
- */
+/* ---- weight ------------------------------------------------------------------------------ */
 
 /* Which twentieth of the ramp has passed since it began, and when the next begins. */
 static uint16_t ramp_part(int64_t since, int64_t ramp, int64_t *ret_next)
@@ -63,8 +62,7 @@ uint16_t conf_hours_weight(const struct hours_span *spans, size_t n, uint32_t ra
 	return weight;
 }
 
-/* ---- a range for people -----------------------------------------------------------------------
- */
+/* ---- a range for people ------------------------------------------------------------------ */
 
 static int by_from(const void *va, const void *vb)
 {
@@ -160,8 +158,7 @@ char *conf_time_text(char *buf, size_t size, const struct hours_zone *zone, int6
 	return buf;
 }
 
-/* ---- the watch --------------------------------------------------------------------------------
- */
+/* ---- the watch --------------------------------------------------------------------------- */
 
 struct table {
 	struct hours_span *spans;
@@ -321,8 +318,7 @@ int64_t conf_watch_step(struct conf_watch *w, int64_t now, conf_watch_h *watch_h
 	return w->next;
 }
 
-/* ---- for people -------------------------------------------------------------------------------
- */
+/* ---- for people -------------------------------------------------------------------------- */
 
 bool conf_watch_at(const struct conf_watch *w, const struct conf_queue *q, uint8_t site, int64_t t,
 		   int64_t *ret_change)

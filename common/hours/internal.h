@@ -7,8 +7,7 @@
 #include <libical/ical.h>
 #include <stdarg.h>
 
-/* ---- posix_tz.c: "CET-1CEST,M3.5.0,M10.5.0/3", what a TZif file says of the years after it ----
- */
+/* ---- posix_tz.c: "CET-1CEST,M3.5.0,M10.5.0/3", what a TZif file says of the years after it ---- */
 struct posix_rule {
 	char kind; /* 'M' month, week, day; 'J' day without 29 February; 'n' day */
 	int16_t month, week, day;

@@ -43,8 +43,7 @@ int signature_parse(struct signature *ret, const char *text, size_t n);
 /* ENOENT when there is none; EINVAL when it is not one. */
 int signature_read(struct signature *ret, const char *path);
 
-/* ---- cluster.files, common/conf/files.h: signed, and tied to one cluster.sig --------------------
- */
+/* ---- cluster.files, common/conf/files.h: signed, and tied to one cluster.sig ------------- */
 
 void files_sign(struct conf_files *f, const struct signature *sig, const uint8_t secret[static 64]);
 /* EBADMSG: not signed with that key, or of another cluster; ENOMEM. */

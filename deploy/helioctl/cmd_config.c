@@ -43,8 +43,7 @@ int cmd_config_options(struct ctl *ctl)
 	return CTL_OK;
 }
 
-/* ---- list: what scripts need to know of a configuration ----------------------------------------
- */
+/* ---- list: what scripts need to know of a configuration ---------------------------------- */
 
 static json_t *daemon_row(const struct conf *c, const struct conf_daemon *d)
 {

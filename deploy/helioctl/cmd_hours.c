@@ -20,8 +20,7 @@ const struct ctl_option cmd_hours_options[] = {
     {"week", "DATE", CTL_TEXT, &opt_week, "the seven days from 2026-03-23 on, in UTC; gaps too"},
     {NULL, NULL, 0, NULL, NULL}};
 
-/* ---- times as people write them ---------------------------------------------------------------
- */
+/* ---- times as people write them ---------------------------------------------------------- */
 
 static bool date_parse(const char *s, int64_t *ret_days, const char **ret_end)
 {
@@ -78,8 +77,7 @@ static bool time_parse(const struct conf *c, const char *s, int64_t *ret)
 	return true;
 }
 
-/* ---- at one time ------------------------------------------------------------------------------
- */
+/* ---- at one time ------------------------------------------------------------------------- */
 
 static const char *site_time(char buf[64], const struct conf_week_site *s, int64_t t)
 {
@@ -180,8 +178,7 @@ static int show_at(struct ctl *ctl, const struct conf_queue *q, int64_t t)
 	return any ? CTL_OK : CTL_UNHEALTHY;
 }
 
-/* ---- a week ------------------------------------------------------------------------------------
- */
+/* ---- a week ------------------------------------------------------------------------------ */
 
 struct row {
 	int64_t from, to;

@@ -142,8 +142,7 @@ static void diff_relax(struct diff *d, const struct conf_queue *a, const struct 
 	}
 }
 
-/* ---- cluster and sites ------------------------------------------------------------------------
- */
+/* ---- cluster and sites ------------------------------------------------------------------- */
 
 static void diff_servers(struct diff *d, const char *kind, const struct conf_endpoint *a,
 			 uint32_t a_n, const struct conf_endpoint *b, uint32_t b_n)
@@ -369,8 +368,7 @@ void plan_daemons(struct plan *p)
 	}
 }
 
-/* ---- queues and agents ------------------------------------------------------------------------
- */
+/* ---- queues and agents ------------------------------------------------------------------- */
 
 static void queue_compare(struct plan *p, const struct conf_queue *a, const struct conf_queue *b)
 {

@@ -52,8 +52,7 @@ struct keys_curve {
 	char pub[41], key[41]; /* key: "" in a public file */
 };
 
-/* ---- store.c: every function below returns 0, or 1 after having printed error and remedy -------
- */
+/* ---- store.c: every function below returns 0, or 1 after having printed error and remedy ---- */
 __attribute__((format(printf, 2, 3))) int keys_error(const char *remedy, const char *fmt, ...);
 /* errno of doing something to path, in words. */
 int keys_errno(const char *path, int err);
@@ -79,8 +78,7 @@ int keys_curve_make(struct keys *k, const struct keys_daemon *d);
 /* A new pair in these files, whatever was there. */
 int keys_curve_new(struct keys *k, const struct keys_daemon *d, const char *pub, const char *key);
 
-/* ---- cluster.c, daemon.c, show.c, from_config.c: the subcommands -------------------------------
- */
+/* ---- cluster.c, daemon.c, show.c, from_config.c: the subcommands ------------------------- */
 int keys_cluster_name(const struct keys *k, char name[KEYS_NAME_SIZE]);
 int keys_init(struct keys *k, const char *cluster);
 int keys_site(struct keys *k, const char *site);

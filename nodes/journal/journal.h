@@ -109,8 +109,7 @@ struct journal_counters {
 };
 void journal_counters(const struct journal *j, struct journal_counters *ret);
 
-/* ---- what a predecessor left ------------------------------------------------------------------
- */
+/* ---- what a predecessor left ------------------------------------------------------------- */
 
 struct journal_loaded {
 	enum journal_kind kind;

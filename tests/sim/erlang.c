@@ -239,8 +239,7 @@ static void run(struct world *w, const struct model *m)
 	free(w->acd);
 }
 
-/* --- theory --------------------------------------------------------------------------------------
- */
+/* --- theory ------------------------------------------------------------------------------- */
 
 struct theory {
 	double wait_us, waits, gone;

@@ -74,8 +74,7 @@ static void found(const char *text)
 	h.findings++;
 }
 
-/* ---- lives --------------------------------------------------------------------------------------
- */
+/* ---- lives ------------------------------------------------------------------------------- */
 
 static uint32_t slot_of(struct acd_addr addr)
 {
@@ -215,8 +214,7 @@ static void life_ends(struct life *l)
 	rules_life_ended(sim, l->slot);
 }
 
-/* ---- what people and shells did
- * -------------------------------------------------------------------- */
+/* ---- what people and shells did ---------------------------------------------------------- */
 
 static struct scall *call_find(uint64_t id)
 {
@@ -377,8 +375,7 @@ static void deed(uint32_t d, const struct acd_event *ev)
 	}
 }
 
-/* ---- what the cores did about it
- * -------------------------------------------------------------------- */
+/* ---- what the cores did about it --------------------------------------------------------- */
 
 /* Somebody older still waits at that site for the same queue. */
 static void turn_note(const struct scall *c)
@@ -514,8 +511,7 @@ static void step(struct life *l)
 		told_off(l, &ev);
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 /* A node that was stopped is told first who has its calls, with its clock still held where it
  * stopped: that lies behind the adoption, whatever the clock says. */

@@ -71,8 +71,7 @@ static void call_gone(struct sim *sim, uint32_t n, enum acd_cause cause)
 		sim_fail(sim, "S4: call %u hung up and was not ended", c->number);
 }
 
-/* --- agents
- * ----------------------------------------------------------------------------------------- */
+/* --- agents ------------------------------------------------------------------------------- */
 
 static enum acd_verdict agent_do(struct sim *sim, uint32_t n, enum acd_event_type type,
 				 uint64_t offer)

@@ -120,8 +120,7 @@ void shrink(struct sim *sim, uint64_t seed)
 	}
 }
 
-/* --- as text: off=5,faults=1f,agents=3,calm=500,calls=ff01 ---------------------------------------
- */
+/* --- as text: off=5,faults=1f,agents=3,calm=500,calls=ff01 -------------------------------- */
 
 void trim_print(const struct trim *t, FILE *f)
 {

@@ -7,8 +7,7 @@
 
 struct sim *sim_current;
 
-/* --- numbers: splitmix64 ------------------------------------------------------------------------
- */
+/* --- numbers: splitmix64 ------------------------------------------------------------------ */
 
 uint64_t rng_next(struct rng *r)
 {
@@ -45,8 +44,7 @@ uint64_t rng_wait(struct rng *r, uint64_t mean)
 	return 1 + n * mean / 8 + rng_below(r, mean / 8 + 1);
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------------------------- */
 
 static bool earlier(const struct event *a, const struct event *b)
 {
@@ -98,8 +96,7 @@ static struct event pop(struct sim *sim)
 	return sim->event[first];
 }
 
-/* --- the cores
- * ------------------------------------------------------------------------------------ */
+/* --- the cores ---------------------------------------------------------------------------- */
 
 void sim_note(struct sim *sim, uint64_t x)
 {
@@ -288,8 +285,7 @@ enum acd_verdict sim_step(struct sim *sim, uint32_t d, struct acd_event *ev)
 	return first;
 }
 
-/* --- one seed
- * --------------------------------------------------------------------------------------- */
+/* --- one seed ----------------------------------------------------------------------------- */
 
 static const char *const site_names[SITES] = {"oslo", "manila", "bogota"};
 

@@ -47,8 +47,7 @@ uint64_t rng_range(struct rng *r, uint64_t lo, uint64_t hi); /* lo … hi */
 bool rng_permille(struct rng *r, uint32_t p);
 uint64_t rng_wait(struct rng *r, uint64_t mean); /* about exponential, at least 1 */
 
-/* --- what happens ------------------------------------------------------------------------------
- */
+/* --- what happens ------------------------------------------------------------------------- */
 enum kind {
 	K_MAIL, /* mail */
 	K_ARRIVE,
@@ -128,8 +127,7 @@ struct daemon {
 	uint64_t jumped; /* all its jumps together */
 };
 
-/* --- the ledger --------------------------------------------------------------------------------
- */
+/* --- the ledger --------------------------------------------------------------------------- */
 /* What the journal holds of a call. */
 struct sjournal {
 	uint8_t state; /* ACD_CALL_NONE: nothing */

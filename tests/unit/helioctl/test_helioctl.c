@@ -53,8 +53,7 @@ static const char cluster[] =
     "  support: {skills: [lang.en], service_level: {answer_within: 20s}}\n"
     "  orders: {}\n";
 
-/* ---- the daemon --------------------------------------------------------------------------------
- */
+/* ---- the daemon -------------------------------------------------------------------------- */
 
 struct fake {
 	const struct conf *conf;
@@ -186,8 +185,7 @@ static void daemons_start(const char *names)
 	close(fds[0]);
 }
 
-/* ---- helioctl ----------------------------------------------------------------------------------
- */
+/* ---- helioctl ---------------------------------------------------------------------------- */
 
 /* Runs `helioctl WORDS` by the shell; out gets both streams. Returns the exit code. */
 static int ctl(const char *words)
