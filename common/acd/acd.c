@@ -507,14 +507,13 @@ static bool pump(struct acd *acd)
 void matcher_ask(struct acd *acd)
 {
 	/* A matcher with an empty memory waits for what the nodes hold, so that the first caller it
-	 * hears of is not taken for the oldest; but not longer than a stall nobody notices. */
-	acd->hold_until = after_ms(acd, acd->tm.advert_ms);
+	 * hears of is not taken for the oldest. A link may need a while to come up, and takes no
+	 * question before; then each node says a DIGEST, and one round more is for the answer. Not
+	 * longer: a site's only broker is waited for (1 s at most, DESIGN §10). */
+	acd->hold_until = after_ms(acd, acd->tm.digest_ms + acd->tm.advert_ms);
 	timer_set(acd, TM_ISLAND, 0, acd->hold_until);
-	for (uint32_t i = 0; i < acd->mnodes_n; i++) {
-		fx_send(acd, acd->mnodes[i].addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
-		acd->mnodes[i].asked = true;
-		acd->mnodes[i].asked_at = acd->now;
-	}
+	for (uint32_t i = 0; i < acd->mnodes_n; i++)
+		sync_ask(acd, &acd->mnodes[i]);
 }
 
 /* The first event tells what time it is; timers start from there. */

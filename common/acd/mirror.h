@@ -70,7 +70,9 @@ void mirror_remove_call(struct acd *acd, uint32_t i);
 void mirror_remove_agent(struct acd *acd, uint32_t i);
 void mirror_forget(struct acd *acd, uint32_t node, uint64_t unless_mark, uint64_t up_to_version);
 void mirror_wait_timer(struct acd *acd, uint32_t i);
-/* recv_hints.c: nodes that fell silent, or are known to be dead */
+/* recv_hints.c: asks a node for all that it holds; nodes that fell silent, or are known to be dead
+ */
+void sync_ask(struct acd *acd, struct mnode *n);
 void mirror_tick(struct acd *acd);
 enum acd_verdict mirror_node_gone(struct acd *acd, struct acd_addr addr, uint32_t boot);
 

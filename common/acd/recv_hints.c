@@ -65,6 +65,13 @@ void mirror_tick(struct acd *acd)
 	}
 }
 
+void sync_ask(struct acd *acd, struct mnode *n)
+{
+	n->asked = true;
+	n->asked_at = acd->now;
+	fx_send(acd, n->addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
+}
+
 static enum acd_verdict hint(struct acd *acd, struct acd_addr from, uint32_t boot,
 			     const struct acd_msg *m, mirror_fn *take)
 {
@@ -74,6 +81,9 @@ static enum acd_verdict hint(struct acd *acd, struct acd_addr from, uint32_t boo
 		return ACD_REFUSED_INVALID;
 	bool anew = meet(acd, node, boot);
 	enum acd_verdict v = take(acd, node, m);
+	/* What was asked at the start went into a link that was not up yet. */
+	if (anew && !acd->unheld && !acd->mnodes[node].asked)
+		sync_ask(acd, &acd->mnodes[node]);
 	return anew ? ACD_OK : v; /* meeting it changed something, whatever it said */
 }
 
@@ -120,13 +130,10 @@ static enum acd_verdict take_digest(struct acd *acd, uint32_t node, const struct
 		equal = false;
 	n->digest_at = acd->now;
 
-	if (equal) {
+	if (equal)
 		synced(acd, n);
-	} else if (!n->asked || acd->now >= n->asked_at + acd->tm.digest_ms * US_PER_MS / 2) {
-		n->asked = true;
-		n->asked_at = acd->now;
-		fx_send(acd, n->addr, &(struct acd_msg){.type = ACD_MSG_SYNC_REQ});
-	}
+	else if (!n->asked || acd->now >= n->asked_at + acd->tm.digest_ms * US_PER_MS / 2)
+		sync_ask(acd, n);
 	/* The echo tells the node that a broker of its site lives. */
 	fx_send(acd, n->addr,
 		&(struct acd_msg){.type = ACD_MSG_DIGEST,

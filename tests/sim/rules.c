@@ -126,9 +126,10 @@ static void granted(struct sim *sim, struct scall *c, const struct acd_fx *fx)
 {
 	const struct soffer *o = rules_offer(sim, fx->offer.v, fx->call.v);
 
-	/* Adopted while it rang: it goes on ringing there. */
+	/* Adopted while it rang: it goes on ringing there. It may be accepted while HOLD is on its way:
+	 * COMMIT follows. */
 	if (c->state == ACD_CALL_AWAIT_AGENT && c->offer[0] == fx->offer.v && o->id &&
-	    !o->accepted && o->cepoch == fx->cepoch)
+	    !o->bridged && o->cepoch == fx->cepoch)
 		return;
 	if (c->state != ACD_CALL_QUEUED)
 		sim_fail(sim, "S2: call %u is granted while it is %s", c->number,

@@ -41,6 +41,28 @@ static void a_restarted_broker_loses_no_call_and_no_place(void **state)
 	world_free(w);
 }
 
+/* Drill rolling-upgrade: what a broker asks at its start is lost, for its links are not up yet;
+ * then it hears of a new caller before it has heard of those who wait. */
+static void a_restarted_broker_takes_nobody_for_the_oldest_whom_it_heard_of_first(void **state)
+{
+	struct world *w = world_new(1, 1, 2);
+	struct acd *x = world_node(w, 1, 1), *y = world_node(w, 1, 2);
+
+	(void)state;
+	struct acd_call_id oldest = world_call(w, x, QUEUE_ANY);
+	world_run(w, 5 * S + 50 * MS); /* DIGESTs are due 450 ms from now */
+	w->drop = ACD_MSG_SYNC_REQ;
+	w->drop_n = 2;
+	world_restart(w, 1, 64);
+	world_run(w, 150 * MS);
+	assert_int_equal(w->dropped, 2);
+	struct acd_session_id s = world_agent(w, x, 0);
+	world_call(w, y, QUEUE_ANY);
+	world_run(w, 850 * MS);
+	assert_int_equal(world_agent_view(w, x, s).call.v, oldest.v);
+	world_free(w);
+}
+
 static void what_a_restarted_node_held_is_forgotten(void **state)
 {
 	struct world *w = world_new(1, 1, 2);
@@ -303,9 +325,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_age_that_lay_in_a_clogged_link_is_set_right),
 	    cmocka_unit_test(a_restarted_broker_loses_no_call_and_no_place),
+	    cmocka_unit_test(a_restarted_broker_takes_nobody_for_the_oldest_whom_it_heard_of_first),
 	    cmocka_unit_test(what_a_restarted_node_held_is_forgotten),
-	    cmocka_unit_test(
-		what_a_dead_node_held_is_forgotten_and_known_again_if_it_was_not_dead),
+	    cmocka_unit_test(what_a_dead_node_held_is_forgotten_and_known_again_if_it_was_not_dead),
 	    cmocka_unit_test(a_lost_announcement_is_repaired_by_the_next_digest),
 	    cmocka_unit_test(two_brokers_at_once_answer_every_caller_once),
 	    cmocka_unit_test(a_ripe_caller_is_not_hidden_behind_an_urgent_young_one),
