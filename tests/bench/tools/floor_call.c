@@ -6,14 +6,17 @@
 #include "tests/bench/tools/floor.h"
 #include "common/base/base.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <zmq.h>
 
-enum { MESSAGE_LEN = 100, KEY_SIZE = 41, ENDPOINT_SIZE = 64, PATIENCE_US = 5000000, LOOK_MS = 100 };
+enum { MESSAGE_LEN = 100, KEY_SIZE = 41, ENDPOINT_SIZE = 64, PATIENCE_S = 5, LOOK_MS = 100 };
 
 enum who { CALL_NODE, CALL_BROKER, AGENT_BROKER, AGENT_NODE, GATEWAY, DAEMONS };
 
@@ -58,8 +61,9 @@ static struct daemon {
 
 static struct {
 	atomic_uint came;
+	sem_t all; /* posted by whoever takes the last message in */
 	atomic_bool stop;
-	unsigned calls, per_s;
+	unsigned calls, per_s, messages;
 } run;
 
 static void follow(const struct daemon *d, int after)
@@ -79,7 +83,8 @@ static void drain(const struct daemon *d)
 	while (zmq_recv(d->in, from, sizeof(from), ZMQ_DONTWAIT) >= 0) {
 		helio_assert(zmq_recv(d->in, m, sizeof(m), 0) == (int)sizeof(m));
 		follow(d, m[0]);
-		atomic_fetch_add(&run.came, 1);
+		if (atomic_fetch_add(&run.came, 1) + 1 == run.messages)
+			sem_post(&run.all);
 	}
 }
 
@@ -148,15 +153,15 @@ static double cpu_ms(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
 }
 
-/* Until so many have come; false: some were lost. */
-static bool wait_for(unsigned messages, uint64_t us)
+/* Until all have come; false: some were lost. */
+static bool wait_for_all(void)
 {
-	for (uint64_t end = mono_us() + us; atomic_load(&run.came) < messages;) {
-		const struct timespec nap = {.tv_nsec = LOOK_MS * 1000000L};
-		if (mono_us() > end)
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += run.calls / run.per_s + PATIENCE_S;
+	while (sem_clockwait(&run.all, CLOCK_MONOTONIC, &until))
+		if (errno != EINTR)
 			return false;
-		nanosleep(&nap, NULL);
-	}
 	return true;
 }
 
@@ -167,13 +172,15 @@ static bool serve_all(int calls, int per_s)
 	atomic_store(&run.stop, false);
 	run.calls = (unsigned)calls;
 	run.per_s = (unsigned)per_s;
+	run.messages = run.calls * (unsigned)HELIO_ARRAY_LEN(steps);
+	helio_assert(sem_init(&run.all, 0, 0) == 0);
 	for (size_t i = 0; i < DAEMONS; i++)
 		helio_assert(pthread_create(&daemons[i].thread, NULL, serve, &daemons[i]) == 0);
-	bool ok = wait_for(run.calls * (unsigned)HELIO_ARRAY_LEN(steps),
-			   run.calls * 1000000ull / run.per_s + PATIENCE_US);
+	bool ok = wait_for_all();
 	atomic_store(&run.stop, true);
 	for (size_t i = 0; i < DAEMONS; i++)
 		pthread_join(daemons[i].thread, NULL);
+	sem_destroy(&run.all);
 	return ok;
 }
 

@@ -5,11 +5,13 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -248,6 +250,8 @@ static int agent_run(struct desk *d, const char *const *options)
 	uint64_t said_us = 0, end = mono_us() + 2 * DEADLINE_MS * 1000ull;
 	snprintf(path, sizeof(path), "%s/out", fx->dir);
 	pid_t pid = agent_start(options, path);
+	struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	assert_true(ended.fd >= 0);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (mono_us() > end) {
 			kill(pid, SIGKILL);
@@ -255,7 +259,7 @@ static int agent_run(struct desk *d, const char *const *options)
 			fail_msg("helio-agent does not end");
 		}
 		if (!d) {
-			usleep(TICK_MS * 1000); /* the end of a process has no descriptor here */
+			(void)poll(&ended, 1, DEADLINE_MS);
 			continue;
 		}
 		if (mono_us() - said_us > STATUS_US) {
@@ -264,6 +268,7 @@ static int agent_run(struct desk *d, const char *const *options)
 		}
 		serve(d);
 	}
+	close(ended.fd);
 	FILE *f = fopen(path, "r");
 	assert_non_null(f);
 	out[fread(out, 1, sizeof(out) - 1, f)] = '\0';

@@ -58,7 +58,8 @@ static struct record record_make(unsigned n, const char *outcome, uint64_t cepoc
 	return r;
 }
 
-/* Waits until cond holds for the counters, at most 10 s. */
+/* Waits until cond holds for the counters, at most 10 s. The writer's thread tells nobody: its
+ * counters and the file are what it shows, so they are looked at. */
 typedef bool(counters_ok)(const struct records_counters *c, uint64_t want);
 static bool counters_wait(struct records *r, counters_ok *ok, uint64_t want)
 {
