@@ -19,8 +19,8 @@ const mono = () => Number(process.hrtime.bigint() / 1000n)
 const say = (agent, event, more = {}) => console.log(JSON.stringify({ mono_us: mono(), agent, event, ...more }))
 const password = readFileSync(o['password-file'], 'utf8').trim()
 
-// In the page. A new leg has an ear of its own; when the caller was heard last is known to all of them.
-function ear(hz) {
+// In the page. Each leg is listened to; when the caller was heard last is known to all of them.
+function listen(hz) {
 	const EVERY_MS = 40, GAP_MS = 300, LATE_MS = 200
 	let heard = 0, looked = 0
 	const level = (samples, rate) => {
@@ -35,25 +35,18 @@ function ear(hz) {
 		const power = s1 * s1 + s2 * s2 - coeff * s1 * s2
 		return energy > 1e-6 * samples.length ? (2 * power) / (samples.length * energy) : 0
 	}
-	const Native = window.RTCPeerConnection
-	window.RTCPeerConnection = class extends Native {
-		constructor(...args) {
-			super(...args)
-			this.addEventListener('track', (e) => {
-				const context = new AudioContext()
-				const analyser = context.createAnalyser()
-				analyser.fftSize = 2048
-				context.createMediaStreamSource(new MediaStream([e.track])).connect(analyser)
-				const samples = new Float32Array(analyser.fftSize)
-				setInterval(() => {
-					analyser.getFloatTimeDomainData(samples)
-					if (level(samples, context.sampleRate) < 0.3) return
-					const now = performance.now()
-					if (heard && now - heard >= GAP_MS) void window.__said('gap', now - heard)
-					heard = now
-				}, EVERY_MS)
-			})
-		}
+	window.__onTrack = (context, source) => {
+		const analyser = context.createAnalyser()
+		analyser.fftSize = 2048
+		source.connect(analyser)
+		const samples = new Float32Array(analyser.fftSize)
+		setInterval(() => {
+			analyser.getFloatTimeDomainData(samples)
+			if (level(samples, context.sampleRate) < 0.3) return
+			const now = performance.now()
+			if (heard && now - heard >= GAP_MS) void window.__said('gap', now - heard)
+			heard = now
+		}, EVERY_MS)
 	}
 	// What the page shows; a silence counts within one talk.
 	setInterval(() => {
@@ -111,7 +104,7 @@ class Person {
 	}
 	async start(browser, url) {
 		this.desk = await Desk.open(browser, url, {
-			init: `(${ear})(${CALLER_HZ})`,
+			init: `(${listen})(${CALLER_HZ})`,
 			expose: { __said: (what, value) => this.said(what, value) },
 		})
 		this.desk.page.setDefaultTimeout(SLOW_MS)

@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Lines, root, until } from '../lib/cluster.mjs'
+import { ear } from '../lib/ear.mjs'
 
 const require = createRequire(join(root, 'gateway/web/package.json'))
 const { chromium } = require('playwright-core')
@@ -54,35 +55,6 @@ function tone_file() {
 	return file
 }
 
-// In the page, before its own code: taps what the peer connection receives. The strength of a tone
-// is the height of its bin over the mean of all bins from 100 to 3,600 Hz, in decibels.
-function tap() {
-	const Native = window.RTCPeerConnection
-	window.RTCPeerConnection = class extends Native {
-		constructor(...args) {
-			super(...args)
-			this.addEventListener('track', (e) => {
-				const context = new AudioContext()
-				const analyser = context.createAnalyser()
-				analyser.fftSize = 8192
-				context.createMediaStreamSource(new MediaStream([e.track])).connect(analyser)
-				window.__ear = (hz) => {
-					const bins = new Float32Array(analyser.frequencyBinCount)
-					analyser.getFloatFrequencyData(bins)
-					const at = (f) => Math.round((f * analyser.fftSize) / context.sampleRate)
-					const power = (b) => 10 ** (bins[b] / 10)
-					let sum = 0
-					for (let b = at(100); b < at(3600); b++) sum += power(b)
-					const mean = sum / (at(3600) - at(100))
-					let peak = 0
-					for (let b = at(hz) - 2; b <= at(hz) + 2; b++) peak = Math.max(peak, power(b))
-					return 10 * Math.log10(peak / mean)
-				}
-			})
-		}
-	}
-}
-
 function ctl(...args) {
 	const r = spawnSync(join(option.bin, 'helioctl'), [...args, '--json', '--config', option.config], { encoding: 'utf8' })
 	try {
@@ -111,7 +83,7 @@ async function one(name, codec, tone) {
 		const complaints = []
 		page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()))
 		page.on('pageerror', (e) => complaints.push(String(e)))
-		await page.addInitScript(tap)
+		await page.addInitScript(ear)
 		const id = (x) => page.getByTestId(x)
 		const state = (word, ms = 30000) => page.waitForFunction((w) => document.documentElement.dataset.state === w, word, { timeout: ms })
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PATIENCE_MS, password, root } from '../lib/cluster.mjs'
+import { ear } from '../lib/ear.mjs'
 
 const { chromium } = createRequire(join(root, 'gateway/web/package.json'))('playwright-core')
 export const AGENT_HZ = 880, CALLER_HZ = 440
@@ -52,33 +53,10 @@ export async function openBrowser(microphone = 'fake', args = []) {
 	return browser
 }
 
-// In the page, before its own code. What the peer connection receives is tapped: the strength of a tone
-// is the height of its bin over the mean of all bins from 100 to 3,600 Hz, in decibels. The page's
-// WebRTC can be led through __relay(ip, port), where a test may lose packets.
-function tap() {
+// In the page, before its own code: its WebRTC can be led through __relay(ip, port), where a test may lose packets.
+function relayed() {
 	const Native = window.RTCPeerConnection
 	window.RTCPeerConnection = class extends Native {
-		constructor(...args) {
-			super(...args)
-			this.addEventListener('track', (e) => {
-				const context = new AudioContext()
-				const analyser = context.createAnalyser()
-				analyser.fftSize = 8192
-				analyser.smoothingTimeConstant = 0
-				context.createMediaStreamSource(new MediaStream([e.track])).connect(analyser)
-				window.__ear = (hz) => {
-					const bins = new Float32Array(analyser.frequencyBinCount)
-					analyser.getFloatFrequencyData(bins)
-					const at = (f) => Math.round((f * analyser.fftSize) / context.sampleRate)
-					const power = (b) => 10 ** (bins[b] / 10)
-					let sum = 0
-					for (let b = at(100); b < at(3600); b++) sum += power(b)
-					let peak = 0
-					for (let b = at(hz) - 2; b <= at(hz) + 2; b++) peak = Math.max(peak, power(b))
-					return 10 * Math.log10((peak * (at(3600) - at(100))) / sum)
-				}
-			})
-		}
 		async setRemoteDescription(description) {
 			let sdp = description.sdp
 			const c = /a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+)/.exec(sdp)
@@ -120,7 +98,8 @@ export class Desk {
 		d.page.on('pageerror', (e) => d.complaints.push(String(e)))
 		if (relay) await d.page.exposeFunction('__relay', relay)
 		for (const [name, work] of Object.entries(expose)) await d.page.exposeFunction(name, work)
-		await d.page.addInitScript(tap)
+		await d.page.addInitScript(ear)
+		await d.page.addInitScript(relayed)
 		if (init) await d.page.addInitScript(init)
 		await d.page.goto(url)
 		return d
